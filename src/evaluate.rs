@@ -1,0 +1,566 @@
+//! The rule: which of the tables in scope lack a gateway route to which required service.
+//!
+//! Given a route table of a VPC and a required service:
+//!
+//! | given, of the VPC's Gateway endpoints for exactly this service in this Region | then |
+//! |---|---|
+//! | an available one lists the table, and the table has an active route to it | covered |
+//! | else, an available one lists the table | `route_inactive` |
+//! | else, one lists the table, but is not available | `endpoint_not_available` |
+//! | else, an available one is there | `not_associated` |
+//! | else | `no_endpoint` |
+//!
+//! The endpoint's own record tells its type and service: a route to a `vpce-…` alone may lead to a firewall. An endpoint
+//! without tables, an Interface endpoint and another VPC's endpoint cover nothing.
+//!
+//! Pure: names no SDK type, does no I/O and reads no clock.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{
+    finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
+    home::Home,
+    reason::reason,
+    remediation::{Fix, remediation},
+    service::GatewayService,
+    severity::severity_of,
+    vpc::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind},
+};
+
+/// The findings of these tables, sorted by VPC, table and service. Ids that the network does not hold are passed over.
+#[must_use]
+pub fn evaluate(
+    network: &Network,
+    table_ids: &BTreeSet<String>,
+    required: &BTreeSet<GatewayService>,
+    home: &Home,
+) -> Vec<Finding> {
+    let effective = network.effective_tables();
+    let mut subnets_of: HashMap<&str, Vec<&Subnet>> = HashMap::new();
+    for subnet in &network.subnets {
+        if let Some(table) = effective.of(subnet) {
+            subnets_of.entry(&table.id).or_default().push(subnet);
+        }
+    }
+    let mut findings = Vec::new();
+    for table in network.route_tables.iter().filter(|table| table_ids.contains(&table.id)) {
+        let subnets = subnets_of.get(table.id.as_str()).map_or(&[][..], Vec::as_slice);
+        for &service in required {
+            let endpoints = ServiceEndpoints::of(network, table, service, &home.region);
+            if let Some(lack) = endpoints.lack(table) {
+                findings.push(finding(table, subnets, service, &lack, endpoints.interface_to_name(), home));
+            }
+        }
+    }
+    findings.sort_by(|a, b| (&a.vpc_id, &a.route_table.id, a.service).cmp(&(&b.vpc_id, &b.route_table.id, b.service)));
+    findings
+}
+
+/// The endpoints of a table's VPC for one service, by id.
+struct ServiceEndpoints<'a> {
+    gateway: Vec<&'a Endpoint>,
+    interface: Vec<&'a Endpoint>,
+}
+
+/// Why a table is not covered, and what mends it.
+struct Lack<'a> {
+    gap: Gap,
+    /// The gateway endpoint that decided the gap.
+    endpoint: Option<&'a Endpoint>,
+    fix: Fix<'a>,
+}
+
+impl<'a> ServiceEndpoints<'a> {
+    fn of(network: &'a Network, table: &RouteTable, service: GatewayService, region: &str) -> Self {
+        let mut all: Vec<&Endpoint> = network
+            .endpoints
+            .iter()
+            .filter(|endpoint| endpoint.vpc_id == table.vpc_id && service.is_named(&endpoint.service_name, region))
+            .collect();
+        all.sort_by_key(|endpoint| &endpoint.id);
+        let of_kind = |kind| all.iter().copied().filter(|endpoint| endpoint.kind == kind).collect();
+        Self { gateway: of_kind(EndpointKind::Gateway), interface: of_kind(EndpointKind::Interface) }
+    }
+
+    /// What the table lacks, or `None` where it is covered.
+    fn lack(&self, table: &RouteTable) -> Option<Lack<'a>> {
+        let listing = || self.gateway.iter().copied().filter(|endpoint| endpoint.lists(table));
+        let available = |endpoint: &&Endpoint| endpoint.is_available();
+        if listing().filter(available).any(|endpoint| has_active_route_to(table, endpoint)) {
+            return None;
+        }
+        let in_vpc = self.gateway.iter().copied().find(available);
+        let (gap, endpoint, fix) = if let Some(endpoint) = listing().find(available) {
+            (Gap::RouteInactive, Some(endpoint), Fix::Reattach(endpoint))
+        } else if let Some(endpoint) = listing().next() {
+            (Gap::EndpointNotAvailable, Some(endpoint), fix_for_state(endpoint, in_vpc))
+        } else if let Some(endpoint) = in_vpc {
+            (Gap::NotAssociated, Some(endpoint), Fix::Extend(endpoint))
+        } else {
+            (Gap::NoEndpoint, None, Fix::Create)
+        };
+        Some(Lack { gap, endpoint, fix })
+    }
+
+    /// An interface endpoint to name in a finding: one that works before one that does not.
+    fn interface_to_name(&self) -> Option<&'a Endpoint> {
+        self.interface.iter().copied().min_by_key(|endpoint| !endpoint.is_available())
+    }
+}
+
+fn has_active_route_to(table: &RouteTable, endpoint: &Endpoint) -> bool {
+    table.routes.iter().any(|route| {
+        route.active
+            && route.target.kind == TargetKind::VpcEndpoint
+            && route.target.id.as_deref() == Some(endpoint.id.as_str())
+    })
+}
+
+/// What to do about an endpoint that lists the table and is not available: its state may pass, or it is on its way out,
+/// or it is of no use any more (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
+fn fix_for_state<'a>(endpoint: &'a Endpoint, available: Option<&'a Endpoint>) -> Fix<'a> {
+    match endpoint.state.to_ascii_lowercase().as_str() {
+        "deleting" | "deleted" => available.map_or(Fix::Create, Fix::Extend),
+        "failed" | "rejected" | "expired" => Fix::Replace(endpoint, available),
+        _ => Fix::Wait(endpoint),
+    }
+}
+
+fn finding(
+    table: &RouteTable,
+    subnets: &[&Subnet],
+    service: GatewayService,
+    lack: &Lack<'_>,
+    interface: Option<&Endpoint>,
+    home: &Home,
+) -> Finding {
+    let account = home.account.clone().or_else(|| table.owner_id.clone()).unwrap_or_default();
+    let (severity, egress) = severity_of(table, !subnets.is_empty());
+    let mut affected: Vec<SubnetRef> = subnets.iter().copied().map(SubnetRef::from).collect();
+    affected.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut finding = Finding {
+        id: finding_id(home, &account, &table.id, service),
+        service,
+        gap: lack.gap,
+        severity,
+        account,
+        region: home.region.clone(),
+        vpc_id: table.vpc_id.clone(),
+        route_table: TableRef::from(table),
+        subnets: affected,
+        egress,
+        endpoint: lack.endpoint.map(Into::into),
+        interface_endpoint: interface.map(Into::into),
+        reason: String::new(),
+        remediation: remediation(lack.fix, table, service, &home.region),
+    };
+    finding.reason = reason(&finding);
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        finding::EndpointRef,
+        severity::Severity,
+        testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
+        vpc::{Association, Route, Target},
+    };
+
+    const VPC: &str = "vpc-0000000a";
+    const S3_ENDPOINT: &str = "vpce-0000000a";
+
+    fn home() -> Home {
+        Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
+    }
+
+    /// The findings for S3 on every table of the network.
+    fn findings(network: &Network) -> Vec<Finding> {
+        let tables = network.route_tables.iter().map(|table| table.id.clone()).collect();
+        evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &home())
+    }
+
+    /// The findings, as table, gap and endpoint.
+    fn gaps(network: &Network) -> Vec<(String, Gap, Option<String>)> {
+        findings(network)
+            .into_iter()
+            .map(|f| (f.route_table.id, f.gap, f.endpoint.map(|endpoint| endpoint.id)))
+            .collect()
+    }
+
+    /// The gap of the one table, with these endpoints, and routes to those of them that are named.
+    fn gap(endpoints: Vec<Endpoint>, routes_to: &[&str]) -> Option<(Gap, Option<String>)> {
+        let mut table = main_table("rtb-0000000a", VPC);
+        table.routes.extend(endpoints.iter().filter(|e| routes_to.contains(&e.id.as_str())).map(route_to));
+        let network = Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints };
+        gaps(&network).pop().map(|(_, gap, endpoint)| (gap, endpoint))
+    }
+
+    fn s3(id: &str, tables: &[&str]) -> Endpoint {
+        gateway_endpoint(id, VPC, GatewayService::S3, tables)
+    }
+
+    // Given an available endpoint that lists the table, and an active route to it, then covered.
+
+    #[test]
+    fn a_listed_table_with_an_active_route_is_covered() {
+        assert_eq!(gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"])], &[S3_ENDPOINT]), None);
+    }
+
+    #[test]
+    fn available_is_compared_without_case() {
+        for state in ["available", "Available", "AVAILABLE"] {
+            let endpoint = Endpoint { state: state.into(), ..s3(S3_ENDPOINT, &["rtb-0000000a"]) };
+            assert_eq!(gap(vec![endpoint], &[S3_ENDPOINT]), None, "{state}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_endpoints_covers_its_own_tables() {
+        let (a, b) = (subnet("subnet-0000000a", VPC), subnet("subnet-0000000b", VPC));
+        let endpoints = vec![s3("vpce-0000000a", &["rtb-0000000a"]), s3("vpce-0000000b", &["rtb-0000000b"])];
+        let mut tables = vec![table_of("rtb-0000000a", &a), table_of("rtb-0000000b", &b)];
+        for (table, endpoint) in tables.iter_mut().zip(&endpoints) {
+            table.routes.push(route_to(endpoint));
+        }
+        let mut network = Network { vpcs: vec![vpc(VPC)], subnets: vec![a, b], route_tables: tables, endpoints };
+        assert_eq!(gaps(&network), []);
+
+        network.route_tables.push(table("rtb-0000000c", VPC));
+        assert_eq!(gaps(&network), [("rtb-0000000c".into(), Gap::NotAssociated, Some("vpce-0000000a".into()))]);
+    }
+
+    // Given an available endpoint that lists the table, but no active route to it, then route_inactive.
+
+    #[test]
+    fn a_listed_table_without_a_route_is_not_covered() {
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"])], &[]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    #[test]
+    fn a_blackhole_route_does_not_cover() {
+        let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        let mut table = main_table("rtb-0000000a", VPC);
+        table.routes.push(Route { active: false, ..route_to(&endpoint) });
+        let network =
+            Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints: vec![endpoint] };
+        assert_eq!(gaps(&network), [("rtb-0000000a".into(), Gap::RouteInactive, Some(S3_ENDPOINT.into()))]);
+    }
+
+    #[test]
+    fn a_route_to_another_endpoint_does_not_cover() {
+        let dynamodb = gateway_endpoint("vpce-0000000d", VPC, GatewayService::DynamoDb, &["rtb-0000000a"]);
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"]), dynamodb], &["vpce-0000000d"]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    #[test]
+    fn an_endpoint_without_its_route_outranks_one_that_is_not_available() {
+        let pending = Endpoint { state: "pending".into(), ..s3("vpce-00000001", &["rtb-0000000a"]) };
+        assert_eq!(
+            gap(vec![pending, s3(S3_ENDPOINT, &["rtb-0000000a"])], &["vpce-00000001"]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    // Given an endpoint that lists the table and is not available, then endpoint_not_available.
+
+    #[test]
+    fn an_endpoint_in_any_other_state_does_not_cover() {
+        for state in
+            ["pending", "pendingAcceptance", "deleting", "deleted", "rejected", "failed", "expired", "partial", ""]
+        {
+            let endpoint = Endpoint { state: state.into(), ..s3(S3_ENDPOINT, &["rtb-0000000a"]) };
+            assert_eq!(
+                gap(vec![endpoint], &[S3_ENDPOINT]),
+                Some((Gap::EndpointNotAvailable, Some(S3_ENDPOINT.into()))),
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listing_endpoint_that_is_not_available_outranks_an_available_one_that_does_not_list() {
+        let failed = Endpoint { state: "failed".into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &[]), failed], &["vpce-0000000b"]),
+            Some((Gap::EndpointNotAvailable, Some("vpce-0000000b".into())))
+        );
+    }
+
+    #[test]
+    fn the_fix_follows_the_state() {
+        let command = |state: &str, other: Option<Endpoint>| {
+            let endpoint = Endpoint { state: state.into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                subnets: Vec::new(),
+                route_tables: vec![main_table("rtb-0000000a", VPC)],
+                endpoints: std::iter::once(endpoint).chain(other).collect(),
+            };
+            findings(&network).pop().unwrap().remediation.aws_cli.unwrap()
+        };
+        let extend = "aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id vpce-0000000a \
+                      --add-route-table-ids rtb-0000000a";
+        let create = "aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type Gateway --vpc-id \
+                      vpc-0000000a --service-name com.amazonaws.eu-west-1.s3 --route-table-ids rtb-0000000a";
+        let delete = "aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0000000b && ";
+        let look = "aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0000000b";
+        for state in ["deleting", "Deleted"] {
+            assert_eq!(command(state, None), create, "{state}");
+            assert_eq!(command(state, Some(s3(S3_ENDPOINT, &[]))), extend, "{state}");
+        }
+        for state in ["Failed", "rejected", "expired"] {
+            assert_eq!(command(state, None), format!("{delete}{create}"), "{state}");
+            assert_eq!(command(state, Some(s3(S3_ENDPOINT, &[]))), format!("{delete}{extend}"), "{state}");
+        }
+        for state in ["pending", "pendingAcceptance", "partial"] {
+            assert_eq!(command(state, None), look, "{state}");
+        }
+    }
+
+    // Given an available endpoint in the VPC that does not list the table, then not_associated.
+
+    #[test]
+    fn an_endpoint_with_no_tables_covers_nothing() {
+        assert_eq!(gap(vec![s3(S3_ENDPOINT, &[])], &[]), Some((Gap::NotAssociated, Some(S3_ENDPOINT.into()))));
+    }
+
+    #[test]
+    fn a_route_alone_does_not_cover_a_table_that_the_endpoint_does_not_list() {
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000f"])], &[S3_ENDPOINT]),
+            Some((Gap::NotAssociated, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    // Given none of these, then no_endpoint.
+
+    #[test]
+    fn without_an_endpoint_there_is_nothing_to_build_on() {
+        assert_eq!(gap(Vec::new(), &[]), Some((Gap::NoEndpoint, None)));
+    }
+
+    #[test]
+    fn an_endpoint_of_another_service_region_or_vpc_covers_nothing() {
+        let listing = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        for endpoint in [
+            Endpoint { service_name: "com.amazonaws.eu-west-1.dynamodb".into(), ..listing.clone() },
+            Endpoint { service_name: "com.amazonaws.eu-west-1.s3express".into(), ..listing.clone() },
+            Endpoint { service_name: "com.amazonaws.eu-west-2.s3".into(), ..listing.clone() },
+            Endpoint { vpc_id: "vpc-0000000b".into(), ..listing },
+        ] {
+            assert_eq!(gap(vec![endpoint.clone()], &[S3_ENDPOINT]), Some((Gap::NoEndpoint, None)), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_available_and_does_not_list_the_table_is_none() {
+        let pending = Endpoint { state: "pending".into(), ..s3(S3_ENDPOINT, &[]) };
+        assert_eq!(gap(vec![pending], &[]), Some((Gap::NoEndpoint, None)));
+    }
+
+    #[test]
+    fn an_interface_endpoint_covers_nothing_and_is_named() {
+        let interface = |id: &str, state: &str| Endpoint {
+            kind: EndpointKind::Interface,
+            state: state.into(),
+            ..s3(id, &["rtb-0000000a"])
+        };
+        let mut table = main_table("rtb-0000000a", VPC);
+        let endpoints = vec![interface("vpce-00000001", "pending"), interface("vpce-00000002", "Available")];
+        table.routes.extend(endpoints.iter().map(route_to));
+        let network = Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints };
+        let [finding] = findings(&network).try_into().unwrap();
+        assert_eq!(
+            (finding.gap, finding.endpoint, finding.interface_endpoint),
+            (Gap::NoEndpoint, None, Some(EndpointRef { id: "vpce-00000002".into(), state: "available".into() }))
+        );
+    }
+
+    #[test]
+    fn a_default_route_to_a_firewall_endpoint_is_no_road_to_s3() {
+        let firewall = Endpoint {
+            kind: EndpointKind::Other,
+            service_name: "com.amazonaws.vpce.eu-west-1.vpce-svc-0a1b2c3d".into(),
+            ..s3("vpce-0000000f", &[])
+        };
+        let subnet = subnet("subnet-0000000a", VPC);
+        let mut table = table_of("rtb-0000000a", &subnet);
+        table.routes.push(route("0.0.0.0/0", TargetKind::VpcEndpoint, "vpce-0000000f"));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            subnets: vec![subnet],
+            route_tables: vec![table],
+            endpoints: vec![firewall],
+        };
+        let [finding] = findings(&network).try_into().unwrap();
+        assert_eq!(
+            (finding.gap, finding.severity, finding.egress),
+            (
+                Gap::NoEndpoint,
+                Severity::Medium,
+                Target { kind: TargetKind::VpcEndpoint, id: Some("vpce-0000000f".into()) }
+            )
+        );
+    }
+
+    // Which subnets a finding affects.
+
+    /// The affected subnets of each table.
+    fn affected(network: &Network) -> Vec<(String, Vec<String>)> {
+        findings(network)
+            .into_iter()
+            .map(|f| (f.route_table.id, f.subnets.into_iter().map(|subnet| subnet.id).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn a_subnet_is_on_its_explicit_table_else_on_the_main_one() {
+        let (a, b, c) =
+            (subnet("subnet-0000000a", VPC), subnet("subnet-0000000b", VPC), subnet("subnet-0000000c", VPC));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![main_table("rtb-0000000a", VPC), table_of("rtb-0000000b", &b)],
+            subnets: vec![c, b, a],
+            endpoints: Vec::new(),
+        };
+        assert_eq!(
+            affected(&network),
+            [
+                ("rtb-0000000a".into(), vec!["subnet-0000000a".into(), "subnet-0000000c".into()]),
+                ("rtb-0000000b".into(), vec!["subnet-0000000b".into()]),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_association_counts_while_it_holds() {
+        for (state, explicit_holds) in [
+            ("associated", true),
+            ("associating", true),
+            ("disassociating", false),
+            ("disassociated", false),
+            ("failed", false),
+        ] {
+            let a = subnet("subnet-0000000a", VPC);
+            let mut private = table("rtb-0000000b", VPC);
+            private.associations.push(explicit(&a.id, state));
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                route_tables: vec![main_table("rtb-0000000a", VPC), private],
+                subnets: vec![a],
+                endpoints: Vec::new(),
+            };
+            let on = |here: bool| if here { vec!["subnet-0000000a".to_owned()] } else { Vec::new() };
+            assert_eq!(
+                affected(&network),
+                [("rtb-0000000a".into(), on(!explicit_holds)), ("rtb-0000000b".into(), on(explicit_holds))],
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_vpc_has_its_own_main_table() {
+        let other = "vpc-0000000b";
+        let network = Network {
+            vpcs: vec![vpc(VPC), vpc(other)],
+            route_tables: vec![main_table("rtb-0000000b", other), main_table("rtb-0000000a", VPC)],
+            subnets: vec![subnet("subnet-0000000b", other), subnet("subnet-0000000a", VPC)],
+            endpoints: Vec::new(),
+        };
+        assert_eq!(
+            affected(&network),
+            [
+                ("rtb-0000000a".into(), vec!["subnet-0000000a".into()]),
+                ("rtb-0000000b".into(), vec!["subnet-0000000b".into()]),
+            ]
+        );
+    }
+
+    #[test]
+    fn only_the_tables_asked_for_are_judged() {
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![main_table("rtb-0000000a", VPC), table("rtb-0000000b", VPC)],
+            ..Network::default()
+        };
+        let asked = BTreeSet::from(["rtb-0000000b".to_owned(), "rtb-0000000f".to_owned()]);
+        let required = BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]);
+        let found: Vec<_> = evaluate(&network, &asked, &required, &home())
+            .into_iter()
+            .map(|finding| (finding.route_table.id, finding.service))
+            .collect();
+        assert_eq!(
+            found,
+            [("rtb-0000000b".to_owned(), GatewayService::DynamoDb), ("rtb-0000000b".to_owned(), GatewayService::S3)]
+        );
+    }
+
+    #[test]
+    fn without_an_arn_the_account_is_the_owner_of_the_table() {
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![RouteTable { owner_id: Some("210987654321".into()), ..main_table("rtb-0000000a", VPC) }],
+            ..Network::default()
+        };
+        let local = Home { account: None, ..home() };
+        let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
+        let account = |home: &Home| {
+            evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), home).pop().unwrap().account
+        };
+        assert_eq!(account(&local), "210987654321");
+        assert_eq!(account(&home()), "123456789012");
+    }
+
+    /// A finding whole, as JSON: the contract's §5.
+    #[test]
+    fn a_finding_is_the_json_of_the_contract() {
+        let a = Subnet {
+            name: Some("app-a".into()),
+            availability_zone: Some("eu-west-1a".into()),
+            cidr: Some("10.0.1.0/24".into()),
+            ..subnet("subnet-0a1b2c3d", VPC)
+        };
+        let mut private = RouteTable { name: Some("private-a".into()), ..table_of("rtb-0a1b2c3d", &a) };
+        private.associations.push(Association::default());
+        private.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0a1b2c3d"));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            subnets: vec![a],
+            route_tables: vec![private],
+            endpoints: vec![s3(S3_ENDPOINT, &[])],
+        };
+        let [finding] = findings(&network).try_into().unwrap();
+        assert_eq!(
+            serde_json::to_value(&finding).unwrap(),
+            serde_json::json!({
+                "id": finding_id(&home(), "123456789012", "rtb-0a1b2c3d", GatewayService::S3),
+                "service": "s3",
+                "gap": "not_associated",
+                "severity": "HIGH",
+                "account": "123456789012",
+                "region": "eu-west-1",
+                "vpcId": "vpc-0000000a",
+                "routeTable": {"id": "rtb-0a1b2c3d", "name": "private-a", "main": false},
+                "subnets": [{
+                    "id": "subnet-0a1b2c3d", "name": "app-a", "availabilityZone": "eu-west-1a", "cidr": "10.0.1.0/24"
+                }],
+                "egress": {"kind": "nat_gateway", "target": "nat-0a1b2c3d"},
+                "endpoint": {"id": "vpce-0000000a", "state": "available"},
+                "interfaceEndpoint": null,
+                "reason": "Route table rtb-0a1b2c3d has no gateway route to S3: endpoint vpce-0000000a is in the VPC \
+                           but does not list the table, so 1 subnet reaches S3 through NAT gateway nat-0a1b2c3d, \
+                           which charges for every byte.",
+                "remediation": serde_json::to_value(&finding.remediation).unwrap(),
+            })
+        );
+    }
+}

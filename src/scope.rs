@@ -1,0 +1,337 @@
+//! What is to be checked: the resources that a payload touches, and the route tables that they come down to.
+//!
+//! Pure: names no SDK type, does no I/O and reads no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    home::Home,
+    vpc::{EndpointKind, Network, RouteTable, Subnet},
+};
+
+/// The resources to check. Ids are well formed: see [`crate::ids`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Every route table of the Region, whatever else is named.
+    pub region: bool,
+    /// VPCs, of which every table is checked.
+    pub vpc_ids: BTreeSet<String>,
+    /// Subnets, of which the effective table is checked, with the VPC where the payload tells it.
+    pub subnets: BTreeMap<String, Option<String>>,
+    /// Route tables, with the VPC where the payload tells it.
+    pub route_tables: BTreeMap<String, Option<String>>,
+    /// VPC endpoints: every table of a Gateway endpoint's VPC is checked, and nothing for another type.
+    pub endpoint_ids: BTreeSet<String>,
+}
+
+/// What a scope comes down to in a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The ids of the tables to judge. Edge tables are not among them.
+    pub route_table_ids: BTreeSet<String>,
+    /// What is in scope and cannot be judged, by id.
+    pub unassessed: BTreeSet<Unassessed>,
+    /// The ids that were named and are not in the network.
+    pub not_found: BTreeSet<String>,
+}
+
+/// A subnet that is neither a finding nor covered, because its route table is not ours to see.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unassessed {
+    /// The subnet.
+    pub subnet_id: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Why it cannot be judged.
+    pub reason: UnassessedReason,
+}
+
+/// Why something cannot be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnassessedReason {
+    /// Another account owns the subnet and shares it: only that account sees its route table and endpoints.
+    SharedSubnet,
+    /// The subnet's route table was not among those that EC2 listed.
+    RouteTableNotVisible,
+}
+
+impl Scope {
+    /// The whole Region.
+    #[must_use]
+    pub fn region() -> Self {
+        Self { region: true, ..Self::default() }
+    }
+
+    /// Whether there is nothing to check.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another scope holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.region |= other.region;
+        self.vpc_ids.extend(other.vpc_ids.iter().cloned());
+        self.endpoint_ids.extend(other.endpoint_ids.iter().cloned());
+        for (ours, theirs) in [(&mut self.subnets, &other.subnets), (&mut self.route_tables, &other.route_tables)] {
+            for (id, vpc_id) in theirs {
+                let known = ours.entry(id.clone()).or_default();
+                *known = known.take().or_else(|| vpc_id.clone());
+            }
+        }
+    }
+
+    /// The tables that the scope comes down to in this network, what of it cannot be judged, and what is not there.
+    #[must_use]
+    pub fn resolve(&self, network: &Network, home: &Home) -> Resolved {
+        let effective = network.effective_tables();
+        let mut resolved = Resolved::default();
+        for table in &network.route_tables {
+            if self.region || self.vpc_ids.contains(&table.vpc_id) || self.route_tables.contains_key(&table.id) {
+                resolved.add(table);
+            }
+        }
+        for subnet in &network.subnets {
+            if self.region || self.vpc_ids.contains(&subnet.vpc_id) || self.subnets.contains_key(&subnet.id) {
+                match effective.of(subnet) {
+                    Some(table) => resolved.add(table),
+                    None => resolved.unassessed.extend([Unassessed::new(subnet, home)]),
+                }
+            }
+        }
+        for endpoint in &network.endpoints {
+            if endpoint.kind == EndpointKind::Gateway && self.endpoint_ids.contains(&endpoint.id) {
+                network
+                    .route_tables
+                    .iter()
+                    .filter(|table| table.vpc_id == endpoint.vpc_id)
+                    .for_each(|table| resolved.add(table));
+            }
+        }
+        resolved.not_found = self.missing_from(network);
+        resolved
+    }
+
+    fn missing_from(&self, network: &Network) -> BTreeSet<String> {
+        let there: BTreeSet<&String> = (network.vpcs.iter().map(|vpc| &vpc.id))
+            .chain(network.subnets.iter().map(|subnet| &subnet.id))
+            .chain(network.route_tables.iter().map(|table| &table.id))
+            .chain(network.endpoints.iter().map(|endpoint| &endpoint.id))
+            .collect();
+        (self.vpc_ids.iter())
+            .chain(self.subnets.keys())
+            .chain(self.route_tables.keys())
+            .chain(&self.endpoint_ids)
+            .filter(|id| !there.contains(id))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Resolved {
+    fn add(&mut self, table: &RouteTable) {
+        if !table.is_edge() {
+            self.route_table_ids.insert(table.id.clone());
+        }
+    }
+}
+
+impl Unassessed {
+    fn new(subnet: &Subnet, home: &Home) -> Self {
+        let foreign = match (&subnet.owner_id, &home.account) {
+            (Some(owner), Some(account)) => owner != account,
+            _ => false,
+        };
+        Self {
+            subnet_id: subnet.id.clone(),
+            vpc_id: subnet.vpc_id.clone(),
+            reason: if foreign { UnassessedReason::SharedSubnet } else { UnassessedReason::RouteTableNotVisible },
+        }
+    }
+}
+
+/// As it stands in a report: `"region"`, or the ids.
+impl Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Ids<'a> {
+            vpc_ids: &'a BTreeSet<String>,
+            subnet_ids: Vec<&'a String>,
+            route_table_ids: Vec<&'a String>,
+            vpc_endpoint_ids: &'a BTreeSet<String>,
+        }
+        if self.region {
+            return serializer.serialize_str("region");
+        }
+        Ids {
+            vpc_ids: &self.vpc_ids,
+            subnet_ids: self.subnets.keys().collect(),
+            route_table_ids: self.route_tables.keys().collect(),
+            vpc_endpoint_ids: &self.endpoint_ids,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        service::GatewayService,
+        testing::{REGION, gateway_endpoint, main_table, subnet, table, table_of, vpc},
+        vpc::{Association, Endpoint},
+    };
+
+    const A: &str = "vpc-0000000a";
+    const B: &str = "vpc-0000000b";
+
+    /// Two VPCs: the first with a main table, a private table with a subnet and an edge table.
+    fn network() -> Network {
+        let (private, implicit, other) =
+            (subnet("subnet-0000000a", A), subnet("subnet-0000000c", A), subnet("subnet-0000000b", B));
+        let gateway = Association { gateway_id: Some("igw-0000000a".into()), ..Association::default() };
+        let edge = RouteTable { associations: vec![gateway], ..table("rtb-0000000e", A) };
+        Network {
+            vpcs: vec![vpc(A), vpc(B)],
+            route_tables: vec![
+                main_table("rtb-0000000a", A),
+                table_of("rtb-0000000c", &private),
+                edge,
+                main_table("rtb-0000000b", B),
+            ],
+            subnets: vec![private, implicit, other],
+            endpoints: vec![
+                gateway_endpoint("vpce-0000000a", A, GatewayService::S3, &[]),
+                Endpoint {
+                    kind: EndpointKind::Interface,
+                    ..gateway_endpoint("vpce-0000000b", B, GatewayService::S3, &[])
+                },
+            ],
+        }
+    }
+
+    fn home() -> Home {
+        Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
+    }
+
+    fn ids<C: FromIterator<String>>(ids: &[&str]) -> C {
+        ids.iter().map(|&id| id.to_owned()).collect()
+    }
+
+    fn named(subnets: &[&str], tables: &[&str]) -> Scope {
+        let unplaced = |ids: &[&str]| ids.iter().map(|&id| (id.to_owned(), None)).collect();
+        Scope { subnets: unplaced(subnets), route_tables: unplaced(tables), ..Scope::default() }
+    }
+
+    #[test]
+    fn the_region_is_every_table_but_edge_tables() {
+        let found = Scope::region().resolve(&network(), &home());
+        assert_eq!(
+            found,
+            Resolved { route_table_ids: ids(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]), ..Resolved::default() }
+        );
+    }
+
+    #[test]
+    fn a_vpc_is_its_tables() {
+        let scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
+        assert_eq!(
+            scope.resolve(&network(), &home()).route_table_ids,
+            ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"])
+        );
+    }
+
+    #[test]
+    fn a_subnet_is_its_effective_table() {
+        let tables = |subnet| named(&[subnet], &[]).resolve(&network(), &home()).route_table_ids;
+        assert_eq!(tables("subnet-0000000a"), ids::<BTreeSet<_>>(&["rtb-0000000c"]));
+        assert_eq!(tables("subnet-0000000c"), ids::<BTreeSet<_>>(&["rtb-0000000a"]));
+        assert_eq!(tables("subnet-0000000b"), ids::<BTreeSet<_>>(&["rtb-0000000b"]));
+    }
+
+    #[test]
+    fn a_table_is_itself_unless_it_is_an_edge_table() {
+        assert_eq!(
+            named(&[], &["rtb-0000000c"]).resolve(&network(), &home()).route_table_ids,
+            ids::<BTreeSet<_>>(&["rtb-0000000c"])
+        );
+        assert_eq!(named(&[], &["rtb-0000000e"]).resolve(&network(), &home()), Resolved::default());
+    }
+
+    #[test]
+    fn a_gateway_endpoint_is_the_tables_of_its_vpc_and_an_interface_endpoint_nothing() {
+        let resolve = |id| Scope { endpoint_ids: ids(&[id]), ..Scope::default() }.resolve(&network(), &home());
+        assert_eq!(resolve("vpce-0000000a").route_table_ids, ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"]));
+        assert_eq!(resolve("vpce-0000000b"), Resolved::default());
+    }
+
+    #[test]
+    fn what_is_named_and_not_there_is_not_found() {
+        let missing = ["rtb-0000000f", "subnet-0000000f", "vpc-0000000f", "vpce-0000000f"];
+        let scope = Scope {
+            region: true,
+            vpc_ids: ids(&["vpc-0000000f", A]),
+            endpoint_ids: ids(&["vpce-0000000f", "vpce-0000000a"]),
+            ..named(&["subnet-0000000f", "subnet-0000000a"], &["rtb-0000000f", "rtb-0000000a"])
+        };
+        assert_eq!(scope.resolve(&network(), &home()).not_found, ids::<BTreeSet<_>>(&missing));
+    }
+
+    #[test]
+    fn a_subnet_whose_table_cannot_be_seen_is_unassessed() {
+        let shared = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000d", "vpc-0000000d") };
+        let hidden = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000f", "vpc-0000000d") };
+        let mut network = network();
+        network.subnets.extend([hidden, shared]);
+        let expected = BTreeSet::from([
+            Unassessed {
+                subnet_id: "subnet-0000000d".into(),
+                vpc_id: "vpc-0000000d".into(),
+                reason: UnassessedReason::SharedSubnet,
+            },
+            Unassessed {
+                subnet_id: "subnet-0000000f".into(),
+                vpc_id: "vpc-0000000d".into(),
+                reason: UnassessedReason::RouteTableNotVisible,
+            },
+        ]);
+        for scope in [Scope::region(), named(&["subnet-0000000d", "subnet-0000000f"], &[])] {
+            assert_eq!(scope.resolve(&network, &home()).unassessed, expected);
+        }
+        assert_eq!(named(&["subnet-0000000a"], &[]).resolve(&network, &home()).unassessed, BTreeSet::new());
+    }
+
+    #[test]
+    fn a_union_keeps_what_is_known_of_each_resource() {
+        let placed = |vpc: Option<&str>| Scope {
+            subnets: BTreeMap::from([("subnet-0000000a".to_owned(), vpc.map(str::to_owned))]),
+            ..Scope::default()
+        };
+        for (first, second) in [(Some(A), None), (None, Some(A))] {
+            let mut scope = placed(first);
+            scope.merge(&placed(second));
+            scope.merge(&Scope { vpc_ids: ids(&[B]), ..Scope::default() });
+            assert_eq!(scope, Scope { vpc_ids: ids(&[B]), ..placed(Some(A)) });
+        }
+        let mut scope = Scope::default();
+        scope.merge(&Scope::region());
+        assert_eq!(scope, Scope::region());
+        assert!(!scope.is_empty() && Scope::default().is_empty());
+    }
+
+    #[test]
+    fn in_a_report_it_is_the_region_or_the_ids() {
+        assert_eq!(serde_json::to_value(Scope::region()).unwrap(), serde_json::json!("region"));
+        assert_eq!(
+            serde_json::to_value(named(&["subnet-0000000a"], &["rtb-0000000a"])).unwrap(),
+            serde_json::json!({
+                "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
+            })
+        );
+    }
+}
