@@ -1,2 +1,27 @@
-//! x
-fn main() {}
+//! The Lambda function: reads its settings, connects, and waits for events.
+
+use std::process::ExitCode;
+
+use gatewatch::{clients::Clients, handler::Gatewatch, init_error, settings::Settings};
+use lambda_runtime::{LambdaEvent, service_fn, tracing};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    tracing::init_default_subscriber();
+    let settings = match Settings::read(|name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            init_error::report(&error).await;
+            return ExitCode::FAILURE;
+        }
+    };
+    let gatewatch = Gatewatch { clients: Clients::new(&settings).await, settings };
+    match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = ?error.to_string(), "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}

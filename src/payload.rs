@@ -92,6 +92,27 @@ impl Payload {
     }
 }
 
+impl Payload {
+    /// The records that could be read.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        let (direct, batch) = match self {
+            Self::Direct(record) => (Some(record), &[][..]),
+            Self::Batch(messages) => (None, messages.as_slice()),
+        };
+        direct.into_iter().chain(batch.iter().filter_map(|message| message.record.as_ref().ok()))
+    }
+
+    /// What the records touch together: the network is read once for all of them.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let mut scope = Scope::default();
+        for record in self.records() {
+            scope.merge(&record.scope);
+        }
+        scope
+    }
+}
+
 fn read_record(payload: &Value, home: &Home) -> Result<Record, Error> {
     if payload.get("check").is_some() {
         return manual::read(payload);

@@ -1,0 +1,39 @@
+//! What a failed AWS call says of itself, in one line for a log and an error message.
+
+use std::error::Error as StdError;
+
+use aws_sdk_ec2::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+
+/// The AWS error code and request id; or, where the call got no answer that can be read, what went wrong on the way.
+///
+/// Never AWS's own message: that of `UnauthorizedOperation` holds an encoded copy of the request.
+pub(crate) fn describe<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata,
+    R: std::fmt::Debug,
+    SdkError<E, R>: RequestId + StdError,
+{
+    let what = match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("an error without a code").to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out while connecting".to_owned(),
+        SdkError::DispatchFailure(_) => format!("got no answer: {}", root_cause(error)),
+        SdkError::ResponseError(_) => "got an answer that cannot be read".to_owned(),
+        _ => format!("could not be sent: {}", root_cause(error)),
+    };
+    match error.request_id() {
+        Some(id) => format!("{what} (request id {id})"),
+        None => what,
+    }
+}
+
+fn root_cause(error: &dyn StdError) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,50 @@
+//! How long each step may take, so that an invocation ends with an answer and not with Lambda's time-out.
+//!
+//! An error that is returned names what failed; a time-out names nothing, and cuts off what is being sent.
+
+use std::{
+    future::Future,
+    time::{Duration, SystemTime},
+};
+
+use lambda_runtime::Context;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Error;
+
+/// Kept for handing over the answer.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// When the steps of an invocation end.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    read_until: Instant,
+    publish_until: Instant,
+}
+
+impl Deadline {
+    /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing.
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
+        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN);
+        let now = Instant::now();
+        Self { read_until: now + left * 3 / 4, publish_until: now + left }
+    }
+
+    /// Runs a read of the network to its end, or to the end of its time.
+    ///
+    /// # Errors
+    ///
+    /// The read's own, or [`Error::Ec2ReadFailed`] where its time ran out.
+    pub async fn read<T>(&self, reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        timeout_at(self.read_until, reading).await.unwrap_or_else(|_| {
+            Err(Error::Ec2ReadFailed("the network was not read to its end before the invocation's deadline".to_owned()))
+        })
+    }
+
+    /// When publishing ends.
+    #[must_use]
+    pub fn publish_until(&self) -> Instant {
+        self.publish_until
+    }
+}

@@ -1,0 +1,134 @@
+//! The one place where EC2 is read.
+//!
+//! A read is whole or it is an error: every page of every call, or no network at all. Calls are narrowed by filters to
+//! the VPCs in question. Filters, not id parameters: an id that is gone is then an empty answer instead of an error
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
+
+mod facts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::{Client, types::Filter};
+use futures_util::{future::try_join_all, try_join};
+
+use crate::{
+    aws_error::describe,
+    error::Error,
+    scope::Scope,
+    vpc::{Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+};
+
+/// The most values that a filter takes.
+const MAX_FILTER_VALUES: usize = 200;
+/// The largest pages that EC2 gives: of route tables, and of everything else.
+const ROUTE_TABLE_PAGE: i32 = 100;
+const PAGE: i32 = 1000;
+
+/// Reads what is in scope: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
+///
+/// Where the payload does not tell the VPC of a resource, the resource is looked up first. An endpoint that is named
+/// and is not of type Gateway touches nothing: its own record is kept, and its VPC is not read.
+///
+/// # Errors
+///
+/// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
+pub async fn read(client: &Client, scope: &Scope) -> Result<Network, Error> {
+    if scope.region {
+        return read_vpcs(client, &Selection::All).await;
+    }
+    let subnets = Selection::With("subnet-id", unplaced(&scope.subnets));
+    let route_tables = Selection::With("route-table-id", unplaced(&scope.route_tables));
+    let endpoints = Selection::With("vpc-endpoint-id", scope.endpoint_ids.clone());
+    let (subnets, route_tables, endpoints) = try_join!(
+        describe_subnets(client, &subnets),
+        describe_route_tables(client, &route_tables),
+        describe_vpc_endpoints(client, &endpoints),
+    )?;
+
+    let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
+        .chain(scope.subnets.values().chain(scope.route_tables.values()).flatten())
+        .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
+        .chain(route_tables.iter().map(|table| &table.vpc_id))
+        .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
+        .cloned()
+        .collect();
+    let mut network = read_vpcs(client, &Selection::With("vpc-id", vpc_ids)).await?;
+    for endpoint in endpoints {
+        if network.endpoints.iter().all(|known| known.id != endpoint.id) {
+            network.endpoints.push(endpoint);
+        }
+    }
+    Ok(network)
+}
+
+/// The resources whose VPC is yet to be looked up.
+fn unplaced(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
+    resources.iter().filter(|(_, vpc_id)| vpc_id.is_none()).map(|(id, _)| id.clone()).collect()
+}
+
+/// Reads VPCs and all that is in them, four calls at once.
+async fn read_vpcs(client: &Client, which: &Selection) -> Result<Network, Error> {
+    let (vpcs, subnets, route_tables, endpoints) = try_join!(
+        describe_vpcs(client, which),
+        describe_subnets(client, which),
+        describe_route_tables(client, which),
+        describe_vpc_endpoints(client, which),
+    )?;
+    Ok(Network { vpcs, subnets, route_tables, endpoints })
+}
+
+/// Which resources a call asks for.
+enum Selection {
+    /// All there are.
+    All,
+    /// Those that have one of these values in this filter.
+    With(&'static str, BTreeSet<String>),
+}
+
+impl Selection {
+    /// The filters of the calls that it takes: one call for all, one for each 200 values, none for no values.
+    fn filters(&self) -> Vec<Option<Vec<Filter>>> {
+        match self {
+            Self::All => vec![None],
+            Self::With(name, values) => {
+                let values: Vec<String> = values.iter().cloned().collect();
+                let filter = |chunk: &[String]| Filter::builder().name(*name).set_values(Some(chunk.to_vec())).build();
+                values.chunks(MAX_FILTER_VALUES).map(|chunk| Some(vec![filter(chunk)])).collect()
+            }
+        }
+    }
+}
+
+/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain facts.
+///
+/// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
+macro_rules! describe {
+    ($name:ident, $operation:literal, $page:expr, $fact:path, $Fact:ty) => {
+        async fn $name(client: &Client, which: &Selection) -> Result<Vec<$Fact>, Error> {
+            let calls = which.filters().into_iter().map(|filters| {
+                client
+                    .$name()
+                    .set_filters(filters)
+                    .into_paginator()
+                    .page_size($page)
+                    // Stopping at a token that repeats itself would pass off half a read as a whole one.
+                    .stop_on_duplicate_token(false)
+                    .items()
+                    .send()
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
+            let answers = try_join_all(calls).await.map_err(|error| failed(&describe(&error)))?;
+            answers
+                .into_iter()
+                .flatten()
+                .map(|resource| $fact(resource).ok_or_else(|| failed("answered a resource without its ids")))
+                .collect()
+        }
+    };
+}
+
+describe!(describe_vpcs, "DescribeVpcs", PAGE, facts::vpc, Vpc);
+describe!(describe_subnets, "DescribeSubnets", PAGE, facts::subnet, Subnet);
+describe!(describe_route_tables, "DescribeRouteTables", ROUTE_TABLE_PAGE, facts::route_table, RouteTable);
+describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", PAGE, facts::endpoint, Endpoint);

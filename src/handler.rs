@@ -1,0 +1,96 @@
+//! The story of one invocation: payload → scope → network → findings → messages → answer.
+
+use lambda_runtime::{Diagnostic, LambdaEvent, tracing};
+use serde_json::Value;
+
+use crate::{
+    answer::Answer,
+    clients::Clients,
+    deadline::Deadline,
+    ec2,
+    error::Error,
+    evaluate::evaluate,
+    home::Home,
+    notification::{self, Touched},
+    payload::Payload,
+    report::Report,
+    settings::Settings,
+    sns,
+};
+
+/// The function: its settings and its connections, which outlive an invocation.
+#[derive(Clone, Debug)]
+pub struct Gatewatch {
+    /// What the people who deployed it chose.
+    pub settings: Settings,
+    /// How it reaches AWS.
+    pub clients: Clients,
+}
+
+impl Gatewatch {
+    /// Handles one invocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedEvent`] for a payload that is not known, [`Error::Ec2ReadFailed`] where the network could not
+    /// be read, and [`Error::PublishFailed`] where a message of a direct invocation was not taken. A message of an SQS
+    /// batch that fails alone is in the answer instead.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
+        let Self { settings, clients } = self;
+        let deadline = Deadline::of(&event.context);
+        let home = Home::new(&event.context.invoked_function_arn, &settings.region);
+
+        let payload = Payload::read(&event.payload, &home)?;
+        let scope = payload.scope();
+        let network = deadline.read(ec2::read(&clients.ec2, &scope)).await?;
+        let resolved = scope.resolve(&network, &home);
+        let findings = evaluate(&network, &resolved.route_table_ids, &settings.required_services, &home);
+        let report = Report::new(scope, &network, resolved, findings);
+
+        let touched = Touched::by(&payload, &network, &home);
+        let messages = notification::messages(&report.findings, settings.min_severity, &network, &touched);
+        let published = sns::publish(&clients.sns, &settings.topic, &messages, deadline.publish_until()).await;
+
+        let answer = Answer::new(&payload, report, &touched, &published);
+        log(&payload, &answer);
+        answer
+    }
+}
+
+/// Says how an invocation went, in one line, and why each message of a batch failed. What is returned as an error is
+/// logged by the runtime.
+fn log(payload: &Payload, answer: &Result<Answer, Error>) {
+    match answer {
+        Ok(Answer::Report(report)) => tracing::info!(
+            findings = report.findings.len(),
+            published = report.published,
+            route_tables = report.checked.route_tables,
+            "checked"
+        ),
+        Ok(Answer::Batch { failures, report }) => {
+            for failure in failures {
+                tracing::error!(
+                    message_id = ?failure.item_identifier,
+                    error_type = failure.error.error_type(),
+                    error = ?failure.error.to_string(),
+                    "a message of the batch failed"
+                );
+            }
+            tracing::info!(
+                messages = payload.records().count(),
+                failed = failures.len(),
+                findings = report.findings.len(),
+                published = report.published,
+                route_tables = report.checked.route_tables,
+                "checked"
+            );
+        }
+        Err(_) => {}
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
+    }
+}

@@ -1,0 +1,69 @@
+//! Keeps every message within what SNS takes, without losing a finding or a subnet.
+
+use serde::Serialize;
+
+use super::Body;
+use crate::finding::Finding;
+
+/// The largest message, in bytes, attributes counted: 256 KiB
+/// (<https://docs.aws.amazon.com/general/latest/gr/sns.html>).
+pub(super) const MAX_MESSAGE: usize = 256 * 1024;
+
+/// Which part of a notice a message is.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Part {
+    /// From 1.
+    index: usize,
+    /// How many there are.
+    count: usize,
+}
+
+/// The bodies that hold all these findings, each within [`MAX_MESSAGE`] together with `overhead` bytes.
+pub(super) fn split(body: Body<'_>, findings: &[&Finding], overhead: usize) -> Vec<String> {
+    let widest = Part { index: usize::MAX, count: usize::MAX };
+    let frame = json_size(&Body { part: Some(widest), ..body });
+    let room = MAX_MESSAGE.saturating_sub(overhead + frame);
+
+    let mut groups: Vec<(usize, Vec<Finding>)> = Vec::new();
+    for piece in findings.iter().flat_map(|finding| pieces(finding, room)) {
+        let size = json_size(&piece) + ",".len();
+        match groups.last_mut() {
+            Some((used, group)) if *used + size <= room => {
+                *used += size;
+                group.push(piece);
+            }
+            _ => groups.push((size, vec![piece])),
+        }
+    }
+
+    let count = groups.len();
+    groups
+        .iter()
+        .enumerate()
+        .map(|(n, (_, findings))| {
+            let part = (count > 1).then_some(Part { index: n + 1, count });
+            json(&Body { part, findings, ..body })
+        })
+        .collect()
+}
+
+/// The finding, or, where it alone is too large for a message, copies that share its subnets among them.
+fn pieces(finding: &Finding, room: usize) -> Vec<Finding> {
+    if json_size(finding) < room || finding.subnets.len() < 2 {
+        return vec![finding.clone()];
+    }
+    let (left, right) = finding.subnets.split_at(finding.subnets.len() / 2);
+    [left, right]
+        .into_iter()
+        .flat_map(|subnets| pieces(&Finding { subnets: subnets.to_vec(), ..finding.clone() }, room))
+        .collect()
+}
+
+fn json_size(value: &impl Serialize) -> usize {
+    json(value).len()
+}
+
+/// These values hold text, numbers and lists: there is nothing in them that JSON cannot say.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,113 @@
+//! What the function answers to a direct invocation.
+//!
+//! Pure: names no SDK type, does no I/O and reads no clock.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    finding::Finding,
+    scope::{Resolved, Scope, Unassessed},
+    vpc::Network,
+};
+
+/// What was checked and what was found. Lists are sorted by id, so the same network always gives the same bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// What the payload touched.
+    pub scope: Scope,
+    /// How much was judged.
+    pub checked: Checked,
+    /// The findings of every severity.
+    pub findings: Vec<Finding>,
+    /// What could not be judged, and why: neither a finding nor covered.
+    pub unassessed: BTreeSet<Unassessed>,
+    /// The ids that were named and that EC2 does not show: neither a finding nor covered.
+    pub not_found: BTreeSet<String>,
+    /// How many messages were published.
+    pub published: usize,
+}
+
+impl Report {
+    /// The report on a scope and what it came down to. Nothing has been published yet.
+    #[must_use]
+    pub fn new(scope: Scope, network: &Network, resolved: Resolved, findings: Vec<Finding>) -> Self {
+        let checked = Checked::count(network, &resolved);
+        let Resolved { unassessed, not_found, .. } = resolved;
+        Self { scope, checked, findings, unassessed, not_found, published: 0 }
+    }
+}
+
+/// How many resources were judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// The VPCs of the tables.
+    pub vpcs: usize,
+    /// The subnets that use the tables.
+    pub subnets: usize,
+    /// The route tables. Edge tables are not among them.
+    pub route_tables: usize,
+}
+
+impl Checked {
+    /// Counts what was judged.
+    #[must_use]
+    pub fn count(network: &Network, resolved: &Resolved) -> Self {
+        let effective = network.effective_tables();
+        let judged = |id: &String| resolved.route_table_ids.contains(id);
+        let tables = network.route_tables.iter().filter(|table| judged(&table.id));
+        Self {
+            vpcs: tables.clone().map(|table| &table.vpc_id).collect::<BTreeSet<_>>().len(),
+            subnets: (network.subnets.iter())
+                .filter(|subnet| effective.of(subnet).is_some_and(|table| judged(&table.id)))
+                .count(),
+            route_tables: tables.count(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{main_table, subnet, table_of, vpc};
+
+    #[test]
+    fn an_empty_report_has_every_list() {
+        assert_eq!(
+            serde_json::to_value(Report::default()).unwrap(),
+            serde_json::json!({
+                "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": []},
+                "checked": {"vpcs": 0, "subnets": 0, "routeTables": 0},
+                "findings": [], "unassessed": [], "notFound": [], "published": 0
+            })
+        );
+    }
+
+    #[test]
+    fn only_what_was_judged_counts() {
+        let (a, b) = ("vpc-0000000a", "vpc-0000000b");
+        let (private, implicit, other) =
+            (subnet("subnet-0000000a", a), subnet("subnet-0000000b", a), subnet("subnet-0000000c", b));
+        let network = Network {
+            vpcs: vec![vpc(a), vpc(b)],
+            route_tables: vec![
+                main_table("rtb-0000000a", a),
+                table_of("rtb-0000000b", &private),
+                main_table("rtb-0000000c", b),
+            ],
+            subnets: vec![private, implicit, other],
+            endpoints: Vec::new(),
+        };
+        let checked = |tables: &[&str]| {
+            let route_table_ids = tables.iter().map(|&id| id.to_owned()).collect();
+            Checked::count(&network, &Resolved { route_table_ids, ..Resolved::default() })
+        };
+        assert_eq!(checked(&["rtb-0000000a"]), Checked { vpcs: 1, subnets: 1, route_tables: 1 });
+        assert_eq!(checked(&["rtb-0000000a", "rtb-0000000b"]), Checked { vpcs: 1, subnets: 2, route_tables: 2 });
+        assert_eq!(checked(&["rtb-0000000b", "rtb-0000000c"]), Checked { vpcs: 2, subnets: 2, route_tables: 2 });
+        assert_eq!(checked(&[]), Checked::default());
+    }
+}

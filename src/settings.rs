@@ -1,0 +1,207 @@
+//! The settings, from environment variables. One that cannot be read stops the function at start.
+//!
+//! Pure: is handed the variables, so that tests need no environment.
+
+use std::collections::BTreeSet;
+
+use crate::{error::Error, home::is_account, service::GatewayService, severity::Severity};
+
+/// What the people who deployed the function chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `AWS_REGION`, which Lambda sets: the Region to watch.
+    pub region: String,
+    /// `TOPIC_ARN`: where findings are sent.
+    pub topic: Topic,
+    /// `REQUIRED_SERVICES`: what every table needs a gateway route to. Never empty.
+    pub required_services: BTreeSet<GatewayService>,
+    /// `MIN_SEVERITY`: findings below it are in the report and are not sent.
+    pub min_severity: Severity,
+}
+
+/// A standard SNS topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The whole ARN.
+    pub arn: String,
+    /// The Region of the topic, which need not be the function's.
+    pub region: String,
+}
+
+impl Settings {
+    /// Reads the settings, given a look-up of environment variables.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] naming the variable, its value and what is allowed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let or_default = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+        Ok(Self {
+            region: region(&required("AWS_REGION", &variable)?)?,
+            topic: topic(&required("TOPIC_ARN", &variable)?)?,
+            required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
+            min_severity: severity(&or_default("MIN_SEVERITY", "LOW"))?,
+        })
+    }
+}
+
+fn required(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
+    variable(name).ok_or_else(|| Error::Config(format!("{name} is not set; it is required")))
+}
+
+fn unreadable(name: &str, value: &str, allowed: &str) -> Error {
+    Error::Config(format!("{name} is {value:?}; allowed is {allowed}"))
+}
+
+/// The Region becomes part of commands and service names, so nothing but a Region's letters may pass.
+fn region(value: &str) -> Result<String, Error> {
+    if is_region(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(unreadable("AWS_REGION", value, "a Region such as eu-west-1"))
+    }
+}
+
+fn is_region(text: &str) -> bool {
+    text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+/// Reads `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is refused: it takes no message without a group
+/// and delivers to queues alone (<https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html>).
+fn topic(value: &str) -> Result<Topic, Error> {
+    let parts: Vec<&str> = value.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if partition.starts_with("aws") && is_region(region) && is_account(account) && is_topic_name(name) =>
+        {
+            Ok(Topic { arn: value.to_owned(), region: (*region).to_owned() })
+        }
+        _ => Err(unreadable(
+            "TOPIC_ARN",
+            value,
+            "the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:gatewatch",
+        )),
+    }
+}
+
+/// 1 to 256 letters, digits, hyphens and underscores; a FIFO topic's name has a dot
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
+fn is_topic_name(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
+    value.split(',').map(|name| GatewayService::from_name(name.trim())).collect::<Option<_>>().ok_or_else(|| {
+        unreadable("REQUIRED_SERVICES", value, "one or more of s3, dynamodb and s3express, separated by commas")
+    })
+}
+
+fn severity(value: &str) -> Result<Severity, Error> {
+    Severity::from_name(value).ok_or_else(|| unreadable("MIN_SEVERITY", value, "LOW, MEDIUM or HIGH"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+
+    /// Reads settings from these variables, over the least that is required.
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, Error> {
+        let least = [("AWS_REGION", "eu-west-1"), ("TOPIC_ARN", TOPIC)];
+        Settings::read(|name| {
+            variables.iter().chain(&least).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn message(variables: &[(&str, &str)]) -> String {
+        match read(variables) {
+            Err(Error::Config(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        assert_eq!(
+            read(&[]),
+            Ok(Settings {
+                region: "eu-west-1".into(),
+                topic: Topic { arn: TOPIC.into(), region: "eu-west-1".into() },
+                required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+                min_severity: Severity::Low,
+            })
+        );
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let topic = "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b-c";
+        assert_eq!(
+            read(&[
+                ("AWS_REGION", "us-gov-east-1"),
+                ("TOPIC_ARN", topic),
+                ("REQUIRED_SERVICES", "s3express, s3,s3"),
+                ("MIN_SEVERITY", "HIGH"),
+            ]),
+            Ok(Settings {
+                region: "us-gov-east-1".into(),
+                topic: Topic { arn: topic.into(), region: "us-gov-west-1".into() },
+                required_services: BTreeSet::from([GatewayService::S3, GatewayService::S3Express]),
+                min_severity: Severity::High,
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_required_and_not_set_is_named() {
+        for (name, other, value) in [("AWS_REGION", "TOPIC_ARN", TOPIC), ("TOPIC_ARN", "AWS_REGION", "eu-west-1")] {
+            let only_the_other = |asked: &str| (asked == other).then(|| value.to_owned());
+            assert_eq!(
+                Settings::read(only_the_other),
+                Err(Error::Config(format!("{name} is not set; it is required")))
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_named_with_what_is_allowed() {
+        for (name, value, allowed) in [
+            ("AWS_REGION", "", "a Region such as eu-west-1"),
+            ("AWS_REGION", "eu-west-1; id", "a Region such as eu-west-1"),
+            ("AWS_REGION", "ireland", "a Region such as eu-west-1"),
+            ("REQUIRED_SERVICES", "", "one or more of s3, dynamodb and s3express, separated by commas"),
+            ("REQUIRED_SERVICES", "s3,", "one or more of s3, dynamodb and s3express, separated by commas"),
+            ("REQUIRED_SERVICES", "s3,sqs", "one or more of s3, dynamodb and s3express, separated by commas"),
+            ("REQUIRED_SERVICES", "S3", "one or more of s3, dynamodb and s3express, separated by commas"),
+            ("MIN_SEVERITY", "", "LOW, MEDIUM or HIGH"),
+            ("MIN_SEVERITY", "high", "LOW, MEDIUM or HIGH"),
+            ("MIN_SEVERITY", "CRITICAL\n", "LOW, MEDIUM or HIGH"),
+        ] {
+            assert_eq!(message(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
+        }
+    }
+
+    #[test]
+    fn a_topic_is_a_standard_topic() {
+        for value in [
+            "",
+            "gatewatch",
+            "arn:aws:sqs:eu-west-1:123456789012:gatewatch",
+            "arn:aws:sns:eu-west-1:123456789012:gatewatch.fifo",
+            "arn:aws:sns:eu-west-1:123456789012:gatewatch:0a1b2c3d",
+            "arn:aws:sns:eu-west-1:12345678901:gatewatch",
+            "arn:aws:sns::123456789012:gatewatch",
+            "arn:azure:sns:eu-west-1:123456789012:gatewatch",
+            "arn:aws:sns:eu-west-1:123456789012:",
+        ] {
+            assert_eq!(
+                message(&[("TOPIC_ARN", value)]),
+                format!(
+                    "TOPIC_ARN is {value:?}; allowed is the ARN of a standard SNS topic, such as \
+                     arn:aws:sns:eu-west-1:123456789012:gatewatch"
+                )
+            );
+        }
+    }
+}
