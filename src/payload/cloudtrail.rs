@@ -158,3 +158,159 @@ fn subnets(placed: (String, Option<String>)) -> Scope {
 fn route_tables(placed: (String, Option<String>)) -> Scope {
     Scope { route_tables: BTreeMap::from([placed]), ..Scope::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const LISTED: [&str; 14] = [
+        "AssociateRouteTable",
+        "CreateDefaultSubnet",
+        "CreateDefaultVpc",
+        "CreateRoute",
+        "CreateRouteTable",
+        "CreateSubnet",
+        "CreateVpc",
+        "CreateVpcEndpoint",
+        "DeleteRoute",
+        "DeleteVpcEndpoints",
+        "DisassociateRouteTable",
+        "ModifyVpcEndpoint",
+        "ReplaceRoute",
+        "ReplaceRouteTableAssociation",
+    ];
+
+    fn scope(detail: &Value) -> Scope {
+        read(&json!({"detail": detail})).unwrap().scope
+    }
+
+    #[test]
+    fn a_listed_call_without_its_ids_is_checked_as_the_region() {
+        for name in LISTED {
+            for half in [
+                json!(null),
+                json!(""),
+                json!([]),
+                json!(7),
+                json!({}),
+                json!({"items": []}),
+                json!({"routeTableId": "", "vpcId": "no-id", "subnet": "", "vpc": [], "routeTable": {"items": {}}}),
+                json!({"routeTableId": 7, "vpcId": true, "subnet": {"subnetId": ["vpc-0a1b2c3d"]}, "vpc": "vpc-0a1b2c3d"}),
+            ] {
+                let detail = json!({"eventName": name, "requestParameters": half, "responseElements": half});
+                assert_eq!(scope(&detail), Scope::region(), "{detail}");
+            }
+            assert_eq!(scope(&json!({"eventName": name})), Scope::region(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_failed_or_only_read_touches_nothing() {
+        for name in LISTED {
+            for (field, value) in [
+                ("errorCode", json!("Client.UnauthorizedOperation")),
+                ("errorCode", json!("Client.DryRunOperation")),
+                ("errorCode", json!({})),
+                ("readOnly", json!(true)),
+                ("readOnly", json!("true")),
+            ] {
+                let detail = json!({"eventName": name, field: value});
+                assert_eq!(scope(&detail), Scope::default(), "{detail}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_did_not_fail_says_so_in_several_ways() {
+        for (field, value) in [
+            ("errorCode", json!(null)),
+            ("errorCode", json!("")),
+            ("readOnly", json!(false)),
+            ("readOnly", json!("false")),
+            ("readOnly", json!(null)),
+        ] {
+            let detail = json!({"eventName": "DeleteVpcEndpoints", field: value});
+            assert_eq!(scope(&detail), Scope::region(), "{detail}");
+        }
+    }
+
+    #[test]
+    fn another_call_touches_nothing() {
+        assert_eq!(scope(&json!({"eventName": "CreateNatGateway"})), Scope::default());
+        assert_eq!(scope(&json!({"eventName": "createsubnet"})), Scope::default());
+    }
+
+    #[test]
+    fn a_record_without_a_call_is_refused() {
+        for envelope in [json!({}), json!({"detail": "x"}), json!({"detail": {"eventName": ""}})] {
+            assert_eq!(
+                read(&envelope),
+                Err(Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".into())),
+                "{envelope}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_vpc_of_a_new_resource_is_taken_from_either_half() {
+        for detail in [
+            json!({"requestParameters": {"vpcId": "vpc-0a1b2c3d"},
+                   "responseElements": {"subnet": {"subnetId": "subnet-0a1b2c3d"}}}),
+            json!({"responseElements": {"subnet": {"subnetId": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d"}}}),
+            json!({"responseElements": {"CreateSubnetResponse": {"subnet":
+                   {"subnetId": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d"}}}}),
+        ] {
+            let mut detail = detail;
+            detail["eventName"] = json!("CreateSubnet");
+            let placed = ("subnet-0a1b2c3d".to_owned(), Some("vpc-0a1b2c3d".to_owned()));
+            assert_eq!(scope(&detail), subnets(placed), "{detail}");
+        }
+    }
+
+    #[test]
+    fn only_an_endpoint_that_is_known_to_be_of_another_type_touches_nothing() {
+        let vpc_only = vpc("vpc-0a1b2c3d".into());
+        for (requested, answered, expected) in [
+            (json!(null), json!(null), vpc_only.clone()),
+            (json!("Gateway"), json!(null), vpc_only.clone()),
+            (json!(null), json!("gateway"), vpc_only.clone()),
+            (json!("Interface"), json!("Gateway"), vpc_only),
+            (json!("Interface"), json!(null), Scope::default()),
+            (json!(null), json!("GatewayLoadBalancer"), Scope::default()),
+        ] {
+            let detail = json!({
+                "eventName": "CreateVpcEndpoint",
+                "requestParameters": {"CreateVpcEndpointRequest":
+                    {"VpcId": "vpc-0a1b2c3d", "VpcEndpointType": requested}},
+                "responseElements": {"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointType": answered}}},
+            });
+            assert_eq!(scope(&detail), expected, "{detail}");
+        }
+    }
+
+    #[test]
+    fn who_called_is_told_by_the_best_name_there_is() {
+        let trigger = |identity: Value, source: &str| {
+            let detail = json!({"eventName": "CreateVpc", "userIdentity": identity, "sourceIPAddress": source});
+            match read(&json!({"detail": detail})).unwrap().trigger {
+                Trigger::ApiCall { principal, invoked_by, .. } => (principal, invoked_by),
+                other => panic!("{other:?}"),
+            }
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let issuer = json!({"sessionIssuer": {"arn": "arn:role"}});
+        assert_eq!(
+            trigger(json!({"arn": "arn:user", "sessionContext": issuer, "principalId": "AIDA"}), "203.0.113.10"),
+            (text("arn:user"), None)
+        );
+        assert_eq!(trigger(json!({"sessionContext": issuer, "principalId": "AROA"}), ""), (text("arn:role"), None));
+        assert_eq!(trigger(json!({"principalId": "AROA"}), ""), (text("AROA"), None));
+        assert_eq!(
+            trigger(json!({"invokedBy": "cloudformation.amazonaws.com"}), "203.0.113.10"),
+            (None, text("cloudformation.amazonaws.com"))
+        );
+        assert_eq!(trigger(json!(null), "ram.amazonaws.com"), (None, text("ram.amazonaws.com")));
+    }
+}
