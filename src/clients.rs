@@ -8,7 +8,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::settings::Settings;
+use crate::{ec2::WholeAnswer, settings::Settings};
 
 /// One try of one call. A page of 1,000 subnets comes in well under a second; a connection that a firewall drops
 /// silently would otherwise hang until the invocation ends, as the SDK sets no such limit by default.
@@ -54,7 +54,8 @@ impl Clients {
             )
             .load()
             .await;
+        let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(WholeAnswer);
         let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(settings.topic.region.clone()));
-        Self { ec2: aws_sdk_ec2::Client::new(&shared), sns: aws_sdk_sns::Client::from_conf(sns.build()) }
+        Self { ec2: aws_sdk_ec2::Client::from_conf(ec2.build()), sns: aws_sdk_sns::Client::from_conf(sns.build()) }
     }
 }

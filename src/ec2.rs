@@ -5,12 +5,14 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
 
 mod facts;
+mod whole_answer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
+pub use self::whole_answer::WholeAnswer;
 use crate::{
     aws_error::describe,
     error::Error,

@@ -1,0 +1,54 @@
+//! Refuses an answer of EC2 that breaks off.
+//!
+//! The SDK reads XML up to where it ends: of an answer that a proxy cut short under a 200 it makes a shorter list and
+//! says nothing. A route table without its routes would be a finding, and an endpoint that is missing another one.
+
+use aws_sdk_ec2::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::AfterDeserializationInterceptorContextRef},
+    error::BoxError,
+};
+
+/// Looks at every answer before it is used.
+#[derive(Debug)]
+pub struct WholeAnswer;
+
+impl Intercept for WholeAnswer {
+    fn name(&self) -> &'static str {
+        "WholeAnswer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        if response.status().is_success() && !response.body().bytes().is_some_and(is_whole) {
+            return Err("the answer breaks off".into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether the last thing in the answer closes its root element: `</DescribeVpcsResponse>`.
+fn is_whole(body: &[u8]) -> bool {
+    let body = body.trim_ascii_end();
+    let last_tag = body.iter().rposition(|b| *b == b'<').map_or(&[][..], |start| &body[start..]);
+    last_tag.starts_with(b"</Describe") && last_tag.ends_with(b"Response>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_up_to_its_end_is_whole() {
+        let answer = b"<DescribeVpcsResponse><vpcSet><item/></vpcSet></DescribeVpcsResponse>\n";
+        assert!(is_whole(answer));
+        assert!(is_whole(answer.trim_ascii_end()));
+        for end in 0..answer.len() - 1 {
+            assert!(!is_whole(&answer[..end]), "{:?}", str::from_utf8(&answer[..end]));
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! The binary itself: real SDK clients, real requests, and EC2 and SNS answering as they do on good days and bad ones.
+#![cfg(feature = "aws")]
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{
+    ec2::{Ec2, Page},
+    lambda::{Invocation, Outcome, invoke},
+    sns::Sns,
+};
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+const VPC: &str = "vpc-0a1b2c3d4e5f60001";
+
+const VPCS: &str = "<item><vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><state>available</state>\
+    <tagSet><item><key>Env</key><value>x</value></item><item><key>Name</key><value>payments</value></item></tagSet></item>";
+
+const SUBNETS: &str = "<item><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><vpcId>vpc-0a1b2c3d4e5f60001</vpcId>\
+    <ownerId>123456789012</ownerId><cidrBlock>10.0.1.0/24</cidrBlock><availabilityZone>eu-west-1a</availabilityZone>\
+    <tagSet><item><key>Name</key><value>app-a</value></item></tagSet></item>";
+
+/// The main table, which nobody uses, and the subnet's own behind a NAT gateway, with a route to an S3 endpoint.
+const MAIN_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60001</routeTableId>\
+    <vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><routeSet><item>\
+    <destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId><state>active</state></item>\
+    </routeSet><associationSet><item><routeTableAssociationId>rtbassoc-0a1b2c3d4e5f60001</routeTableAssociationId>\
+    <routeTableId>rtb-0a1b2c3d4e5f60001</routeTableId><main>true</main><associationState><state>associated</state>\
+    </associationState></item></associationSet></item>";
+const PRIVATE_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60002</routeTableId>\
+    <vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><routeSet><item>\
+    <destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><natGatewayId>nat-0a1b2c3d4e5f60001</natGatewayId>\
+    <state>active</state></item><item><destinationPrefixListId>pl-0a1b2c3d</destinationPrefixListId>\
+    <gatewayId>vpce-0a1b2c3d4e5f60001</gatewayId><origin>CreateRoute</origin><state>active</state></item></routeSet>\
+    <associationSet><item><routeTableAssociationId>rtbassoc-0a1b2c3d4e5f60002</routeTableAssociationId>\
+    <routeTableId>rtb-0a1b2c3d4e5f60002</routeTableId><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><main>false</main>\
+    <associationState><state>associated</state></associationState></item></associationSet><tagSet><item>\
+    <key>Name</key><value>private-a</value></item></tagSet></item>";
+
+/// As EC2 writes it: the type with a capital letter, the state without.
+const S3_ENDPOINT: &str = "<item><vpcEndpointId>vpce-0a1b2c3d4e5f60001</vpcEndpointId>\
+    <vpcEndpointType>Gateway</vpcEndpointType><vpcId>vpc-0a1b2c3d4e5f60001</vpcId>\
+    <serviceName>com.amazonaws.eu-west-1.s3</serviceName><state>available</state>\
+    <routeTableIdSet><item>rtb-0a1b2c3d4e5f60002</item></routeTableIdSet></item>";
+
+fn network() -> Vec<(&'static str, Vec<Page>)> {
+    vec![
+        ("DescribeVpcs", vec![Page::Items(VPCS)]),
+        ("DescribeSubnets", vec![Page::Items(SUBNETS)]),
+        ("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Items(PRIVATE_TABLE)]),
+        ("DescribeVpcEndpoints", vec![Page::Items(S3_ENDPOINT)]),
+    ]
+}
+
+/// The network, but for this call.
+async fn but_for(call: &'static str, pages: Vec<Page>) -> Ec2 {
+    let rest = network().into_iter().filter(|(name, _)| *name != call);
+    Ec2::answering(rest.chain([(call, pages)])).await
+}
+
+async fn run(ec2: &Ec2, sns: &Sns, settings: &[(&str, &str)], event: &Value) -> Invocation {
+    run_for(Duration::from_secs(60), ec2, sns, settings, event).await
+}
+
+async fn run_for(left: Duration, ec2: &Ec2, sns: &Sns, settings: &[(&str, &str)], event: &Value) -> Invocation {
+    let (ec2, sns) = (ec2.url(), sns.url());
+    let mut variables =
+        vec![("TOPIC_ARN", TOPIC), ("AWS_ENDPOINT_URL_EC2", ec2.as_str()), ("AWS_ENDPOINT_URL_SNS", sns.as_str())];
+    variables.extend(settings);
+    invoke(&variables, event, left).await
+}
+
+fn report(invocation: Invocation) -> Value {
+    match invocation.outcome {
+        Outcome::Response(report) => report,
+        other => panic!("{other:?}\n{}", invocation.log),
+    }
+}
+
+fn check_vpc() -> Value {
+    json!({"check": {"vpcIds": [VPC]}})
+}
+
+/// One message of an SQS batch.
+fn message(id: &str, body: &Value) -> Value {
+    json!({"messageId": id, "eventSource": "aws:sqs", "body": body.to_string(), "awsRegion": "eu-west-1"})
+}
+
+/// The record of a call, as EventBridge delivers it.
+fn call(name: &str, request: &Value, response: &Value) -> Value {
+    json!({
+        "version": "0", "id": "0a1b2c3d-0000-4000-8000-000000000001", "source": "aws.ec2",
+        "detail-type": "AWS API Call via CloudTrail", "account": "123456789012", "region": "eu-west-1",
+        "time": "2026-11-20T10:00:00Z", "resources": [],
+        "detail": {"eventName": name, "requestParameters": request, "responseElements": response}
+    })
+}
+
+#[tokio::test]
+async fn what_ec2_really_writes_is_understood() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let settings = [("REQUIRED_SERVICES", "s3")];
+    let report =
+        report(run(&ec2, &sns, &settings, &json!({"check": {"routeTableIds": ["rtb-0a1b2c3d4e5f60002"]}})).await);
+    assert_eq!(
+        report,
+        json!({
+            "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": ["rtb-0a1b2c3d4e5f60002"], "vpcEndpointIds": []},
+            "checked": {"vpcs": 1, "subnets": 1, "routeTables": 1},
+            "findings": [], "unassessed": [], "notFound": [], "published": 0
+        })
+    );
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+#[tokio::test]
+async fn a_finding_is_reported_and_published() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let report = report(run(&ec2, &sns, &[], &check_vpc()).await);
+    let found: Vec<_> = (report["findings"].as_array().unwrap().iter())
+        .map(|f| [&f["routeTable"]["id"], &f["service"], &f["gap"], &f["severity"]].map(|v| v.as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ["rtb-0a1b2c3d4e5f60001", "dynamodb", "no_endpoint", "LOW"],
+            ["rtb-0a1b2c3d4e5f60001", "s3", "not_associated", "LOW"],
+            ["rtb-0a1b2c3d4e5f60002", "dynamodb", "no_endpoint", "HIGH"],
+        ]
+    );
+    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2}));
+    assert_eq!(report["published"], json!(1));
+
+    let [publish] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let field = |name: &str| publish.get(name).map(String::as_str);
+    assert_eq!(field("Action"), Some("Publish"));
+    assert_eq!(field("TopicArn"), Some(TOPIC));
+    assert_eq!(field("Subject"), Some("[HIGH] gatewatch: 3 findings in vpc-0a1b2c3d4e5f60001, eu-west-1"));
+    assert_eq!(field("MessageStructure"), None, "attributes are not delivered with `json`");
+    let mut attributes: Vec<[&str; 3]> = (1..)
+        .map_while(|n| {
+            let part = |part: &str| field(&format!("MessageAttributes.entry.{n}.{part}"));
+            Some([part("Name")?, part("Value.DataType")?, part("Value.StringValue")?])
+        })
+        .collect();
+    attributes.sort_unstable();
+    assert_eq!(
+        attributes,
+        [
+            ["account", "String", "123456789012"],
+            ["region", "String", "eu-west-1"],
+            ["services", "String.Array", "[\"dynamodb\",\"s3\"]"],
+            ["severity", "String", "HIGH"],
+            ["vpcId", "String", VPC],
+        ]
+    );
+    let message: Value = serde_json::from_str(field("Message").unwrap()).unwrap();
+    assert_eq!(message["vpc"], json!({"id": VPC, "name": "payments"}));
+    assert_eq!(message["trigger"], json!({"kind": "manual"}));
+    assert_eq!(message["findings"], report["findings"]);
+}
+
+#[tokio::test]
+async fn a_request_can_ask_for_the_report_alone() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
+    let report = report(run(&ec2, &sns, &[], &quiet).await);
+    assert_eq!((report["findings"].as_array().unwrap().len(), &report["published"]), (3, &json!(0)));
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+#[tokio::test]
+async fn what_is_not_bad_enough_is_reported_and_not_published() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let main = json!({"check": {"routeTableIds": ["rtb-0a1b2c3d4e5f60001"]}});
+    let report = report(run(&ec2, &sns, &[("MIN_SEVERITY", "MEDIUM")], &main).await);
+    assert_eq!((report["findings"].as_array().unwrap().len(), &report["published"]), (2, &json!(0)));
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+// Reads are narrowed to the VPCs in question, and made only where there is something to check.
+
+const READ_OF_THE_VPC: [&str; 5] = [
+    "DescribeRouteTables vpc-id=vpc-0a1b2c3d4e5f60001",
+    "DescribeRouteTables vpc-id=vpc-0a1b2c3d4e5f60001",
+    "DescribeSubnets vpc-id=vpc-0a1b2c3d4e5f60001",
+    "DescribeVpcEndpoints vpc-id=vpc-0a1b2c3d4e5f60001",
+    "DescribeVpcs vpc-id=vpc-0a1b2c3d4e5f60001",
+];
+
+async fn reads(event: &Value) -> Vec<String> {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    report(run(&ec2, &sns, &[], event).await);
+    ec2.calls().await
+}
+
+#[tokio::test]
+async fn where_the_record_tells_the_vpc_only_that_is_read() {
+    let subnet = json!({"subnet": {"subnetId": "subnet-0a1b2c3d4e5f60001", "vpcId": VPC}});
+    assert_eq!(reads(&call("CreateSubnet", &json!({"vpcId": VPC}), &subnet)).await, READ_OF_THE_VPC);
+    assert_eq!(reads(&check_vpc()).await, READ_OF_THE_VPC);
+}
+
+#[tokio::test]
+async fn where_it_does_not_the_resource_is_looked_up_first() {
+    let table = json!({"routeTableId": "rtb-0a1b2c3d4e5f60002"});
+    let looked_up = "DescribeRouteTables route-table-id=rtb-0a1b2c3d4e5f60002";
+    let mut expected = vec![looked_up, looked_up];
+    expected.extend(READ_OF_THE_VPC);
+    assert_eq!(reads(&call("CreateRoute", &table, &json!(null))).await, expected);
+}
+
+#[tokio::test]
+async fn the_region_is_read_without_filters() {
+    assert_eq!(
+        reads(&json!({"check": "region"})).await,
+        ["DescribeRouteTables", "DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"]
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_touches_nothing_reads_nothing() {
+    assert_eq!(reads(&call("CreateSecurityGroup", &json!({}), &json!({}))).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn many_values_are_asked_for_in_several_calls() {
+    let ids: Vec<String> = (0..201).map(|n| format!("vpc-{n:08x}")).collect();
+    let calls = reads(&json!({"check": {"vpcIds": ids}})).await;
+    let sizes: Vec<(&str, usize)> =
+        calls.iter().filter_map(|call| call.split_once(" vpc-id=")).map(|(c, v)| (c, v.split(',').count())).collect();
+    assert_eq!(sizes.iter().filter(|size| **size == ("DescribeVpcs", 200)).count(), 1, "{sizes:?}");
+    assert_eq!(sizes.iter().filter(|size| **size == ("DescribeVpcs", 1)).count(), 1, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn what_ec2_does_not_show_is_not_found() {
+    let (ec2, sns) = (Ec2::answering([]).await, Sns::taking_all().await);
+    let report = report(run(&ec2, &sns, &[], &json!({"check": {"subnetIds": ["subnet-0a1b2c3d"]}})).await);
+    assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d"]));
+    assert_eq!(report["findings"], json!([]));
+}
+
+// Half a read is no read.
+
+async fn failed_read(ec2: &Ec2, left: Duration) -> String {
+    let sns = Sns::taking_all().await;
+    let invocation = run_for(left, ec2, &sns, &[], &check_vpc()).await;
+    assert_eq!(sns.calls().await, Vec::new(), "nothing is published");
+    match invocation.outcome {
+        Outcome::Error(error_type, message) if error_type == "Ec2ReadFailed" => message,
+        other => panic!("{other:?}\n{}", invocation.log),
+    }
+}
+
+#[tokio::test]
+async fn a_denied_second_page_fails_the_invocation() {
+    for call in ["DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeVpcEndpoints"] {
+        let first = network().into_iter().find(|(name, _)| *name == call).unwrap().1.remove(0);
+        let ec2 = but_for(call, vec![first, Page::Error(403, "UnauthorizedOperation")]).await;
+        assert_eq!(
+            failed_read(&ec2, Duration::from_secs(60)).await,
+            format!("{call}: UnauthorizedOperation (request id 0a1b-request)")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_second_page_that_goes_on_failing_fails_the_invocation() {
+    let ec2 = but_for("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Error(503, "Unavailable")]).await;
+    assert_eq!(
+        failed_read(&ec2, Duration::from_secs(60)).await,
+        "DescribeRouteTables: Unavailable (request id 0a1b-request)"
+    );
+    let tries = ec2.calls().await.iter().filter(|call| call.starts_with("DescribeRouteTables")).count();
+    assert_eq!(tries, 1 + 5, "the page is tried five times");
+}
+
+#[tokio::test]
+async fn pages_without_an_end_fail_the_invocation() {
+    let ec2 = but_for("DescribeSubnets", vec![Page::Endless]).await;
+    assert_eq!(
+        failed_read(&ec2, Duration::from_secs(3)).await,
+        "the network was not read to its end before the invocation's deadline"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_fails_the_invocation_before_its_deadline() {
+    let ec2 = but_for("DescribeVpcEndpoints", vec![Page::Hangs]).await;
+    assert_eq!(
+        failed_read(&ec2, Duration::from_secs(3)).await,
+        "the network was not read to its end before the invocation's deadline"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_ec2_answer_fails_the_invocation() {
+    let ec2 = but_for("DescribeSubnets", vec![Page::Items("<item><subnetId>subnet-0a1b2c3d</subnetId></item>")]).await;
+    assert_eq!(
+        failed_read(&ec2, Duration::from_secs(60)).await,
+        "DescribeSubnets: answered a resource without its ids"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_fails_the_invocation() {
+    let whole = "<item><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><vpcId>vpc-0a1b2c3d4e5f60001</vpcId></item>";
+    for rest in ["", whole, "<item><subnetId>subnet-0a1b"] {
+        let ec2 = but_for("DescribeSubnets", vec![Page::Truncated(rest)]).await;
+        assert_eq!(
+            failed_read(&ec2, Duration::from_secs(60)).await,
+            "DescribeSubnets: got an answer that cannot be read",
+            "{rest}"
+        );
+    }
+}
+
+// What fails is said by name.
+
+#[tokio::test]
+async fn a_message_that_is_not_taken_fails_a_direct_invocation() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::refusing(VPC).await);
+    let invocation = run(&ec2, &sns, &[], &check_vpc()).await;
+    assert_eq!(
+        invocation.outcome,
+        Outcome::Error(
+            "PublishFailed".into(),
+            "Publish, about vpc-0a1b2c3d4e5f60001: AuthorizationError (request id 0a1b-request)".into()
+        )
+    );
+    assert!(!invocation.log.contains("secret"), "{}", invocation.log);
+}
+
+#[tokio::test]
+async fn an_unknown_payload_is_refused_by_name() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let outcome = run(&ec2, &sns, &[], &json!({"source": "aws.s3", "detail-type": "Object Created"})).await.outcome;
+    let Outcome::Error(error_type, message) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(error_type, "UnsupportedEvent");
+    assert!(message.starts_with("unknown payload: source \"aws.s3\", detail-type \"Object Created\";"), "{message}");
+    assert_eq!(ec2.calls().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_read_stops_the_function_at_start() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    for (name, value, why) in [
+        ("MIN_SEVERITY", "SEVERE", "MIN_SEVERITY is \"SEVERE\"; allowed is LOW, MEDIUM or HIGH"),
+        (
+            "TOPIC_ARN",
+            "gatewatch\n",
+            "TOPIC_ARN is \"gatewatch\\n\"; allowed is the ARN of a standard SNS topic, such as \
+             arn:aws:sns:eu-west-1:123456789012:gatewatch",
+        ),
+    ] {
+        assert_eq!(
+            run(&ec2, &sns, &[(name, value)], &check_vpc()).await.outcome,
+            Outcome::InitError("ConfigError".into(), why.into())
+        );
+    }
+}
+
+// Each message of a batch fails alone.
+
+const OTHER_VPC: &str = "vpc-0a1b2c3d4e5f60002";
+const OTHER_VPCS: &str =
+    "<item><vpcId>vpc-0a1b2c3d4e5f60001</vpcId></item><item><vpcId>vpc-0a1b2c3d4e5f60002</vpcId></item>";
+const OTHER_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60009</routeTableId><vpcId>vpc-0a1b2c3d4e5f60002</vpcId>\
+    <ownerId>123456789012</ownerId><associationSet><item><main>true</main></item></associationSet></item>";
+
+async fn two_vpcs() -> Ec2 {
+    Ec2::answering([
+        ("DescribeVpcs", vec![Page::Items(OTHER_VPCS)]),
+        ("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Items(OTHER_TABLE)]),
+    ])
+    .await
+}
+
+fn vpc_created(vpc: &str) -> Value {
+    call("CreateVpc", &json!({}), &json!({"vpc": {"vpcId": vpc}}))
+}
+
+#[tokio::test]
+async fn a_batch_is_read_once_and_told_once_per_vpc() {
+    let (ec2, sns) = (two_vpcs().await, Sns::taking_all().await);
+    let batch = json!({"Records": [
+        message("a", &vpc_created(VPC)),
+        message("b", &vpc_created(OTHER_VPC)),
+        message("c", &vpc_created(VPC)),
+    ]});
+    assert_eq!(report(run(&ec2, &sns, &[], &batch).await), json!({"batchItemFailures": []}));
+    let both = format!("vpc-id={VPC},{OTHER_VPC}");
+    assert_eq!(
+        ec2.calls().await,
+        ["DescribeRouteTables", "DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"]
+            .map(|call| format!("{call} {both}"))
+    );
+    let mut told: Vec<_> = (sns.calls().await.iter())
+        .map(|call| serde_json::from_str::<Value>(&call["Message"]).unwrap())
+        .map(|message| (message["vpc"]["id"].clone(), message["triggers"].clone()))
+        .collect();
+    told.sort_by_key(|(vpc, _)| vpc.to_string());
+    assert_eq!(told, [(json!(VPC), json!(2)), (json!(OTHER_VPC), json!(1))]);
+}
+
+#[tokio::test]
+async fn a_bad_message_of_a_batch_fails_alone_and_is_logged() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let mut bad = message("b", &json!(null));
+    bad["body"] = json!("{\"password\": \"hunter2\"");
+    let batch = json!({"Records": [message("a", &vpc_created(VPC)), bad, message("c", &json!({"x": 1}))]});
+    let invocation = run(&ec2, &sns, &[], &batch).await;
+    let logged: Vec<Value> = (invocation.log.lines())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["level"] == "ERROR")
+        .map(|line| json!([line["fields"]["message_id"], line["fields"]["error_type"], line["fields"]["error"]]))
+        .collect();
+    assert_eq!(
+        logged,
+        [
+            json!(["\"b\"", "UnsupportedEvent", "\"the body is not JSON (line 1, column 22)\""]),
+            json!([
+                "\"c\"",
+                "UnsupportedEvent",
+                "\"unknown payload: an object with \\\"x\\\"; known are EC2 API calls via \
+                CloudTrail, scheduled events, SQS batches of these, and an object with \\\"check\\\"\""
+            ]),
+        ]
+    );
+    assert!(!invocation.log.contains("hunter2"), "{}", invocation.log);
+    assert_eq!(report(invocation), json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]}));
+    assert_eq!(sns.calls().await.len(), 1);
+}
+
+#[tokio::test]
+async fn only_the_messages_about_a_vpc_that_was_not_told_fail() {
+    let (ec2, sns) = (two_vpcs().await, Sns::refusing(OTHER_VPC).await);
+    let batch = json!({"Records": [
+        message("a", &vpc_created(VPC)),
+        message("b", &vpc_created(OTHER_VPC)),
+        message("c", &json!({"check": "region"})),
+        message("d", &json!({"check": "region", "publish": false})),
+    ]});
+    assert_eq!(
+        report(run(&ec2, &sns, &[], &batch).await),
+        json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]})
+    );
+}
+
+#[tokio::test]
+async fn a_batch_whose_network_cannot_be_read_fails_whole() {
+    let (ec2, sns) =
+        (but_for("DescribeVpcs", vec![Page::Error(403, "UnauthorizedOperation")]).await, Sns::taking_all().await);
+    let batch = json!({"Records": [message("a", &vpc_created(VPC))]});
+    assert_eq!(
+        run(&ec2, &sns, &[], &batch).await.outcome,
+        Outcome::Error("Ec2ReadFailed".into(), "DescribeVpcs: UnauthorizedOperation (request id 0a1b-request)".into())
+    );
+}

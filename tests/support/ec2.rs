@@ -1,0 +1,103 @@
+//! Canned answers of EC2, in its XML.
+
+use std::{collections::HashMap, time::Duration};
+
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
+
+use super::form;
+
+/// What one call answers, page by page.
+#[derive(Clone)]
+pub enum Page {
+    /// The members of the set, and a token where more pages follow.
+    Items(&'static str),
+    /// An error, with its status.
+    Error(u16, &'static str),
+    /// The members, and then the answer breaks off: a proxy's doing, or a connection's.
+    Truncated(&'static str),
+    /// A token that leads back to this very page.
+    Endless,
+    /// Nothing, for longer than anybody waits.
+    Hangs,
+}
+
+/// A server that answers `Describe…` calls, each with its own pages; a call without any answers an empty set.
+pub struct Ec2 {
+    server: MockServer,
+}
+
+struct Pages(HashMap<&'static str, Vec<Page>>);
+
+impl Ec2 {
+    pub async fn answering(pages: impl IntoIterator<Item = (&'static str, Vec<Page>)>) -> Self {
+        let server = MockServer::builder().start().await;
+        Mock::given(method("POST")).respond_with(Pages(pages.into_iter().collect())).mount(&server).await;
+        Self { server }
+    }
+
+    pub fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// The calls that were made: the action and its filters, such as `DescribeSubnets vpc-id=vpc-1`, sorted.
+    pub async fn calls(&self) -> Vec<String> {
+        let requests = self.server.received_requests().await.unwrap_or_default();
+        let mut calls: Vec<String> = requests
+            .iter()
+            .map(|request| {
+                let form = form(request);
+                let mut call = form["Action"].clone();
+                for n in 1.. {
+                    let Some(name) = form.get(&format!("Filter.{n}.Name")) else { break };
+                    let values: Vec<&str> =
+                        (1..).map_while(|v| form.get(&format!("Filter.{n}.Value.{v}")).map(String::as_str)).collect();
+                    call.push_str(&format!(" {name}={}", values.join(",")));
+                }
+                call
+            })
+            .collect();
+        calls.sort();
+        calls
+    }
+}
+
+impl Respond for Pages {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let form = form(request);
+        let action = form["Action"].as_str();
+        let pages = self.0.get(action).map_or(&[][..], Vec::as_slice);
+        let n: usize = form.get("NextToken").map_or(0, |token| token.parse().unwrap_or_default());
+        let next = if n + 1 < pages.len() { format!("<nextToken>{}</nextToken>", n + 1) } else { String::new() };
+        match pages.get(n) {
+            None => set(action, "", ""),
+            Some(Page::Items(items)) => set(action, items, &next),
+            Some(Page::Truncated(items)) => ResponseTemplate::new(200).set_body_string(format!(
+                "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><{}>{items}",
+                set_name(action)
+            )),
+            Some(Page::Endless) => set(action, "", &format!("<nextToken>{n}</nextToken>")),
+            Some(Page::Error(status, code)) => ResponseTemplate::new(*status).insert_header("x-amzn-requestid", "0a1b-request").set_body_string(format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>You are not authorized. Encoded authorization \
+                 failure message: c2VjcmV0</Message></Error></Errors><RequestID>0a1b-request</RequestID></Response>"
+            )),
+            Some(Page::Hangs) => set(action, "", "").set_delay(Duration::from_secs(120)),
+        }
+    }
+}
+
+fn set(action: &str, items: &str, next: &str) -> ResponseTemplate {
+    let set = set_name(action);
+    ResponseTemplate::new(200).set_body_string(format!(
+        "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>0a1b-request</requestId>\
+         <{set}>{items}</{set}>{next}</{action}Response>"
+    ))
+}
+
+fn set_name(action: &str) -> &'static str {
+    match action {
+        "DescribeVpcs" => "vpcSet",
+        "DescribeSubnets" => "subnetSet",
+        "DescribeRouteTables" => "routeTableSet",
+        _ => "vpcEndpointSet",
+    }
+}
