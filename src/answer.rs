@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_direct_invocation_is_answered_with_the_report() {
-        let payload = Payload::Direct(record());
+        let payload = Payload::Direct(Box::new(record()));
         let both = [published("vpc-a", Ok(())), published("vpc-b", Ok(()))];
         assert_eq!(
             Answer::new(&payload, Report::default(), &[], &both),
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_direct_invocation_fails_with_a_message_that_was_not_taken() {
-        let payload = Payload::Direct(record());
+        let payload = Payload::Direct(Box::new(record()));
         let one = [published("vpc-a", Ok(())), published("vpc-b", Err(refused()))];
         assert_eq!(Answer::new(&payload, Report::default(), &[], &one), Err(refused()));
     }

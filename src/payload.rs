@@ -27,7 +27,7 @@ use crate::{error::Error, home::Home, scope::Scope};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// One record, whose report is the answer.
-    Direct(Record),
+    Direct(Box<Record>),
     /// The messages of an SQS batch, of which each fails or succeeds alone.
     Batch(Vec<Message>),
 }
@@ -62,7 +62,7 @@ pub enum Trigger {
     ApiCall {
         /// The call.
         event_name: String,
-        /// `CloudTrail`'s id of the record.
+        /// CloudTrail's id of the record.
         event_id: Option<String>,
         /// When the call was made (RFC 3339, UTC).
         event_time: Option<String>,
@@ -87,7 +87,7 @@ impl Payload {
     pub fn read(payload: &Value, home: &Home) -> Result<Self, Error> {
         match payload.get("Records") {
             Some(records) => sqs::read(records, home).map(Self::Batch),
-            None => read_record(payload, home).map(Self::Direct),
+            None => read_record(payload, home).map(|record| Self::Direct(Box::new(record))),
         }
     }
 }
@@ -96,7 +96,7 @@ impl Payload {
     /// The records that could be read.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         let (direct, batch) = match self {
-            Self::Direct(record) => (Some(record), &[][..]),
+            Self::Direct(record) => (Some(record.as_ref()), &[][..]),
             Self::Batch(messages) => (None, messages.as_slice()),
         };
         direct.into_iter().chain(batch.iter().filter_map(|message| message.record.as_ref().ok()))
@@ -216,12 +216,12 @@ mod tests {
     fn a_schedule_is_the_whole_region() {
         assert_eq!(
             Payload::read(&scheduled(), &home()),
-            Ok(Payload::Direct(Record {
+            Ok(Payload::Direct(Box::new(Record {
                 scope: Scope::region(),
                 trigger: Trigger::Schedule,
                 time: Some("2026-11-20T04:00:00Z".parse().unwrap()),
                 publish: true
-            }))
+            })))
         );
     }
 

@@ -47,16 +47,15 @@ pub enum Fix<'a> {
 /// Writes the fix down for one table and service.
 #[must_use]
 pub fn remediation(fix: Fix<'_>, table: &RouteTable, service: GatewayService, region: &str) -> Remediation {
-    let named: Vec<&Endpoint> = match fix {
-        Fix::Create | Fix::Replace(_, None) => Vec::new(),
-        Fix::Extend(endpoint) | Fix::Reattach(endpoint) | Fix::Wait(endpoint) => vec![endpoint],
-        Fix::Replace(_, Some(endpoint)) => vec![endpoint],
+    let (broken, working) = match fix {
+        Fix::Create => (None, None),
+        Fix::Extend(endpoint) | Fix::Reattach(endpoint) | Fix::Wait(endpoint) => (None, Some(endpoint)),
+        Fix::Replace(broken, working) => (Some(broken), working),
     };
-    let broken = if let Fix::Replace(broken, _) = fix { Some(broken) } else { None };
     let well_formed = is_id(ids::VPC, &table.vpc_id)
         && is_id(ids::ROUTE_TABLE, &table.id)
-        && named.iter().chain(&broken).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
-        && named.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
+        && broken.iter().chain(&working).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
+        && working.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
     if !well_formed {
         return Remediation::default();
     }

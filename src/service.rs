@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GatewayService {
-    /// Amazon `DynamoDB`.
+    /// Amazon DynamoDB.
     DynamoDb,
     /// Amazon S3.
     S3,

@@ -85,7 +85,7 @@ fn event(name: &str) -> Result<Value> {
 
 fn record(name: &str) -> Result<Record> {
     match Payload::read(&event(name)?, &home())? {
-        Payload::Direct(record) => Ok(record),
+        Payload::Direct(record) => Ok(*record),
         Payload::Batch(_) => Err(format!("{name} is a batch").into()),
     }
 }

@@ -1,4 +1,4 @@
-//! EC2 API calls, as `CloudTrail` records them and EventBridge delivers them
+//! EC2 API calls, as CloudTrail records them and EventBridge delivers them
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
 //!
 //! | call | touches |
@@ -37,7 +37,7 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
     Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), publish: true })
 }
 
-/// One record of `CloudTrail`.
+/// One record of CloudTrail.
 struct Call<'a> {
     detail: &'a Value,
     event_name: &'a str,

@@ -1,6 +1,6 @@
 //! Reading JSON of which the shape has changed over the years: by path, tolerantly.
 //!
-//! `CloudTrail` writes older EC2 calls flat, with lists as `{"items": […]}`, and newer ones as JSON made from XML: one
+//! CloudTrail writes older EC2 calls flat, with lists as `{"items": […]}`, and newer ones as JSON made from XML: one
 //! element is an object, several are an array, none is `""`, a list member of a request is
 //! `{"tag": 1, "content": "rtb-…"}`, and digits arrive as a number.
 

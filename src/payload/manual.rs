@@ -83,29 +83,29 @@ mod tests {
 
     use super::*;
 
-    fn manual(scope: Scope, publish: bool) -> Result<Record, Error> {
-        Ok(Record { scope, trigger: Trigger::Manual, time: None, publish })
+    fn manual(scope: Scope, publish: bool) -> Record {
+        Record { scope, trigger: Trigger::Manual, time: None, publish }
     }
 
     #[test]
     fn the_region_or_ids_can_be_asked_for() {
-        assert_eq!(read(&json!({"check": "region"})), manual(Scope::region(), true));
+        assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), true)));
         assert_eq!(
             read(&json!({"check": {"vpcIds": ["vpc-0a1b2c3d"]}, "publish": false})),
-            manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, false)
+            Ok(manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, false))
         );
         assert_eq!(
             read(&json!({"check": {
                 "vpcIds": [], "subnetIds": ["subnet-0a1b2c3d"], "routeTableIds": ["rtb-0a1b2c3d", "rtb-0a1b2c3d"]
             }})),
-            manual(
+            Ok(manual(
                 Scope {
                     subnets: [("subnet-0a1b2c3d".to_owned(), None)].into(),
                     route_tables: [("rtb-0a1b2c3d".to_owned(), None)].into(),
                     ..Scope::default()
                 },
                 true
-            )
+            ))
         );
     }
 
@@ -113,7 +113,7 @@ mod tests {
     fn empty_lists_are_an_empty_scope() {
         assert_eq!(
             read(&json!({"check": {"vpcIds": [], "subnetIds": [], "routeTableIds": []}})),
-            manual(Scope::default(), true)
+            Ok(manual(Scope::default(), true))
         );
     }
 

@@ -68,7 +68,7 @@ async fn runtime_api(event: &Value, time_left: Duration) -> MockServer {
         .up_to_n_times(1)
         .mount(&api)
         .await;
-    next().respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(600))).mount(&api).await;
+    next().respond_with(ResponseTemplate::new(200).set_delay(Duration::from_mins(10))).mount(&api).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&api).await;
     api
 }

@@ -10,7 +10,7 @@ use super::form;
 #[derive(Clone)]
 pub enum Page {
     /// The members of the set, and a token where more pages follow.
-    Items(&'static str),
+    Items(String),
     /// An error, with its status.
     Error(u16, &'static str),
     /// The members, and then the answer breaks off: a proxy's doing, or a connection's.
@@ -19,6 +19,12 @@ pub enum Page {
     Endless,
     /// Nothing, for longer than anybody waits.
     Hangs,
+}
+
+impl Page {
+    pub fn items(items: &str) -> Self {
+        Self::Items(items.to_owned())
+    }
 }
 
 /// A server that answers `Describe…` calls, each with its own pages; a call without any answers an empty set.
@@ -51,7 +57,7 @@ impl Ec2 {
                     let Some(name) = form.get(&format!("Filter.{n}.Name")) else { break };
                     let values: Vec<&str> =
                         (1..).map_while(|v| form.get(&format!("Filter.{n}.Value.{v}")).map(String::as_str)).collect();
-                    call.push_str(&format!(" {name}={}", values.join(",")));
+                    call = format!("{call} {name}={}", values.join(","));
                 }
                 call
             })
@@ -80,7 +86,7 @@ impl Respond for Pages {
                 "<Response><Errors><Error><Code>{code}</Code><Message>You are not authorized. Encoded authorization \
                  failure message: c2VjcmV0</Message></Error></Errors><RequestID>0a1b-request</RequestID></Response>"
             )),
-            Some(Page::Hangs) => set(action, "", "").set_delay(Duration::from_secs(120)),
+            Some(Page::Hangs) => set(action, "", "").set_delay(Duration::from_mins(2)),
         }
     }
 }

@@ -1,18 +1,17 @@
-//! The binary itself: real SDK clients, real requests, and EC2 and SNS answering as they do on good days and bad ones.
-#![cfg(feature = "aws")]
-
-mod support;
+//! EC2 and SNS answering as they do on good days and bad ones.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     ec2::{Ec2, Page},
     lambda::{Invocation, Outcome, invoke},
     sns::Sns,
 };
+use serde_json::{Value, json};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+/// As long as the template gives the function.
+const MINUTE: Duration = Duration::from_mins(1);
 const VPC: &str = "vpc-0a1b2c3d4e5f60001";
 
 const VPCS: &str = "<item><vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><state>available</state>\
@@ -47,10 +46,10 @@ const S3_ENDPOINT: &str = "<item><vpcEndpointId>vpce-0a1b2c3d4e5f60001</vpcEndpo
 
 fn network() -> Vec<(&'static str, Vec<Page>)> {
     vec![
-        ("DescribeVpcs", vec![Page::Items(VPCS)]),
-        ("DescribeSubnets", vec![Page::Items(SUBNETS)]),
-        ("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Items(PRIVATE_TABLE)]),
-        ("DescribeVpcEndpoints", vec![Page::Items(S3_ENDPOINT)]),
+        ("DescribeVpcs", vec![Page::items(VPCS)]),
+        ("DescribeSubnets", vec![Page::items(SUBNETS)]),
+        ("DescribeRouteTables", vec![Page::items(MAIN_TABLE), Page::items(PRIVATE_TABLE)]),
+        ("DescribeVpcEndpoints", vec![Page::items(S3_ENDPOINT)]),
     ]
 }
 
@@ -61,7 +60,7 @@ async fn but_for(call: &'static str, pages: Vec<Page>) -> Ec2 {
 }
 
 async fn run(ec2: &Ec2, sns: &Sns, settings: &[(&str, &str)], event: &Value) -> Invocation {
-    run_for(Duration::from_secs(60), ec2, sns, settings, event).await
+    run_for(MINUTE, ec2, sns, settings, event).await
 }
 
 async fn run_for(left: Duration, ec2: &Ec2, sns: &Sns, settings: &[(&str, &str)], event: &Value) -> Invocation {
@@ -243,6 +242,49 @@ async fn what_ec2_does_not_show_is_not_found() {
     assert_eq!(report["findings"], json!([]));
 }
 
+#[tokio::test]
+async fn pages_of_two_give_the_same_answer_as_one_page() {
+    let many = |of: fn(usize) -> String| -> Vec<String> { (0..5).map(of).collect() };
+    let sets = [
+        ("DescribeVpcs", many(|n| format!("<item><vpcId>vpc-0000000{n}</vpcId></item>"))),
+        (
+            "DescribeSubnets",
+            many(|n| format!("<item><subnetId>subnet-0000000{n}</subnetId><vpcId>vpc-0000000{n}</vpcId></item>")),
+        ),
+        (
+            "DescribeRouteTables",
+            many(|n| {
+                format!(
+                    "<item><routeTableId>rtb-0000000{n}</routeTableId><vpcId>vpc-0000000{n}</vpcId>\
+                 <ownerId>123456789012</ownerId><associationSet><item><main>true</main></item></associationSet></item>"
+                )
+            }),
+        ),
+        (
+            "DescribeVpcEndpoints",
+            many(|n| {
+                format!(
+                    "<item><vpcEndpointId>vpce-0000000{n}</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType>\
+                 <vpcId>vpc-0000000{n}</vpcId><serviceName>com.amazonaws.eu-west-1.s3</serviceName>\
+                 <state>available</state></item>"
+                )
+            }),
+        ),
+    ];
+    let mut reports = Vec::new();
+    for size in [5, 2] {
+        let pages = sets
+            .clone()
+            .map(|(call, items)| (call, items.chunks(size).map(|page| Page::Items(page.concat())).collect::<Vec<_>>()));
+        let (ec2, sns) = (Ec2::answering(pages).await, Sns::taking_all().await);
+        reports.push(report(run(&ec2, &sns, &[], &json!({"check": "region", "publish": false})).await));
+        assert_eq!(ec2.calls().await.len(), 4 * 5_usize.div_ceil(size));
+    }
+    assert_eq!(reports[0]["checked"], json!({"vpcs": 5, "subnets": 5, "routeTables": 5}));
+    assert_eq!(reports[0]["findings"].as_array().unwrap().len(), 10);
+    assert_eq!(reports[0], reports[1]);
+}
+
 // Half a read is no read.
 
 async fn failed_read(ec2: &Ec2, left: Duration) -> String {
@@ -260,20 +302,14 @@ async fn a_denied_second_page_fails_the_invocation() {
     for call in ["DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeVpcEndpoints"] {
         let first = network().into_iter().find(|(name, _)| *name == call).unwrap().1.remove(0);
         let ec2 = but_for(call, vec![first, Page::Error(403, "UnauthorizedOperation")]).await;
-        assert_eq!(
-            failed_read(&ec2, Duration::from_secs(60)).await,
-            format!("{call}: UnauthorizedOperation (request id 0a1b-request)")
-        );
+        assert_eq!(failed_read(&ec2, MINUTE).await, format!("{call}: UnauthorizedOperation (request id 0a1b-request)"));
     }
 }
 
 #[tokio::test]
 async fn a_second_page_that_goes_on_failing_fails_the_invocation() {
-    let ec2 = but_for("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Error(503, "Unavailable")]).await;
-    assert_eq!(
-        failed_read(&ec2, Duration::from_secs(60)).await,
-        "DescribeRouteTables: Unavailable (request id 0a1b-request)"
-    );
+    let ec2 = but_for("DescribeRouteTables", vec![Page::items(MAIN_TABLE), Page::Error(503, "Unavailable")]).await;
+    assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeRouteTables: Unavailable (request id 0a1b-request)");
     let tries = ec2.calls().await.iter().filter(|call| call.starts_with("DescribeRouteTables")).count();
     assert_eq!(tries, 1 + 5, "the page is tried five times");
 }
@@ -298,11 +334,8 @@ async fn a_call_that_hangs_fails_the_invocation_before_its_deadline() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_ec2_answer_fails_the_invocation() {
-    let ec2 = but_for("DescribeSubnets", vec![Page::Items("<item><subnetId>subnet-0a1b2c3d</subnetId></item>")]).await;
-    assert_eq!(
-        failed_read(&ec2, Duration::from_secs(60)).await,
-        "DescribeSubnets: answered a resource without its ids"
-    );
+    let ec2 = but_for("DescribeSubnets", vec![Page::items("<item><subnetId>subnet-0a1b2c3d</subnetId></item>")]).await;
+    assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeSubnets: answered a resource without its ids");
 }
 
 #[tokio::test]
@@ -310,11 +343,7 @@ async fn an_answer_that_breaks_off_fails_the_invocation() {
     let whole = "<item><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><vpcId>vpc-0a1b2c3d4e5f60001</vpcId></item>";
     for rest in ["", whole, "<item><subnetId>subnet-0a1b"] {
         let ec2 = but_for("DescribeSubnets", vec![Page::Truncated(rest)]).await;
-        assert_eq!(
-            failed_read(&ec2, Duration::from_secs(60)).await,
-            "DescribeSubnets: got an answer that cannot be read",
-            "{rest}"
-        );
+        assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeSubnets: got an answer that cannot be read", "{rest}");
     }
 }
 
@@ -373,8 +402,8 @@ const OTHER_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60009</routeTable
 
 async fn two_vpcs() -> Ec2 {
     Ec2::answering([
-        ("DescribeVpcs", vec![Page::Items(OTHER_VPCS)]),
-        ("DescribeRouteTables", vec![Page::Items(MAIN_TABLE), Page::Items(OTHER_TABLE)]),
+        ("DescribeVpcs", vec![Page::items(OTHER_VPCS)]),
+        ("DescribeRouteTables", vec![Page::items(MAIN_TABLE), Page::items(OTHER_TABLE)]),
     ])
     .await
 }

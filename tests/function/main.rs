@@ -1,0 +1,8 @@
+//! The binary itself, driven over the Lambda Runtime API: real SDK clients and real requests.
+#![cfg(feature = "aws")]
+// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod canned_answers;
+mod local_cloud;
+mod support;
