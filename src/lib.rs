@@ -1,4 +1,35 @@
-//! gatewatch
+//! gatewatch finds route tables from which traffic to S3 and DynamoDB has lost its free, private road: the gateway VPC
+//! endpoint. This page is the map of the house.
+//!
+//! One invocation goes one way, and [`handler`] tells it as a story:
+//!
+//! ```text
+//! payload ──→ scope ──→ network ──→ findings ──→ messages ──→ answer
+//! ```
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`payload`] | what was sent, told apart: API calls, schedules, manual requests, SQS batches. A file each |
+//! | [`scope`] | what a payload touches, and which route tables that comes down to in a network |
+//! | [`vpc`] | the network as plain facts: VPCs, subnets, route tables, endpoints |
+//! | [`evaluate`] | the rule: which tables lack a gateway route to which service. Its given/then table heads the file |
+//! | [`severity`] | how bad that is: what the traffic does instead |
+//! | [`finding`], [`reason`], [`remediation`] | what is said of it: as data, in a sentence, as commands that fix it |
+//! | [`report`], [`answer`] | what the function answers |
+//! | [`notification`] | what SNS subscribers receive: one message per VPC, split where it is too large |
+//! | [`service`], [`ids`], [`home`] | the gateway services; ids of EC2 resources; the account and Region watched |
+//! | [`settings`], [`error`] | the environment variables; the four ways to fail |
+//!
+//! All of that is pure: it names no SDK type, does no I/O and reads no clock. `cargo test --no-default-features` builds
+//! and tests it in seconds. The rest touches the world and is behind the feature `aws`:
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`ec2`] | the one place where EC2 is read: every page or an error, narrowed to the VPCs in question |
+//! | [`sns`] | the one place where SNS is written |
+//! | [`clients`], [`deadline`] | one HTTP client for both; how long everything may take |
+//! | [`handler`], [`init_error`] | the story of an invocation; the end of a start that failed |
+
 pub mod answer;
 #[cfg(feature = "aws")]
 mod aws_error;

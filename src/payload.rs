@@ -7,7 +7,7 @@
 //! | an EC2 API call | `source` `aws.ec2`, `detail-type` `AWS API Call via CloudTrail` |
 //! | a schedule | `detail-type` `Scheduled Event` |
 //!
-//! A payload kind that is yet to come gets its own file in this folder and its line in [`read_record`].
+//! A payload kind that is yet to come gets its own file in this folder and its line in `read_record`.
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
