@@ -14,6 +14,8 @@ use crate::error::Error;
 
 /// Kept for handing over the answer.
 const MARGIN: Duration = Duration::from_millis(500);
+/// What is assumed where the deadline cannot be right: the template's own limit.
+const ASSUMED: Duration = Duration::from_mins(1);
 
 /// When the steps of an invocation end.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ impl Deadline {
     /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing.
     #[must_use]
     pub fn of(context: &Context) -> Self {
-        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN);
+        let left = time_left(context.deadline(), SystemTime::now()).saturating_sub(MARGIN);
         let now = Instant::now();
         Self { read_until: now + left * 3 / 4, publish_until: now + left }
     }
@@ -46,5 +48,30 @@ impl Deadline {
     #[must_use]
     pub fn publish_until(&self) -> Instant {
         self.publish_until
+    }
+}
+
+/// What is left until the deadline. One that has passed before the work began cannot be one: `cargo lambda watch` sends
+/// the length of an invocation where Lambda sends the moment at which it ends.
+fn time_left(deadline: SystemTime, now: SystemTime) -> Duration {
+    deadline.duration_since(now).ok().filter(|left| !left.is_zero()).unwrap_or(ASSUMED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_until_the_deadline() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(time_left(now + Duration::from_secs(7), now), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_is_none() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        for deadline in [now, SystemTime::UNIX_EPOCH + Duration::from_millis(600_000), SystemTime::UNIX_EPOCH] {
+            assert_eq!(time_left(deadline, now), Duration::from_mins(1));
+        }
     }
 }

@@ -1,0 +1,55 @@
+# What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test quick tools lock clean
+
+UV   := .tools/uv/bin/uv
+DEV  := .tools/dev/bin
+LOCK := local/requirements
+
+# uv's downloads stay in here too, and it uses the Python that is there.
+export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
+export UV_PYTHON_DOWNLOADS := never
+
+help: ## This list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1 \2/p' $(MAKEFILE_LIST) | \
+	  while read -r name text; do printf '  make %-7s %s\n' "$$name" "$$text"; done
+
+demo: tools ## From an EC2 change to a message, on this machine
+	@$(DEV)/python -m local.demo
+
+local: tools ## A local cloud that stays up, for `cargo lambda watch` and `cargo lambda invoke`
+	@$(DEV)/python -m local.stay
+
+test: tools ## All tests: Rust, Rust on the local cloud, the deployed template end to end
+	cargo test
+	$(DEV)/python -m local.run cargo test -- --ignored
+	$(DEV)/python -m pytest -o cache_dir=.tools/pytest tests/local_cloud
+
+quick: ## The tests of the pure part, in seconds
+	cargo test --no-default-features
+
+# --- Tools ------------------------------------------------------------------------------------------------------------
+
+tools: .tools/cloud/.installed .tools/dev/.installed ## Installs what the others need
+
+.tools/uv/.installed: $(LOCK)/uv.txt
+	@echo "Installing uv"
+	@python3 -m venv --clear .tools/uv
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.tools/%/.installed: $(LOCK)/%.txt .tools/uv/.installed
+	@echo "Installing $(LOCK)/$*.txt"
+	@$(UV) venv --quiet --clear --python "$$(command -v python3)" .tools/$*
+	@$(UV) pip sync --quiet --python .tools/$*/bin/python --require-hashes $<
+	@touch $@
+
+lock: .tools/uv/.installed ## Pins anew what local/requirements/*.in ask for
+	for name in uv cloud dev; do \
+	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command 'make lock' --output-file $(LOCK)/$$name.txt $(LOCK)/$$name.in; \
+	done
+
+clean: ## Removes what was installed and built
+	rm -rf .tools .aws-sam target

@@ -1,0 +1,19 @@
+"""The local cloud: gatewatch deployed and tried on one machine, without Docker and without an AWS account.
+
+What runs (each on a free port of 127.0.0.1, from the environment `.tools/cloud`):
+
+- `ec2_peer`      moto's EC2, made to answer as EC2 does where moto differs; it tells EventBridge of each change
+- `rest_of_aws`   ministack: EventBridge, SQS, SNS, Lambda (which runs the real binary), CloudFormation with SAM
+
+What uses it (from the environment `.tools/dev`):
+
+- `cloud`         starts both, waits until they answer, and always stops them
+- `processes`     how a child process is started, waited for and ended, with `lifeline` for the case that nobody can
+- `environment`   the variables that lead every AWS client there, and nowhere else
+- `networks`      the networks that demo, tests and `events/` are about
+- `deployment`    `sam build` and `sam deploy` of the project's own template.yaml
+- `inbox`         a queue subscribed to the topic: what a subscriber receives
+- `demo`          `make demo`, told by `narrator`
+- `stay`          `make local`
+- `run`           one command inside the local cloud: how `make test` runs the Rust tests that need it
+"""

@@ -1,0 +1,87 @@
+"""The project's own template.yaml, built and deployed with SAM as a user would, into the local cloud."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from local import environment
+from local.cloud import Cloud
+from local.processes import ProcessFailed, run
+
+STACK = "gatewatch"
+SAMCONFIG = environment.ROOT / "samconfig.toml"
+BUILT = environment.TOOLS / "sam-build"
+
+BUILD_SETTINGS = {
+    # A dev build: about 4 minutes on two cores when nothing is built yet; a release build takes 10. It is the same
+    # build as `cargo build`'s and `cargo test`'s (see .cargo/config.toml), so whichever comes first pays for all.
+    "SAM_BUILD_MODE": "debug",
+    # The function runs on this machine, so the machine's own linker does. (For another architecture or an older libc,
+    # cargo-lambda's default is zig.)
+    "CARGO_LAMBDA_COMPILER": "cargo",
+    # cargo-lambda would fetch a Rust target that is missing. None is, and if one were this says so at once.
+    "RUSTUP_DIST_SERVER": "http://127.0.0.1:9",
+    "RUSTUP_UPDATE_ROOT": "http://127.0.0.1:9",
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stack as it stands in the local cloud."""
+
+    cloud: Cloud
+    outputs: dict[str, str]
+
+    @property
+    def topic(self) -> str:
+        """Where findings are published."""
+        return self.outputs["TopicArn"]
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.outputs["FunctionName"]
+
+    def invoke(self, payload: Any) -> Any:
+        """Invokes the function and waits for its answer."""
+        answer = self.cloud.client("lambda").invoke(FunctionName=self.function, Payload=json.dumps(payload))
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise InvocationFailed(body)
+        return body
+
+
+class InvocationFailed(Exception):
+    """The function ended with an error; `error` is what it said (`errorType`, `errorMessage`)."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(f"{error.get('errorType')}: {error.get('errorMessage')}")
+        self.error = error
+
+
+def build(cloud: Cloud) -> None:
+    """`sam build`, for this machine's processor."""
+    _sam(
+        cloud, "sam-build", "build", "--build-dir", str(BUILT),
+        "--parameter-overrides", f"Architecture={environment.architecture()}",
+    )
+
+
+def deploy(cloud: Cloud, **parameters: Any) -> Deployment:
+    """`sam deploy` of what was built; the template's parameters as keywords."""
+    parameters = {"Architecture": environment.architecture()} | parameters
+    _sam(
+        cloud, "sam-deploy", "deploy", "--template-file", str(BUILT / "template.yaml"), "--no-confirm-changeset",
+        "--parameter-overrides", " ".join(f"{name}={value}" for name, value in parameters.items()),
+    )
+    stack = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    return Deployment(cloud, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
+
+
+def _sam(cloud: Cloud, label: str, *arguments: str) -> None:
+    log = cloud.logs / f"{label}.log"
+    sam = str(environment.TOOLS / "dev" / "bin" / "sam")
+    command = [sam, *arguments, "--config-file", str(SAMCONFIG)]
+    if code := run(command, cloud.env | BUILD_SETTINGS, environment.ROOT, log):
+        end_of_log = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise ProcessFailed(f"sam {arguments[0]} ended with exit code {code}:\n\n{end_of_log}\n\nThe whole log: {log}")

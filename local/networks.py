@@ -1,0 +1,190 @@
+"""Networks to try gatewatch on, built with EC2's own calls."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from local.environment import REGION
+
+S3, DYNAMODB, SSM = (f"com.amazonaws.{REGION}.{service}" for service in ("s3", "dynamodb", "ssm"))
+ANYWHERE = "0.0.0.0/0"
+
+
+class Builder:
+    """EC2's calls as the steps in which people think. Each step gives the new resource's id; `ids` chooses it.
+
+    (`ids` and an endpoint's `state` are wishes that only the local EC2 grants; see `local.ec2_peer.wishes`.)
+    """
+
+    def __init__(self, ec2: Any) -> None:
+        self.ec2 = ec2
+
+    def vpc(self, name: str, cidr: str, *ids: str) -> str:
+        """A VPC; it comes with a main route table."""
+        with self._wishing(ids):
+            answer = self.ec2.create_vpc(CidrBlock=cidr, TagSpecifications=_named("vpc", name))
+        return answer["Vpc"]["VpcId"]
+
+    def main_table(self, vpc: str) -> str:
+        """The main route table that the VPC came with."""
+        filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
+        pages = self.ec2.get_paginator("describe_route_tables").paginate(Filters=filters)
+        return [table["RouteTableId"] for page in pages for table in page["RouteTables"]][0]
+
+    def subnet(self, name: str, vpc: str, cidr: str, zone: str, *ids: str) -> str:
+        """A subnet in the zone `a`, `b` or `c`."""
+        with self._wishing(ids):
+            answer = self.ec2.create_subnet(
+                VpcId=vpc, CidrBlock=cidr, AvailabilityZone=REGION + zone, TagSpecifications=_named("subnet", name)
+            )
+        return answer["Subnet"]["SubnetId"]
+
+    def table(self, name: str, vpc: str, *ids: str) -> str:
+        """A route table."""
+        with self._wishing(ids):
+            answer = self.ec2.create_route_table(VpcId=vpc, TagSpecifications=_named("route-table", name))
+        return answer["RouteTable"]["RouteTableId"]
+
+    def associate(self, table: str, *subnets: str) -> None:
+        """Puts subnets on a table."""
+        for subnet in subnets:
+            self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+
+    def internet_gateway(self, vpc: str, *ids: str) -> str:
+        """An internet gateway, attached."""
+        with self._wishing(ids):
+            gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        return gateway
+
+    def nat_gateway(self, subnet: str, *ids: str) -> str:
+        """A NAT gateway with an address of its own."""
+        address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        with self._wishing(ids):
+            answer = self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)
+        return answer["NatGateway"]["NatGatewayId"]
+
+    def default_route(self, table: str, **target: str) -> None:
+        """A route to anywhere, `GatewayId=…` or `NatGatewayId=…`."""
+        self.ec2.create_route(RouteTableId=table, DestinationCidrBlock=ANYWHERE, **target)
+
+    def gateway_endpoint(self, service: str, vpc: str, tables: list[str], *ids: str, state: str | None = None) -> str:
+        """A Gateway endpoint on the given tables."""
+        with self._wishing(ids, state):
+            answer = self.ec2.create_vpc_endpoint(
+                VpcEndpointType="Gateway", VpcId=vpc, ServiceName=service, RouteTableIds=tables
+            )
+        return answer["VpcEndpoint"]["VpcEndpointId"]
+
+    def interface_endpoint(self, service: str, vpc: str, subnet: str, *ids: str) -> str:
+        """An Interface endpoint in one subnet."""
+        with self._wishing(ids):
+            answer = self.ec2.create_vpc_endpoint(
+                VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, SubnetIds=[subnet]
+            )
+        return answer["VpcEndpoint"]["VpcEndpointId"]
+
+    @contextlib.contextmanager
+    def _wishing(self, ids: tuple[str, ...], state: str | None = None) -> Iterator[None]:
+        def add(request: Any, **_: Any) -> None:
+            if ids:
+                request.headers["X-Resource-Ids"] = " ".join(ids)
+            if state:
+                request.headers["X-Endpoint-State"] = state
+
+        self.ec2.meta.events.register("before-sign.ec2", add)
+        try:
+            yield
+        finally:
+            self.ec2.meta.events.unregister("before-sign.ec2", add)
+
+
+def _named(kind: str, name: str) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}] if name else []
+
+
+def remove_default_vpc(ec2: Any) -> None:
+    """Removes the default VPC and its subnets, which every account has and nobody's test is about."""
+    for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
+        for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]):
+            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        ec2.delete_vpc(VpcId=vpc["VpcId"])
+
+
+def _all(ec2: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+    return [item for page in ec2.get_paginator(call).paginate(**arguments) for item in page[key]]
+
+
+def build_shop(ec2: Any) -> str:
+    """The demo's network, as people build one; gives the VPC's id.
+
+    Public and private subnets in two zones, a NAT gateway, a table for each private subnet. The DynamoDB endpoint is on
+    every table. The S3 endpoint was made for the first private table, and the others were forgotten.
+    """
+    build = Builder(ec2)
+    vpc = build.vpc("shop", "10.20.0.0/16")
+
+    public = build.table("public", vpc)
+    public_a = build.subnet("public-a", vpc, "10.20.0.0/24", "a")
+    public_b = build.subnet("public-b", vpc, "10.20.1.0/24", "b")
+    build.associate(public, public_a, public_b)
+    build.default_route(public, GatewayId=build.internet_gateway(vpc))
+
+    nat = build.nat_gateway(public_a)
+    private = []
+    for zone, cidr in (("a", "10.20.10.0/24"), ("b", "10.20.11.0/24")):
+        table = build.table(f"private-{zone}", vpc)
+        build.associate(table, build.subnet(f"private-{zone}", vpc, cidr, zone))
+        build.default_route(table, NatGatewayId=nat)
+        private.append(table)
+
+    build.gateway_endpoint(DYNAMODB, vpc, [build.main_table(vpc), public, *private])
+    build.gateway_endpoint(S3, vpc, [private[0]])
+    return vpc
+
+
+def build_network_of_events(ec2: Any) -> None:
+    """The network that the files in `events/` name, ids included. `events/README.md` has it as a table."""
+    _build_payments(Builder(ec2))
+    _build_analytics(Builder(ec2))
+
+
+def _id(kind: str, number: int) -> str:
+    return f"{kind}-0a1b2c3d4e5f6{number:04}"
+
+
+def _build_payments(build: Builder) -> None:
+    """With gaps of every kind."""
+    main, public, private_a, private_b = (_id("rtb", number) for number in (1, 2, 3, 4))
+    vpc = build.vpc("payments", "10.0.0.0/16", _id("vpc", 1), main)
+    gateway = build.internet_gateway(vpc, _id("igw", 1))
+
+    build.table("public", vpc, public)
+    build.associate(public, build.subnet("public-a", vpc, "10.0.0.0/24", "a", _id("subnet", 1)))
+    build.default_route(public, GatewayId=gateway)
+
+    nat = build.nat_gateway(_id("subnet", 1), _id("nat", 1))
+    build.table("private-a", vpc, private_a)
+    build.associate(private_a, build.subnet("private-a", vpc, "10.0.1.0/24", "a", _id("subnet", 2)))
+    build.default_route(private_a, NatGatewayId=nat)
+
+    build.table("private-b", vpc, private_b)
+    build.associate(private_b, build.subnet("private-b", vpc, "10.0.2.0/24", "b", _id("subnet", 3)))
+    build.default_route(private_b, NatGatewayId=nat)
+
+    build.subnet("isolated-a", vpc, "10.0.3.0/24", "a", _id("subnet", 4))  # on the main table, as it says nothing else
+    edge = build.table("edge", vpc, _id("rtb", 6))
+    build.ec2.associate_route_table(RouteTableId=edge, GatewayId=gateway)
+
+    build.gateway_endpoint(S3, vpc, [private_a], _id("vpce", 1))
+    build.interface_endpoint(SSM, vpc, _id("subnet", 2), _id("vpce", 2))
+
+
+def _build_analytics(build: Builder) -> None:
+    """Fully covered: gatewatch has nothing to say about it."""
+    main = _id("rtb", 5)
+    vpc = build.vpc("analytics", "10.1.0.0/16", _id("vpc", 2), main)
+    build.ec2.create_tags(Resources=[main], Tags=[{"Key": "Name", "Value": "analytics-main"}])
+    build.subnet("analytics-a", vpc, "10.1.0.0/24", "a", _id("subnet", 5))
+    build.gateway_endpoint(S3, vpc, [main], _id("vpce", 3))
+    build.gateway_endpoint(DYNAMODB, vpc, [main], _id("vpce", 4))
