@@ -13,28 +13,55 @@
 //! The endpoint's own record tells its type and service: a route to a `vpce-…` alone may lead to a firewall. An endpoint
 //! without tables, an Interface endpoint and another VPC's endpoint cover nothing.
 //!
+//! | given a table that is not covered | then |
+//! |---|---|
+//! | its VPC, it, or all its subnets are exempt for the service | exempt |
+//! | some of its subnets are | a finding that does not name these |
+//!
+//! | given a table that is covered, with a subnet that has no IPv4 | then |
+//! |---|---|
+//! | every endpoint that covers it is known to carry no IPv6 | that subnet is unassessed |
+//!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
 use std::collections::{BTreeSet, HashMap};
 
+use jiff::civil::Date;
+
 use crate::{
+    exemption::{self, Exempt, UnreadableExemption},
     finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
     home::Home,
     reason::reason,
     remediation::{Fix, remediation},
     service::GatewayService,
     severity::severity_of,
+    unassessed::Unassessed,
     vpc::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind},
 };
 
-/// The findings of these tables, sorted by VPC, table and service. Ids that the network does not hold are passed over.
+/// What was found of the tables in scope. What is in none of these lists is covered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The tables that lack a gateway route, sorted by VPC, table and service.
+    pub findings: Vec<Finding>,
+    /// Those that lack one and need none, sorted alike.
+    pub exempt: Vec<Exempt>,
+    /// The subnets that their table's endpoint may not serve.
+    pub unassessed: BTreeSet<Unassessed>,
+    /// The exemption tags that cannot be read.
+    pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
+}
+
+/// Judges these tables on this day. Ids that the network does not hold are passed over.
 #[must_use]
 pub fn evaluate(
     network: &Network,
     table_ids: &BTreeSet<String>,
     required: &BTreeSet<GatewayService>,
     home: &Home,
-) -> Vec<Finding> {
+    today: Date,
+) -> Verdict {
     let effective = network.effective_tables();
     let mut subnets_of: HashMap<&str, Vec<&Subnet>> = HashMap::new();
     for subnet in &network.subnets {
@@ -42,18 +69,43 @@ pub fn evaluate(
             subnets_of.entry(&table.id).or_default().push(subnet);
         }
     }
-    let mut findings = Vec::new();
+    let mut verdict = Verdict::default();
     for table in network.route_tables.iter().filter(|table| table_ids.contains(&table.id)) {
+        let vpc = network.vpcs.iter().find(|vpc| vpc.id == table.vpc_id);
         let subnets = subnets_of.get(table.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let tags = (vpc.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
+            .chain([(&table.id, &table.exemption)])
+            .chain(subnets.iter().map(|subnet| (&subnet.id, &subnet.exemption)));
+        verdict.unreadable_exemptions.extend(tags.filter_map(|(id, tag)| exemption::unreadable(id, tag.as_deref())));
+
         for &service in required {
+            let is_exempt = |subnet: &Subnet| exemption::is_subnet_exempt(subnet, service, today);
             let endpoints = ServiceEndpoints::of(network, table, service, &home.region);
-            if let Some(lack) = endpoints.lack(table) {
-                findings.push(finding(table, subnets, service, &lack, endpoints.interface_to_name(), home));
+            let Some(lack) = endpoints.lack(table) else {
+                if endpoints.covering(table).all(Endpoint::excludes_ipv6) {
+                    let ipv6_only = subnets.iter().filter(|subnet| subnet.ipv6_native && !is_exempt(subnet));
+                    verdict.unassessed.extend(ipv6_only.map(|subnet| Unassessed::ipv6_only(subnet)));
+                }
+                continue;
+            };
+            let exempted_by = exemption::exempted_by(vpc, table, subnets, service, today);
+            if exempted_by.is_empty() {
+                let affected: Vec<&Subnet> = subnets.iter().copied().filter(|subnet| !is_exempt(subnet)).collect();
+                let interface = endpoints.interface_to_name();
+                verdict.findings.push(finding(table, &affected, service, &lack, interface, home));
+            } else {
+                let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
+                verdict.exempt.push(Exempt { service, vpc_id, route_table_id, exempted_by });
             }
         }
     }
-    findings.sort_by(|a, b| (&a.vpc_id, &a.route_table.id, a.service).cmp(&(&b.vpc_id, &b.route_table.id, b.service)));
-    findings
+    verdict
+        .findings
+        .sort_by(|a, b| (&a.vpc_id, &a.route_table.id, a.service).cmp(&(&b.vpc_id, &b.route_table.id, b.service)));
+    verdict
+        .exempt
+        .sort_by(|a, b| (&a.vpc_id, &a.route_table_id, a.service).cmp(&(&b.vpc_id, &b.route_table_id, b.service)));
+    verdict
 }
 
 /// The endpoints of a table's VPC for one service, by id.
@@ -82,13 +134,19 @@ impl<'a> ServiceEndpoints<'a> {
         Self { gateway: of_kind(EndpointKind::Gateway), interface: of_kind(EndpointKind::Interface) }
     }
 
+    /// The available endpoints that list the table and that it has an active route to.
+    fn covering(&self, table: &RouteTable) -> impl Iterator<Item = &'a Endpoint> {
+        (self.gateway.iter().copied())
+            .filter(|endpoint| endpoint.is_available() && endpoint.lists(table) && has_active_route_to(table, endpoint))
+    }
+
     /// What the table lacks, or `None` where it is covered.
     fn lack(&self, table: &RouteTable) -> Option<Lack<'a>> {
-        let listing = || self.gateway.iter().copied().filter(|endpoint| endpoint.lists(table));
-        let available = |endpoint: &&Endpoint| endpoint.is_available();
-        if listing().filter(available).any(|endpoint| has_active_route_to(table, endpoint)) {
+        if self.covering(table).next().is_some() {
             return None;
         }
+        let listing = || self.gateway.iter().copied().filter(|endpoint| endpoint.lists(table));
+        let available = |endpoint: &&Endpoint| endpoint.is_available();
         let in_vpc = self.gateway.iter().copied().find(available);
         let (gap, endpoint, fix) = if let Some(endpoint) = listing().find(available) {
             (Gap::RouteInactive, Some(endpoint), Fix::Reattach(endpoint))
@@ -165,11 +223,12 @@ mod tests {
         finding::EndpointRef,
         severity::Severity,
         testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
-        vpc::{Association, Route, Target},
+        vpc::{Association, Route, Target, Vpc},
     };
 
     const VPC: &str = "vpc-0000000a";
     const S3_ENDPOINT: &str = "vpce-0000000a";
+    const TODAY: Date = jiff::civil::date(2026, 11, 23);
 
     fn home() -> Home {
         Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
@@ -178,7 +237,7 @@ mod tests {
     /// The findings for S3 on every table of the network.
     fn findings(network: &Network) -> Vec<Finding> {
         let tables = network.route_tables.iter().map(|table| table.id.clone()).collect();
-        evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &home())
+        evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &home(), TODAY).findings
     }
 
     /// The findings, as table, gap and endpoint.
@@ -494,7 +553,8 @@ mod tests {
         };
         let asked = BTreeSet::from(["rtb-0000000b".to_owned(), "rtb-0000000f".to_owned()]);
         let required = BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]);
-        let found: Vec<_> = evaluate(&network, &asked, &required, &home())
+        let found: Vec<_> = evaluate(&network, &asked, &required, &home(), TODAY)
+            .findings
             .into_iter()
             .map(|finding| (finding.route_table.id, finding.service))
             .collect();
@@ -514,10 +574,125 @@ mod tests {
         let local = Home { account: None, ..home() };
         let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
         let account = |home: &Home| {
-            evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), home).pop().unwrap().account
+            evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), home, TODAY)
+                .findings
+                .pop()
+                .unwrap()
+                .account
         };
         assert_eq!(account(&local), "210987654321");
         assert_eq!(account(&home()), "123456789012");
+    }
+
+    // Exemptions, and what cannot be judged.
+
+    /// The verdict for S3 and DynamoDB on a table with these subnets, of which the tags are given.
+    fn exempting(vpc_tag: Option<&str>, table_tag: Option<&str>, subnet_tags: &[Option<&str>]) -> Verdict {
+        let tag = |tag: Option<&str>| tag.map(str::to_owned);
+        let subnets: Vec<Subnet> = (subnet_tags.iter().enumerate())
+            .map(|(n, of)| Subnet { exemption: tag(*of), ..subnet(&format!("subnet-0000000{n}"), VPC) })
+            .collect();
+        let network = Network {
+            vpcs: vec![Vpc { exemption: tag(vpc_tag), ..vpc(VPC) }],
+            route_tables: vec![RouteTable { exemption: tag(table_tag), ..main_table("rtb-0000000a", VPC) }],
+            subnets,
+            endpoints: Vec::new(),
+        };
+        let (tables, both) =
+            (["rtb-0000000a".to_owned()].into(), [GatewayService::S3, GatewayService::DynamoDb].into());
+        evaluate(&network, &tables, &both, &home(), TODAY)
+    }
+
+    /// The findings as service and affected subnets, and the exemptions as service and what exempts.
+    fn told(verdict: &Verdict) -> [Vec<(&'static str, String)>; 2] {
+        let subnets = |f: &Finding| f.subnets.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(" ");
+        [
+            verdict.findings.iter().map(|f| (f.service.name(), subnets(f))).collect(),
+            verdict.exempt.iter().map(|e| (e.service.name(), e.exempted_by.join(" "))).collect(),
+        ]
+    }
+
+    #[test]
+    fn a_table_is_exempt_for_the_services_of_its_tags() {
+        let both = |by: &str| vec![("dynamodb", by.to_owned()), ("s3", by.to_owned())];
+        assert_eq!(told(&exempting(Some(""), None, &[None])), [vec![], both(VPC)]);
+        assert_eq!(told(&exempting(None, Some("*"), &[None])), [vec![], both("rtb-0000000a")]);
+        assert_eq!(
+            told(&exempting(None, Some("s3"), &[None])),
+            [vec![("dynamodb", "subnet-00000000".into())], vec![("s3", "rtb-0000000a".into())]]
+        );
+        assert_eq!(
+            told(&exempting(None, None, &[Some("true"), Some("")])),
+            [vec![], both("subnet-00000000 subnet-00000001")]
+        );
+        assert_eq!(
+            told(&exempting(None, Some("until=2026-11-22"), &[])),
+            [vec![("dynamodb", String::new()), ("s3", String::new())], vec![]]
+        );
+    }
+
+    #[test]
+    fn an_exempt_subnet_leaves_the_list_of_affected_ones() {
+        assert_eq!(
+            told(&exempting(None, None, &[Some("s3"), None])),
+            [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000001".into())], vec![]]
+        );
+    }
+
+    #[test]
+    fn what_is_covered_is_not_exempt() {
+        let mut table = RouteTable { exemption: Some(String::new()), ..main_table("rtb-0000000a", VPC) };
+        let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        table.routes.push(route_to(&endpoint));
+        let network =
+            Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints: vec![endpoint] };
+        let tables = ["rtb-0000000a".to_owned()].into();
+        assert_eq!(evaluate(&network, &tables, &[GatewayService::S3].into(), &home(), TODAY), Verdict::default());
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_read_exempts_nothing_and_is_reported() {
+        let verdict = exempting(Some("yes"), Some("s3 sqs"), &[Some("soon"), Some("s3")]);
+        assert_eq!(
+            told(&verdict),
+            [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000000".into())], vec![]]
+        );
+        let unreadable: Vec<_> =
+            verdict.unreadable_exemptions.iter().map(|tag| (tag.resource_id.as_str(), tag.value.as_str())).collect();
+        assert_eq!(unreadable, [("rtb-0000000a", "s3 sqs"), ("subnet-00000000", "soon"), (VPC, "yes")]);
+    }
+
+    #[test]
+    fn a_subnet_without_ipv4_is_unassessed_behind_endpoints_without_ipv6() {
+        let native = Subnet { ipv6_native: true, ..subnet("subnet-0000000a", VPC) };
+        let unassessed = |types: &[Option<&str>], tag: Option<&str>| {
+            let endpoints: Vec<Endpoint> = (types.iter().enumerate())
+                .map(|(n, ip)| Endpoint {
+                    ip_address_type: ip.map(str::to_owned),
+                    ..s3(&format!("vpce-0000000{n}"), &["rtb-0000000a"])
+                })
+                .collect();
+            let mut table = main_table("rtb-0000000a", VPC);
+            table.routes.extend(endpoints.iter().map(route_to));
+            let native = Subnet { exemption: tag.map(str::to_owned), ..native.clone() };
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                subnets: vec![native, subnet("subnet-0000000b", VPC)],
+                route_tables: vec![table],
+                endpoints,
+            };
+            let verdict =
+                evaluate(&network, &["rtb-0000000a".to_owned()].into(), &[GatewayService::S3].into(), &home(), TODAY);
+            (verdict.findings.len(), verdict.unassessed)
+        };
+        let only_ipv6 = BTreeSet::from([Unassessed::ipv6_only(&native)]);
+        assert_eq!(unassessed(&[Some("ipv4")], None), (0, only_ipv6.clone()));
+        assert_eq!(unassessed(&[Some("ipv4"), Some("ipv4")], None), (0, only_ipv6));
+        for types in [&[Some("dualstack")][..], &[Some("ipv6")], &[None], &[Some("ipv4"), Some("dualstack")]] {
+            assert_eq!(unassessed(types, None), (0, BTreeSet::new()), "{types:?}");
+        }
+        assert_eq!(unassessed(&[Some("ipv4")], Some("s3")), (0, BTreeSet::new()), "exempt");
+        assert_eq!(unassessed(&[], None), (1, BTreeSet::new()), "not covered: a finding like any other");
     }
 
     /// A finding whole, as JSON: the contract's §5.

@@ -9,10 +9,11 @@
 //!
 //! | room | what it is for |
 //! |---|---|
-//! | [`payload`] | what was sent, told apart: API calls, schedules, manual requests, SQS batches. A file each |
+//! | [`payload`] | what was sent, told apart: API calls, AWS Config items, schedules, manual requests, SQS batches. A file each |
 //! | [`scope`] | what a payload touches, and which route tables that comes down to in a network |
 //! | [`vpc`] | the network as plain facts: VPCs, subnets, route tables, endpoints |
 //! | [`evaluate`] | the rule: which tables lack a gateway route to which service. Its given/then table heads the file |
+//! | [`exemption`], [`unassessed`] | where no gateway route is wanted, by tag; what cannot be judged |
 //! | [`severity`] | how bad that is: what the traffic does instead |
 //! | [`finding`], [`reason`], [`remediation`] | what is said of it: as data, in a sentence, as commands that fix it |
 //! | [`report`], [`answer`] | what the function answers |
@@ -41,6 +42,7 @@ pub mod deadline;
 pub mod ec2;
 pub mod error;
 pub mod evaluate;
+pub mod exemption;
 pub mod finding;
 #[cfg(feature = "aws")]
 pub mod handler;
@@ -61,4 +63,5 @@ pub mod severity;
 pub mod sns;
 #[cfg(test)]
 mod testing;
+pub mod unassessed;
 pub mod vpc;

@@ -250,7 +250,14 @@ mod tests {
     fn findings(network: &Network) -> Vec<Finding> {
         let home = Home { partition: "aws".into(), account: None, region: REGION.into() };
         let tables = network.route_tables.iter().map(|table| table.id.clone()).collect();
-        evaluate(network, &tables, &BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]), &home)
+        evaluate(
+            network,
+            &tables,
+            &BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+            &home,
+            jiff::civil::date(2026, 11, 23),
+        )
+        .findings
     }
 
     fn call(name: &str, time: Option<&str>) -> Record {

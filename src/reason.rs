@@ -101,7 +101,11 @@ mod tests {
         let network = Network { subnets, route_tables: vec![table], endpoints, ..Network::default() };
         let home = Home { partition: "aws".into(), account: None, region: REGION.into() };
         let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
-        evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), &home).pop().unwrap().reason
+        evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), &home, jiff::civil::date(2026, 11, 23))
+            .findings
+            .pop()
+            .unwrap()
+            .reason
     }
 
     fn s3(state: &str, tables: &[&str]) -> Endpoint {

@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
+    evaluate::Verdict,
+    exemption::{Exempt, UnreadableExemption},
     finding::Finding,
-    scope::{Resolved, Scope, Unassessed},
+    scope::{Resolved, Scope},
+    unassessed::Unassessed,
     vpc::Network,
 };
 
@@ -22,10 +25,14 @@ pub struct Report {
     pub checked: Checked,
     /// The findings of every severity.
     pub findings: Vec<Finding>,
+    /// What lacks a gateway route and needs none.
+    pub exempt: Vec<Exempt>,
     /// What could not be judged, and why: neither a finding nor covered.
     pub unassessed: BTreeSet<Unassessed>,
     /// The ids that were named and that EC2 does not show: neither a finding nor covered.
     pub not_found: BTreeSet<String>,
+    /// The exemption tags that cannot be read, and so exempt nothing.
+    pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
     /// How many messages were published.
     pub published: usize,
 }
@@ -33,10 +40,12 @@ pub struct Report {
 impl Report {
     /// The report on a scope and what it came down to. Nothing has been published yet.
     #[must_use]
-    pub fn new(scope: Scope, network: &Network, resolved: Resolved, findings: Vec<Finding>) -> Self {
+    pub fn new(scope: Scope, network: &Network, resolved: Resolved, verdict: Verdict) -> Self {
         let checked = Checked::count(network, &resolved);
-        let Resolved { unassessed, not_found, .. } = resolved;
-        Self { scope, checked, findings, unassessed, not_found, published: 0 }
+        let Resolved { mut unassessed, not_found, .. } = resolved;
+        let Verdict { findings, exempt, unassessed: ipv6_only, unreadable_exemptions } = verdict;
+        unassessed.extend(ipv6_only);
+        Self { scope, checked, findings, exempt, unassessed, not_found, unreadable_exemptions, published: 0 }
     }
 }
 
@@ -81,7 +90,8 @@ mod tests {
             serde_json::json!({
                 "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": []},
                 "checked": {"vpcs": 0, "subnets": 0, "routeTables": 0},
-                "findings": [], "unassessed": [], "notFound": [], "published": 0
+                "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [],
+                "published": 0
             })
         );
     }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::{
     home::Home,
-    vpc::{EndpointKind, Network, RouteTable, Subnet},
+    unassessed::Unassessed,
+    vpc::{EndpointKind, Network, RouteTable},
 };
 
 /// The resources to check. Ids are well formed: see [`crate::ids`].
@@ -35,28 +36,6 @@ pub struct Resolved {
     pub unassessed: BTreeSet<Unassessed>,
     /// The ids that were named and are not in the network.
     pub not_found: BTreeSet<String>,
-}
-
-/// A subnet that is neither a finding nor covered, because its route table is not ours to see.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unassessed {
-    /// The subnet.
-    pub subnet_id: String,
-    /// Its VPC.
-    pub vpc_id: String,
-    /// Why it cannot be judged.
-    pub reason: UnassessedReason,
-}
-
-/// Why something cannot be judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnassessedReason {
-    /// Another account owns the subnet and shares it: only that account sees its route table and endpoints.
-    SharedSubnet,
-    /// The subnet's route table was not among those that EC2 listed.
-    RouteTableNotVisible,
 }
 
 impl Scope {
@@ -99,7 +78,7 @@ impl Scope {
             if self.region || self.vpc_ids.contains(&subnet.vpc_id) || self.subnets.contains_key(&subnet.id) {
                 match effective.of(subnet) {
                     Some(table) => resolved.add(table),
-                    None => resolved.unassessed.extend([Unassessed::new(subnet, home)]),
+                    None => resolved.unassessed.extend([Unassessed::without_table(subnet, home)]),
                 }
             }
         }
@@ -116,7 +95,9 @@ impl Scope {
         resolved
     }
 
-    fn missing_from(&self, network: &Network) -> BTreeSet<String> {
+    /// The ids that are named and not in the network.
+    #[must_use]
+    pub fn missing_from(&self, network: &Network) -> BTreeSet<String> {
         let there: BTreeSet<&String> = (network.vpcs.iter().map(|vpc| &vpc.id))
             .chain(network.subnets.iter().map(|subnet| &subnet.id))
             .chain(network.route_tables.iter().map(|table| &table.id))
@@ -136,20 +117,6 @@ impl Resolved {
     fn add(&mut self, table: &RouteTable) {
         if !table.is_edge() {
             self.route_table_ids.insert(table.id.clone());
-        }
-    }
-}
-
-impl Unassessed {
-    fn new(subnet: &Subnet, home: &Home) -> Self {
-        let foreign = match (&subnet.owner_id, &home.account) {
-            (Some(owner), Some(account)) => owner != account,
-            _ => false,
-        };
-        Self {
-            subnet_id: subnet.id.clone(),
-            vpc_id: subnet.vpc_id.clone(),
-            reason: if foreign { UnassessedReason::SharedSubnet } else { UnassessedReason::RouteTableNotVisible },
         }
     }
 }
@@ -184,7 +151,8 @@ mod tests {
     use crate::{
         service::GatewayService,
         testing::{REGION, gateway_endpoint, main_table, subnet, table, table_of, vpc},
-        vpc::{Association, Endpoint},
+        unassessed::UnassessedReason,
+        vpc::{Association, Endpoint, Subnet},
     };
 
     const A: &str = "vpc-0000000a";

@@ -9,11 +9,20 @@ use crate::{
 pub const REGION: &str = "eu-west-1";
 
 pub fn vpc(id: &str) -> Vpc {
-    Vpc { id: id.into(), name: None }
+    Vpc { id: id.into(), name: None, exemption: None }
 }
 
 pub fn subnet(id: &str, vpc_id: &str) -> Subnet {
-    Subnet { id: id.into(), vpc_id: vpc_id.into(), name: None, availability_zone: None, cidr: None, owner_id: None }
+    Subnet {
+        id: id.into(),
+        vpc_id: vpc_id.into(),
+        name: None,
+        availability_zone: None,
+        cidr: None,
+        owner_id: None,
+        ipv6_native: false,
+        exemption: None,
+    }
 }
 
 /// A table with the route to its own VPC that every table has.
@@ -23,6 +32,7 @@ pub fn table(id: &str, vpc_id: &str) -> RouteTable {
         vpc_id: vpc_id.into(),
         name: None,
         owner_id: Some("123456789012".into()),
+        exemption: None,
         associations: Vec::new(),
         routes: vec![route("10.0.0.0/16", TargetKind::Local, "local")],
     }
@@ -55,6 +65,7 @@ pub fn gateway_endpoint(id: &str, vpc_id: &str, service: GatewayService, tables:
         service_name: service.endpoint_service_name(REGION),
         state: "available".into(),
         route_table_ids: tables.iter().map(|&table| table.into()).collect(),
+        ip_address_type: None,
     }
 }
 

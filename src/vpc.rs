@@ -26,6 +26,8 @@ pub struct Vpc {
     pub id: String,
     /// The value of its `Name` tag.
     pub name: Option<String>,
+    /// The value of its exemption tag: see [`crate::exemption`].
+    pub exemption: Option<String>,
 }
 
 /// A subnet.
@@ -44,6 +46,10 @@ pub struct Subnet {
     /// The account that owns it: another one than ours where the subnet is shared with us
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     pub owner_id: Option<String>,
+    /// Whether it has no IPv4 at all.
+    pub ipv6_native: bool,
+    /// The value of its exemption tag.
+    pub exemption: Option<String>,
 }
 
 /// A route table.
@@ -57,6 +63,8 @@ pub struct RouteTable {
     pub name: Option<String>,
     /// The account that owns it.
     pub owner_id: Option<String>,
+    /// The value of its exemption tag.
+    pub exemption: Option<String>,
     /// What it is associated with.
     pub associations: Vec<Association>,
     /// Its routes.
@@ -162,9 +170,17 @@ pub struct Endpoint {
     pub state: String,
     /// The tables that a gateway endpoint lists.
     pub route_table_ids: Vec<String>,
+    /// `ipv4`, `dualstack` or `ipv6`, where EC2 says it.
+    pub ip_address_type: Option<String>,
 }
 
 impl Endpoint {
+    /// Whether it is known to carry no IPv6.
+    #[must_use]
+    pub fn excludes_ipv6(&self) -> bool {
+        self.ip_address_type.as_deref() == Some("ipv4")
+    }
+
     /// Whether its state is `available`, in whatever case.
     #[must_use]
     pub fn is_available(&self) -> bool {
