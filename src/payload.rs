@@ -5,18 +5,18 @@
 //! | a batch from SQS | `Records`, each with `eventSource` `aws:sqs`; each body is one of the payloads below |
 //! | a request by hand, or by EventBridge Scheduler | `check` |
 //! | an EC2 API call | `source` `aws.ec2`, `detail-type` `AWS API Call via CloudTrail` |
+//! | a configuration item | `source` `aws.config`, `detail-type` `Config Configuration Item Change` |
 //! | a schedule | `detail-type` `Scheduled Event` |
-//!
-//! A payload kind that is yet to come gets its own file in this folder and its line in `read_record`.
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
 mod cloudtrail;
+mod config;
 mod lookup;
 mod manual;
 mod sqs;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -71,6 +71,8 @@ pub enum Trigger {
         /// The AWS service that made it for them, such as `cloudformation.amazonaws.com`.
         invoked_by: Option<String>,
     },
+    /// AWS Config recorded a change.
+    ConfigItem,
     /// It was time for the sweep.
     Schedule,
     /// Somebody asked.
@@ -78,16 +80,17 @@ pub enum Trigger {
 }
 
 impl Payload {
-    /// Recognises a payload that was sent to the function that runs at `home`.
+    /// Recognises a payload that was sent to the function that runs at `home`, where resources are exempted by the tag
+    /// with this key.
     ///
     /// # Errors
     ///
     /// [`Error::UnsupportedEvent`] for a payload of no known kind, one that is malformed, and one of another account or
     /// Region. A message of a batch carries its own error.
-    pub fn read(payload: &Value, home: &Home) -> Result<Self, Error> {
+    pub fn read(payload: &Value, home: &Home, exempt_tag: &str) -> Result<Self, Error> {
         match payload.get("Records") {
-            Some(records) => sqs::read(records, home).map(Self::Batch),
-            None => read_record(payload, home).map(|record| Self::Direct(Box::new(record))),
+            Some(records) => sqs::read(records, home, exempt_tag).map(Self::Batch),
+            None => read_record(payload, home, exempt_tag).map(|record| Self::Direct(Box::new(record))),
         }
     }
 }
@@ -105,22 +108,40 @@ impl Payload {
     /// What the records touch together: the network is read once for all of them.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        let mut scope = Scope::default();
-        for record in self.records() {
-            scope.merge(&record.scope);
-        }
-        scope
+        union(self.records())
+    }
+
+    /// What those records touch that are so young at this moment that EC2 may not show it yet
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+    #[must_use]
+    pub fn young_scope(&self, now: Timestamp) -> Scope {
+        const YOUNG: SignedDuration = SignedDuration::from_secs(60);
+        union(self.records().filter(|record| record.time.is_some_and(|time| now.duration_since(time) < YOUNG)))
     }
 }
 
-fn read_record(payload: &Value, home: &Home) -> Result<Record, Error> {
+fn union<'a>(records: impl Iterator<Item = &'a Record>) -> Scope {
+    let mut scope = Scope::default();
+    for record in records {
+        scope.merge(&record.scope);
+    }
+    scope
+}
+
+fn read_record(payload: &Value, home: &Home, exempt_tag: &str) -> Result<Record, Error> {
     if payload.get("check").is_some() {
         return manual::read(payload);
     }
     match (text_at(payload, &["source"]), text_at(payload, &["detail-type"])) {
         (Some(source), Some(detail_type)) if source == "aws.ec2" && detail_type == "AWS API Call via CloudTrail" => {
             refuse_foreign(payload, home)?;
-            cloudtrail::read(payload)
+            cloudtrail::read(payload, exempt_tag)
+        }
+        (Some(source), Some(detail_type))
+            if source == "aws.config" && detail_type == "Config Configuration Item Change" =>
+        {
+            refuse_foreign(payload, home)?;
+            config::read(payload)
         }
         (_, Some(detail_type)) if detail_type == "Scheduled Event" => {
             refuse_foreign(payload, home)?;
@@ -132,25 +153,29 @@ fn read_record(payload: &Value, home: &Home) -> Result<Record, Error> {
 
 /// Refuses a record of another account or Region: its ids would be looked for in the wrong network.
 fn refuse_foreign(payload: &Value, home: &Home) -> Result<(), Error> {
-    let region = text_at(payload, &["region"]).or_else(|| text_at(payload, &["detail", "awsRegion"]));
-    if let Some(region) = region.filter(|region| *region != home.region) {
+    let said = |envelope: &str, call: &str, item: &str| -> Vec<String> {
+        (text_at(payload, &[envelope]).into_iter())
+            .chain(text_at(payload, &["detail", call]))
+            .chain(config::ITEMS.iter().filter_map(|name| text_at(payload, &["detail", name, item])))
+            .collect()
+    };
+    if let Some(region) = said("region", "awsRegion", "awsRegion").into_iter().find(|region| *region != home.region) {
         return Err(Error::UnsupportedEvent(format!(
             "the record is of Region {}, and this function watches {}",
             quoted(&region),
             home.region
         )));
     }
-    let account = text_at(payload, &["account"]).or_else(|| text_at(payload, &["detail", "recipientAccountId"]));
-    if let (Some(account), Some(ours)) = (account, &home.account) {
-        // JSON that was made from XML holds an account as a number, without its leading zeros.
-        if format!("{account:0>12}") != *ours {
-            return Err(Error::UnsupportedEvent(format!(
-                "the record is of account {}, and this function watches {ours}",
-                quoted(&account)
-            )));
-        }
+    let Some(ours) = &home.account else { return Ok(()) };
+    // JSON that was made from XML holds an account as a number, without its leading zeros.
+    let is_foreign = |account: &String| format!("{account:0>12}") != *ours;
+    match said("account", "recipientAccountId", "awsAccountId").into_iter().find(is_foreign) {
+        Some(account) => Err(Error::UnsupportedEvent(format!(
+            "the record is of account {}, and this function watches {ours}",
+            quoted(&account)
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// When the call was made, or the event sent.
@@ -182,8 +207,8 @@ fn unsupported(payload: &Value) -> Error {
         Value::Array(_) => "a list".to_owned(),
     };
     Error::UnsupportedEvent(format!(
-        "unknown payload: {seen}; known are EC2 API calls via CloudTrail, scheduled events, SQS batches of these, and \
-         an object with \"check\""
+        "unknown payload: {seen}; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS \
+         batches of these, and an object with \"check\""
     ))
 }
 
@@ -198,7 +223,7 @@ mod tests {
     }
 
     fn error(payload: &Value) -> String {
-        match Payload::read(payload, &home()) {
+        match Payload::read(payload, &home(), "gatewatch:exempt") {
             Err(Error::UnsupportedEvent(message)) => message,
             other => panic!("{other:?}"),
         }
@@ -215,7 +240,7 @@ mod tests {
     #[test]
     fn a_schedule_is_the_whole_region() {
         assert_eq!(
-            Payload::read(&scheduled(), &home()),
+            Payload::read(&scheduled(), &home(), "gatewatch:exempt"),
             Ok(Payload::Direct(Box::new(Record {
                 scope: Scope::region(),
                 trigger: Trigger::Schedule,
@@ -227,8 +252,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_named_and_not_shown() {
-        let known = "; known are EC2 API calls via CloudTrail, scheduled events, SQS batches of these, and an object \
-                     with \"check\"";
+        let known = "; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS batches of these, \
+                     and an object with \"check\"";
         for (payload, seen) in [
             (
                 json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {"secret": 1}}),
@@ -274,7 +299,7 @@ mod tests {
             "the record is of account \"210987654321\", and this function watches 123456789012"
         );
         let local = Home { account: None, ..home() };
-        assert!(Payload::read(&payload, &local).is_ok(), "without an ARN only the Region counts");
+        assert!(Payload::read(&payload, &local, "gatewatch:exempt").is_ok(), "without an ARN only the Region counts");
     }
 
     #[test]
@@ -282,6 +307,70 @@ mod tests {
         let mut payload = scheduled();
         payload["account"] = json!(12_345_678_901_u64);
         let home = Home { account: Some("012345678901".into()), ..home() };
-        assert!(Payload::read(&payload, &home).is_ok());
+        assert!(Payload::read(&payload, &home, "gatewatch:exempt").is_ok());
+    }
+
+    #[test]
+    fn every_place_that_names_an_account_or_region_counts() {
+        let event = |source: &str, detail_type: &str, detail: Value| {
+            json!({"source": source, "detail-type": detail_type, "account": "123456789012", "region": "eu-west-1",
+                   "detail": detail})
+        };
+        let call = |detail| event("aws.ec2", "AWS API Call via CloudTrail", detail);
+        let item = |detail| event("aws.config", "Config Configuration Item Change", detail);
+        for payload in [
+            call(json!({"eventName": "CreateVpc", "awsRegion": "us-east-1"})),
+            item(json!({"configurationItem": {"resourceType": "AWS::EC2::VPC", "awsRegion": "us-east-1"}})),
+            item(json!({"configurationItemSummary": {"resourceType": "AWS::EC2::VPC", "awsRegion": "us-east-1"}})),
+        ] {
+            assert_eq!(error(&payload), "the record is of Region \"us-east-1\", and this function watches eu-west-1");
+        }
+        for payload in [
+            call(json!({"eventName": "CreateVpc", "recipientAccountId": "210987654321"})),
+            item(json!({"configurationItem": {"resourceType": "AWS::EC2::VPC", "awsAccountId": "210987654321"}})),
+            item(json!({"configurationItemSummary": {"resourceType": "x", "awsAccountId": 210_987_654_321_u64}})),
+        ] {
+            assert_eq!(
+                error(&payload),
+                "the record is of account \"210987654321\", and this function watches 123456789012"
+            );
+        }
+    }
+
+    #[test]
+    fn a_configuration_item_is_known() {
+        let payload = json!({"source": "aws.config", "detail-type": "Config Configuration Item Change",
+            "account": "123456789012", "region": "eu-west-1", "time": "2026-11-20T10:00:00Z",
+            "detail": {"configurationItem": {"resourceType": "AWS::EC2::VPC", "resourceId": "vpc-0a1b2c3d"}}});
+        assert_eq!(
+            Payload::read(&payload, &home(), "gatewatch:exempt"),
+            Ok(Payload::Direct(Box::new(Record {
+                scope: Scope { vpc_ids: ["vpc-0a1b2c3d".to_owned()].into(), ..Scope::default() },
+                trigger: Trigger::ConfigItem,
+                time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
+                publish: true
+            })))
+        );
+    }
+
+    #[test]
+    fn a_record_is_young_for_a_minute() {
+        let record = |id: &str, time: Option<&str>| Message {
+            id: id.into(),
+            record: Ok(Record {
+                scope: Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() },
+                trigger: Trigger::Manual,
+                time: time.map(|time| time.parse().unwrap()),
+                publish: true,
+            }),
+        };
+        let payload = Payload::Batch(vec![
+            record("vpc-59s", Some("2026-11-20T10:00:01Z")),
+            record("vpc-60s", Some("2026-11-20T10:00:00Z")),
+            record("vpc-ahead", Some("2026-11-20T10:01:05Z")),
+            record("vpc-timeless", None),
+        ]);
+        let young = payload.young_scope("2026-11-20T10:01:00Z".parse().unwrap());
+        assert_eq!(young.vpc_ids.iter().collect::<Vec<_>>(), ["vpc-59s", "vpc-ahead"]);
     }
 }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub required_services: BTreeSet<GatewayService>,
     /// `MIN_SEVERITY`: findings below it are in the report and are not sent.
     pub min_severity: Severity,
+    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table or subnet.
+    pub exempt_tag: String,
 }
 
 /// A standard SNS topic.
@@ -41,6 +43,7 @@ impl Settings {
             topic: topic(&required("TOPIC_ARN", &variable)?)?,
             required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
             min_severity: severity(&or_default("MIN_SEVERITY", "LOW"))?,
+            exempt_tag: tag_key(or_default("EXEMPT_TAG", "gatewatch:exempt"))?,
         })
     }
 }
@@ -100,6 +103,24 @@ fn severity(value: &str) -> Result<Severity, Error> {
     Severity::from_name(value).ok_or_else(|| unreadable("MIN_SEVERITY", value, "LOW, MEDIUM or HIGH"))
 }
 
+/// A tag key as EC2 takes it (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+fn tag_key(value: String) -> Result<String, Error> {
+    let allowed = (1..=128).contains(&value.chars().count())
+        && !value.starts_with("aws:")
+        && value.trim() == value
+        && value.chars().all(|c| c.is_alphanumeric() || " +-=._:/@".contains(c));
+    if allowed {
+        Ok(value)
+    } else {
+        Err(unreadable(
+            "EXEMPT_TAG",
+            &value,
+            "a tag key of 1 to 128 letters, digits, spaces and + - = . _ : / @, without a space at either end, that does \
+             not start with aws:",
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +151,7 @@ mod tests {
                 topic: Topic { arn: TOPIC.into(), region: "eu-west-1".into() },
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
                 min_severity: Severity::Low,
+                exempt_tag: "gatewatch:exempt".into(),
             })
         );
     }
@@ -143,12 +165,14 @@ mod tests {
                 ("TOPIC_ARN", topic),
                 ("REQUIRED_SERVICES", "s3express, s3,s3"),
                 ("MIN_SEVERITY", "HIGH"),
+                ("EXEMPT_TAG", "team/no-endpoint été"),
             ]),
             Ok(Settings {
                 region: "us-gov-east-1".into(),
                 topic: Topic { arn: topic.into(), region: "us-gov-west-1".into() },
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::S3Express]),
                 min_severity: Severity::High,
+                exempt_tag: "team/no-endpoint été".into(),
             })
         );
     }
@@ -179,6 +203,19 @@ mod tests {
             ("MIN_SEVERITY", "CRITICAL\n", "LOW, MEDIUM or HIGH"),
         ] {
             assert_eq!(message(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
+        }
+    }
+
+    #[test]
+    fn an_exempt_tag_is_a_tag_key() {
+        for value in ["", " ", "exempt ", "aws:exempt", "a;b", "a\nb", &"x".repeat(129)] {
+            assert_eq!(
+                message(&[("EXEMPT_TAG", value)]),
+                format!(
+                    "EXEMPT_TAG is {value:?}; allowed is a tag key of 1 to 128 letters, digits, spaces and + - = . _ : / @, \
+                     without a space at either end, that does not start with aws:"
+                )
+            );
         }
     }
 

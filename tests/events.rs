@@ -84,7 +84,7 @@ fn event(name: &str) -> Result<Value> {
 }
 
 fn record(name: &str) -> Result<Record> {
-    match Payload::read(&event(name)?, &home())? {
+    match Payload::read(&event(name)?, &home(), "gatewatch:exempt")? {
         Payload::Direct(record) => Ok(*record),
         Payload::Batch(_) => Err(format!("{name} is a batch").into()),
     }
@@ -176,7 +176,7 @@ fn manual_requests_are_taken_at_their_word() -> Result {
 #[test]
 fn a_batch_is_its_messages() -> Result {
     let messages = |name| -> Result<Vec<std::result::Result<Record, Error>>> {
-        match Payload::read(&event(name)?, &home())? {
+        match Payload::read(&event(name)?, &home(), "gatewatch:exempt")? {
             Payload::Batch(messages) => Ok(messages.into_iter().map(|message| message.record).collect()),
             Payload::Direct(_) => Err(format!("{name} is no batch").into()),
         }
@@ -196,7 +196,7 @@ fn a_batch_is_its_messages() -> Result {
 #[test]
 fn what_is_not_for_gatewatch_is_refused() -> Result {
     let refused = |name| -> Result<String> {
-        match Payload::read(&event(name)?, &home()) {
+        match Payload::read(&event(name)?, &home(), "gatewatch:exempt") {
             Err(Error::UnsupportedEvent(why)) => Ok(why),
             other => Err(format!("{name}: {other:?}").into()),
         }
@@ -208,7 +208,7 @@ fn what_is_not_for_gatewatch_is_refused() -> Result {
     assert_eq!(
         refused("unsupported")?,
         "unknown payload: source \"aws.s3\", detail-type \"Object Created\"; known are EC2 API calls via CloudTrail, \
-         scheduled events, SQS batches of these, and an object with \"check\""
+         AWS Config items, scheduled events, SQS batches of these, and an object with \"check\""
     );
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the table named |
 //! | `CreateVpc`, `CreateDefaultVpc`, `CreateVpcEndpoint` (Gateway) | the VPC |
 //! | `ModifyVpcEndpoint` | the endpoint: EC2 tells its type and VPC |
+//! | `CreateTags`, `DeleteTags` of the exemption tag | the VPCs, subnets and tables that are tagged |
 //! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the Region: the record does not say which table lost its route |
 //! | a call that failed or only read, any other call | nothing |
 //!
@@ -30,10 +31,10 @@ use crate::{
 };
 
 /// Reads the envelope of one call.
-pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
+pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
     let event_name = text_at(envelope, &["detail", "eventName"])
         .ok_or_else(|| Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".to_owned()))?;
-    let call = Call { detail: envelope.get("detail").unwrap_or(&Value::Null), event_name: &event_name };
+    let call = Call { detail: envelope.get("detail").unwrap_or(&Value::Null), event_name: &event_name, exempt_tag };
     Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), publish: true })
 }
 
@@ -41,6 +42,8 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
 struct Call<'a> {
     detail: &'a Value,
     event_name: &'a str,
+    /// The key of the tag that exempts.
+    exempt_tag: &'a str,
 }
 
 impl Call<'_> {
@@ -64,6 +67,7 @@ impl Call<'_> {
             "ModifyVpcEndpoint" => self
                 .requested(ids::ENDPOINT, "vpcEndpointId")
                 .map(|id| Scope { endpoint_ids: BTreeSet::from([id]), ..Scope::default() }),
+            "CreateTags" | "DeleteTags" => self.tagged(),
             "DeleteVpcEndpoints" | "DisassociateRouteTable" => None,
             _ => Some(Scope::default()),
         };
@@ -101,6 +105,25 @@ impl Call<'_> {
             scope.merge(&subnets((subnet, None)));
         }
         Some(scope)
+    }
+
+    /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all of them.
+    fn tagged(&self) -> Option<Scope> {
+        let keys = self.at("requestParameters", "Request", &["tagSet", "key"]);
+        if !keys.is_empty() && !keys.iter().any(|key| key == self.exempt_tag) {
+            return Some(Scope::default());
+        }
+        let resources = self.at("requestParameters", "Request", &["resourcesSet", "resourceId"]);
+        if resources.is_empty() {
+            return None;
+        }
+        let of_kind = |prefix| resources.iter().filter(move |id| is_id(prefix, id)).cloned();
+        Some(Scope {
+            vpc_ids: of_kind(ids::VPC).collect(),
+            subnets: of_kind(ids::SUBNET).map(|id| (id, None)).collect(),
+            route_tables: of_kind(ids::ROUTE_TABLE).map(|id| (id, None)).collect(),
+            ..Scope::default()
+        })
     }
 
     /// Whether the endpoint is of type Gateway, which is what EC2 makes when a request names no type
@@ -165,7 +188,8 @@ mod tests {
 
     use super::*;
 
-    const LISTED: [&str; 14] = [
+    const TAG: &str = "gatewatch:exempt";
+    const LISTED: [&str; 16] = [
         "AssociateRouteTable",
         "CreateDefaultSubnet",
         "CreateDefaultVpc",
@@ -173,8 +197,10 @@ mod tests {
         "CreateRouteTable",
         "CreateSubnet",
         "CreateVpc",
+        "CreateTags",
         "CreateVpcEndpoint",
         "DeleteRoute",
+        "DeleteTags",
         "DeleteVpcEndpoints",
         "DisassociateRouteTable",
         "ModifyVpcEndpoint",
@@ -183,7 +209,7 @@ mod tests {
     ];
 
     fn scope(detail: &Value) -> Scope {
-        read(&json!({"detail": detail})).unwrap().scope
+        read(&json!({"detail": detail}), TAG).unwrap().scope
     }
 
     #[test]
@@ -246,7 +272,7 @@ mod tests {
     fn a_record_without_a_call_is_refused() {
         for envelope in [json!({}), json!({"detail": "x"}), json!({"detail": {"eventName": ""}})] {
             assert_eq!(
-                read(&envelope),
+                read(&envelope, TAG),
                 Err(Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".into())),
                 "{envelope}"
             );
@@ -294,7 +320,7 @@ mod tests {
     fn who_called_is_told_by_the_best_name_there_is() {
         let trigger = |identity: Value, source: &str| {
             let detail = json!({"eventName": "CreateVpc", "userIdentity": identity, "sourceIPAddress": source});
-            match read(&json!({"detail": detail})).unwrap().trigger {
+            match read(&json!({"detail": detail}), TAG).unwrap().trigger {
                 Trigger::ApiCall { principal, invoked_by, .. } => (principal, invoked_by),
                 other => panic!("{other:?}"),
             }
@@ -312,5 +338,38 @@ mod tests {
             (None, text("cloudformation.amazonaws.com"))
         );
         assert_eq!(trigger(json!(null), "ram.amazonaws.com"), (None, text("ram.amazonaws.com")));
+    }
+
+    #[test]
+    fn only_the_exemption_tag_touches_what_is_tagged() {
+        let ids = ["vpc-0a1b2c3d", "i-0a1b2c3d", "subnet-0a1b2c3d", "rtb-0a1b2c3d", "rtb-0a1b2c3e"];
+        let resources: Vec<Value> = ids.iter().map(|id| json!({"resourceId": id})).collect();
+        let tagged = |name: &str, tags: Value| {
+            scope(
+                &json!({"eventName": name, "requestParameters": {"resourcesSet": {"items": resources}, "tagSet": tags}}),
+            )
+        };
+        let all = Scope {
+            vpc_ids: [ids[0].to_owned()].into(),
+            subnets: [(ids[2].to_owned(), None)].into(),
+            route_tables: [(ids[3].to_owned(), None), (ids[4].to_owned(), None)].into(),
+            ..Scope::default()
+        };
+        let exempt = json!({"items": [{"key": "Name", "value": "x"}, {"key": "gatewatch:exempt", "value": "s3"}]});
+        let other = json!({"items": [{"key": "Name", "value": "gatewatch:exempt"}]});
+        for name in ["CreateTags", "DeleteTags"] {
+            assert_eq!(tagged(name, exempt.clone()), all, "{name}");
+            assert_eq!(tagged(name, json!({})), all, "{name} of every tag");
+            assert_eq!(tagged(name, other.clone()), Scope::default(), "{name} of another tag");
+        }
+    }
+
+    #[test]
+    fn the_exemption_tag_on_anything_else_touches_nothing() {
+        let tags = json!({"items": [{"key": "gatewatch:exempt"}]});
+        let resources = json!({"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": "igw-0a1b2c3d"}]});
+        let detail =
+            json!({"eventName": "CreateTags", "requestParameters": {"resourcesSet": resources, "tagSet": tags}});
+        assert_eq!(scope(&detail), Scope::default());
     }
 }

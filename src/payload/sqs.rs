@@ -10,14 +10,16 @@ use super::{
 use crate::{error::Error, home::Home};
 
 /// Reads `Records`. What is wrong with one message is that message's error alone.
-pub(super) fn read(records: &Value, home: &Home) -> Result<Vec<Message>, Error> {
+pub(super) fn read(records: &Value, home: &Home, exempt_tag: &str) -> Result<Vec<Message>, Error> {
     let records = records.as_array().filter(|records| !records.is_empty()).ok_or_else(|| {
         Error::UnsupportedEvent("\"Records\" is not a list with members, as an SQS batch has".to_owned())
     })?;
     records
         .iter()
         .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
-            (Some(source), Some(id)) if source == "aws:sqs" => Ok(Message { id, record: body(record, home) }),
+            (Some(source), Some(id)) if source == "aws:sqs" => {
+                Ok(Message { id, record: body(record, home, exempt_tag) })
+            }
             (Some(source), None) if source == "aws:sqs" => {
                 Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
             }
@@ -29,7 +31,7 @@ pub(super) fn read(records: &Value, home: &Home) -> Result<Vec<Message>, Error> 
         .collect()
 }
 
-fn body(record: &Value, home: &Home) -> Result<Record, Error> {
+fn body(record: &Value, home: &Home, exempt_tag: &str) -> Result<Record, Error> {
     let body = record
         .get("body")
         .and_then(Value::as_str)
@@ -37,7 +39,7 @@ fn body(record: &Value, home: &Home) -> Result<Record, Error> {
     let payload: Value = serde_json::from_str(body).map_err(|cause| {
         Error::UnsupportedEvent(format!("the body is not JSON (line {}, column {})", cause.line(), cause.column()))
     })?;
-    read_record(&payload, home)
+    read_record(&payload, home, exempt_tag)
 }
 
 #[cfg(test)]
@@ -65,7 +67,7 @@ mod tests {
         ]);
         let failed = |id: &str, why: &str| Message { id: id.into(), record: Err(Error::UnsupportedEvent(why.into())) };
         assert_eq!(
-            read(&records, &home()),
+            read(&records, &home(), "gatewatch:exempt"),
             Ok(vec![
                 Message {
                     id: "a".into(),
@@ -75,8 +77,8 @@ mod tests {
                 failed("c", "an SQS record without a body"),
                 failed(
                     "d",
-                    "unknown payload: an object with \"Records\"; known are EC2 API calls via CloudTrail, scheduled \
-                     events, SQS batches of these, and an object with \"check\""
+                    "unknown payload: an object with \"Records\"; known are EC2 API calls via CloudTrail, AWS \
+                     Config items, scheduled events, SQS batches of these, and an object with \"check\""
                 ),
             ])
         );
@@ -96,7 +98,11 @@ mod tests {
             (json!(["a"]), "\"Records\" with eventSource none; allowed is \"aws:sqs\""),
             (json!([{"eventSource": "aws:sqs", "body": "{}"}]), "an SQS record without messageId"),
         ] {
-            assert_eq!(read(&records, &home()), Err(Error::UnsupportedEvent(why.into())), "{records}");
+            assert_eq!(
+                read(&records, &home(), "gatewatch:exempt"),
+                Err(Error::UnsupportedEvent(why.into())),
+                "{records}"
+            );
         }
     }
 }
