@@ -14,23 +14,28 @@ use crate::error::Error;
 
 /// Kept for handing over the answer.
 const MARGIN: Duration = Duration::from_millis(500);
+/// How long to go on asking EC2 for what it does not show yet, where there is time.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is assumed where the deadline cannot be right: the template's own limit.
 const ASSUMED: Duration = Duration::from_mins(1);
 
 /// When the steps of an invocation end.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
+    patience_until: Instant,
     read_until: Instant,
     publish_until: Instant,
 }
 
 impl Deadline {
     /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing.
+    /// Patience ends at half of the reading, so that it never is what makes a read fail.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let left = time_left(context.deadline(), SystemTime::now()).saturating_sub(MARGIN);
         let now = Instant::now();
-        Self { read_until: now + left * 3 / 4, publish_until: now + left }
+        let reading = left * 3 / 4;
+        Self { patience_until: now + PATIENCE.min(reading / 2), read_until: now + reading, publish_until: now + left }
     }
 
     /// Runs a read of the network to its end, or to the end of its time.
@@ -42,6 +47,12 @@ impl Deadline {
         timeout_at(self.read_until, reading).await.unwrap_or_else(|_| {
             Err(Error::Ec2ReadFailed("the network was not read to its end before the invocation's deadline".to_owned()))
         })
+    }
+
+    /// When asking again for what EC2 does not show yet ends: 10 s from the start, or earlier.
+    #[must_use]
+    pub fn patience_until(&self) -> Instant {
+        self.patience_until
     }
 
     /// When publishing ends.

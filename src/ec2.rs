@@ -5,6 +5,7 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
 
 mod facts;
+mod patience;
 mod whole_answer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
-pub use self::whole_answer::WholeAnswer;
+pub use self::{patience::read_patiently, whole_answer::WholeAnswer};
 use crate::{
     aws_error::describe,
     error::Error,
@@ -26,7 +27,7 @@ const MAX_FILTER_VALUES: usize = 200;
 const ROUTE_TABLE_PAGE: i32 = 100;
 const PAGE: i32 = 1000;
 
-/// Reads what is in scope: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
+/// Reads what is in scope, with the values of the tag that exempts: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
 ///
 /// Where the payload does not tell the VPC of a resource, the resource is looked up first. An endpoint that is named
 /// and is not of type Gateway touches nothing: its own record is kept, and its VPC is not read.
@@ -34,17 +35,17 @@ const PAGE: i32 = 1000;
 /// # Errors
 ///
 /// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
-pub async fn read(client: &Client, scope: &Scope) -> Result<Network, Error> {
+pub async fn read(client: &Client, scope: &Scope, exempt_tag: &str) -> Result<Network, Error> {
     if scope.region {
-        return read_vpcs(client, &Selection::All).await;
+        return read_vpcs(client, &Selection::All, exempt_tag).await;
     }
     let subnets = Selection::With("subnet-id", unplaced(&scope.subnets));
     let route_tables = Selection::With("route-table-id", unplaced(&scope.route_tables));
     let endpoints = Selection::With("vpc-endpoint-id", scope.endpoint_ids.clone());
     let (subnets, route_tables, endpoints) = try_join!(
-        describe_subnets(client, &subnets),
-        describe_route_tables(client, &route_tables),
-        describe_vpc_endpoints(client, &endpoints),
+        describe_subnets(client, &subnets, exempt_tag),
+        describe_route_tables(client, &route_tables, exempt_tag),
+        describe_vpc_endpoints(client, &endpoints, exempt_tag),
     )?;
 
     let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
@@ -54,7 +55,7 @@ pub async fn read(client: &Client, scope: &Scope) -> Result<Network, Error> {
         .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
         .cloned()
         .collect();
-    let mut network = read_vpcs(client, &Selection::With("vpc-id", vpc_ids)).await?;
+    let mut network = read_vpcs(client, &Selection::With("vpc-id", vpc_ids), exempt_tag).await?;
     for endpoint in endpoints {
         if network.endpoints.iter().all(|known| known.id != endpoint.id) {
             network.endpoints.push(endpoint);
@@ -69,12 +70,12 @@ fn unplaced(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
 }
 
 /// Reads VPCs and all that is in them, four calls at once.
-async fn read_vpcs(client: &Client, which: &Selection) -> Result<Network, Error> {
+async fn read_vpcs(client: &Client, which: &Selection, exempt_tag: &str) -> Result<Network, Error> {
     let (vpcs, subnets, route_tables, endpoints) = try_join!(
-        describe_vpcs(client, which),
-        describe_subnets(client, which),
-        describe_route_tables(client, which),
-        describe_vpc_endpoints(client, which),
+        describe_vpcs(client, which, exempt_tag),
+        describe_subnets(client, which, exempt_tag),
+        describe_route_tables(client, which, exempt_tag),
+        describe_vpc_endpoints(client, which, exempt_tag),
     )?;
     Ok(Network { vpcs, subnets, route_tables, endpoints })
 }
@@ -106,7 +107,7 @@ impl Selection {
 /// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
 macro_rules! describe {
     ($name:ident, $operation:literal, $page:expr, $fact:path, $Fact:ty) => {
-        async fn $name(client: &Client, which: &Selection) -> Result<Vec<$Fact>, Error> {
+        async fn $name(client: &Client, which: &Selection, exempt_tag: &str) -> Result<Vec<$Fact>, Error> {
             let calls = which.filters().into_iter().map(|filters| {
                 client
                     .$name()
@@ -124,7 +125,9 @@ macro_rules! describe {
             answers
                 .into_iter()
                 .flatten()
-                .map(|resource| $fact(resource).ok_or_else(|| failed("answered a resource without its ids")))
+                .map(|resource| {
+                    $fact(resource, exempt_tag).ok_or_else(|| failed("answered a resource without its ids"))
+                })
                 .collect()
         }
     };

@@ -1,5 +1,6 @@
 //! The story of one invocation: payload → scope → network → findings → messages → answer.
 
+use jiff::{Timestamp, tz::TimeZone};
 use lambda_runtime::{Diagnostic, LambdaEvent, tracing};
 use serde_json::Value;
 
@@ -40,12 +41,17 @@ impl Gatewatch {
         let deadline = Deadline::of(&event.context);
         let home = Home::new(&event.context.invoked_function_arn, &settings.region);
 
-        let payload = Payload::read(&event.payload, &home)?;
-        let scope = payload.scope();
-        let network = deadline.read(ec2::read(&clients.ec2, &scope)).await?;
+        let now = Timestamp::now();
+
+        let payload = Payload::read(&event.payload, &home, &settings.exempt_tag)?;
+        let (scope, young) = (payload.scope(), payload.young_scope(now));
+        let reading =
+            ec2::read_patiently(&clients.ec2, &scope, &young, &settings.exempt_tag, deadline.patience_until());
+        let network = deadline.read(reading).await?;
         let resolved = scope.resolve(&network, &home);
-        let findings = evaluate(&network, &resolved.route_table_ids, &settings.required_services, &home);
-        let report = Report::new(scope, &network, resolved, findings);
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let verdict = evaluate(&network, &resolved.route_table_ids, &settings.required_services, &home, today);
+        let report = Report::new(scope, &network, resolved, verdict);
 
         let touched = Touched::by(&payload, &network, &home);
         let messages = notification::messages(&report.findings, settings.min_severity, &network, &touched);

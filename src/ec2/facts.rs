@@ -4,17 +4,19 @@ use aws_sdk_ec2::types;
 
 use crate::vpc::{Association, Endpoint, EndpointKind, Route, RouteTable, Subnet, Target, TargetKind, Vpc};
 
-pub(super) fn vpc(vpc: types::Vpc) -> Option<Vpc> {
-    Some(Vpc { name: name(vpc.tags()), id: vpc.vpc_id? })
+pub(super) fn vpc(vpc: types::Vpc, exempt_tag: &str) -> Option<Vpc> {
+    Some(Vpc { name: name(vpc.tags()), exemption: tag(vpc.tags(), exempt_tag), id: vpc.vpc_id? })
 }
 
-pub(super) fn subnet(subnet: types::Subnet) -> Option<Subnet> {
+pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> {
     let ipv6_cidr = subnet
         .ipv6_cidr_block_association_set()
         .iter()
         .find_map(types::SubnetIpv6CidrBlockAssociation::ipv6_cidr_block);
     Some(Subnet {
         name: name(subnet.tags()),
+        exemption: tag(subnet.tags(), exempt_tag),
+        ipv6_native: subnet.ipv6_native().unwrap_or_default(),
         cidr: subnet.cidr_block().filter(|cidr| !cidr.is_empty()).or(ipv6_cidr).map(str::to_owned),
         availability_zone: subnet.availability_zone,
         owner_id: subnet.owner_id,
@@ -23,9 +25,10 @@ pub(super) fn subnet(subnet: types::Subnet) -> Option<Subnet> {
     })
 }
 
-pub(super) fn route_table(table: types::RouteTable) -> Option<RouteTable> {
+pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<RouteTable> {
     Some(RouteTable {
         name: name(table.tags()),
+        exemption: tag(table.tags(), exempt_tag),
         associations: table.associations().iter().map(association).collect(),
         routes: table.routes().iter().map(route).collect(),
         owner_id: table.owner_id,
@@ -34,7 +37,8 @@ pub(super) fn route_table(table: types::RouteTable) -> Option<RouteTable> {
     })
 }
 
-pub(super) fn endpoint(endpoint: types::VpcEndpoint) -> Option<Endpoint> {
+/// An endpoint has no tag that exempts: it is the road, not what lacks one.
+pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint> {
     Some(Endpoint {
         kind: match endpoint.vpc_endpoint_type() {
             Some(types::VpcEndpointType::Gateway) => EndpointKind::Gateway,
@@ -44,6 +48,7 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint) -> Option<Endpoint> {
         // The text, not the enum: EC2 writes `available` where the SDK's `State::Available` expects a capital letter.
         state: endpoint.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         route_table_ids: endpoint.route_table_ids().to_vec(),
+        ip_address_type: endpoint.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase()),
         service_name: endpoint.service_name.unwrap_or_default(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
@@ -106,10 +111,15 @@ fn gateway_kind(id: &str) -> TargetKind {
     PREFIXES.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(TargetKind::Other, |(_, kind)| *kind)
 }
 
-/// The value of the `Name` tag, where it has one.
+/// The value of the `Name` tag, where it has one that says something.
 fn name(tags: &[types::Tag]) -> Option<String> {
-    let tag = tags.iter().find(|tag| tag.key() == Some("Name"))?;
-    tag.value().filter(|name| !name.is_empty()).map(str::to_owned)
+    tag(tags, "Name").filter(|name| !name.is_empty())
+}
+
+/// The value of the tag with this key, which may be empty.
+fn tag(tags: &[types::Tag], key: &str) -> Option<String> {
+    let tag = tags.iter().find(|tag| tag.key() == Some(key))?;
+    Some(tag.value().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
@@ -173,16 +183,32 @@ mod tests {
     fn a_subnet_without_ipv4_shows_its_ipv6_block() {
         let ipv6 = types::SubnetIpv6CidrBlockAssociation::builder().ipv6_cidr_block("2001:db8::/64").build();
         let sdk = types::Subnet::builder().subnet_id("subnet-1").vpc_id("vpc-1").ipv6_cidr_block_association_set(ipv6);
-        let cidr = |sdk: types::builders::SubnetBuilder| subnet(sdk.build()).unwrap().cidr;
+        let cidr = |sdk: types::builders::SubnetBuilder| subnet(sdk.build(), "exempt").unwrap().cidr;
         assert_eq!(cidr(sdk.clone()), Some("2001:db8::/64".into()));
         assert_eq!(cidr(sdk.cidr_block("10.0.0.0/24")), Some("10.0.0.0/24".into()));
     }
 
     #[test]
     fn nothing_is_made_of_a_resource_without_its_ids() {
-        assert_eq!(vpc(types::Vpc::builder().build()), None);
-        assert_eq!(subnet(types::Subnet::builder().subnet_id("subnet-1").build()), None);
-        assert_eq!(route_table(types::RouteTable::builder().vpc_id("vpc-1").build()), None);
-        assert_eq!(endpoint(types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").build()), None);
+        assert_eq!(vpc(types::Vpc::builder().build(), "exempt"), None);
+        assert_eq!(subnet(types::Subnet::builder().subnet_id("subnet-1").build(), "exempt"), None);
+        assert_eq!(route_table(types::RouteTable::builder().vpc_id("vpc-1").build(), "exempt"), None);
+        assert_eq!(endpoint(types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").build(), "exempt"), None);
+    }
+
+    #[test]
+    fn an_exemption_is_the_value_of_its_tag_even_an_empty_one() {
+        let tagged = |key: &str, value: Option<&str>| {
+            let tag = types::Tag::builder().key(key).set_value(value.map(str::to_owned)).build();
+            let sdk = types::Vpc::builder().vpc_id("vpc-1").tags(tag).build();
+            vpc(sdk, "exempt").unwrap()
+        };
+        let plain = Vpc { id: "vpc-1".into(), name: None, exemption: None };
+        assert_eq!(tagged("exempt", Some("s3")), Vpc { exemption: Some("s3".into()), ..plain.clone() });
+        assert_eq!(tagged("exempt", Some("")), Vpc { exemption: Some(String::new()), ..plain.clone() });
+        assert_eq!(tagged("exempt", None), Vpc { exemption: Some(String::new()), ..plain.clone() });
+        assert_eq!(tagged("Exempt", Some("s3")), plain);
+        assert_eq!(tagged("Name", Some("s3")), Vpc { name: Some("s3".into()), ..plain.clone() });
+        assert_eq!(tagged("Name", Some("")), plain);
     }
 }

@@ -108,7 +108,7 @@ async fn what_ec2_really_writes_is_understood() {
         json!({
             "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": ["rtb-0a1b2c3d4e5f60002"], "vpcEndpointIds": []},
             "checked": {"vpcs": 1, "subnets": 1, "routeTables": 1},
-            "findings": [], "unassessed": [], "notFound": [], "published": 0
+            "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [], "published": 0
         })
     );
     assert_eq!(sns.calls().await, Vec::new());
@@ -285,6 +285,47 @@ async fn pages_of_two_give_the_same_answer_as_one_page() {
     assert_eq!(reports[0], reports[1]);
 }
 
+// EC2 is eventually consistent.
+
+/// The call that made the subnet, so many seconds ago.
+fn subnet_created(seconds_ago: i64) -> Value {
+    let subnet = json!({"subnet": {"subnetId": "subnet-0a1b2c3d4e5f60001", "vpcId": VPC}});
+    let mut event = call("CreateSubnet", &json!({}), &subnet);
+    event["time"] = json!((jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago)).to_string());
+    event
+}
+
+fn subnet_reads(calls: &[String]) -> usize {
+    calls.iter().filter(|call| call.starts_with("DescribeSubnets")).count()
+}
+
+#[tokio::test]
+async fn what_a_young_record_names_is_asked_for_again() {
+    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::Late(2, SUBNETS.into())]).await, Sns::taking_all().await);
+    let report = report(run(&ec2, &sns, &[], &subnet_created(5)).await);
+    assert_eq!((&report["notFound"], &report["checked"]["subnets"]), (&json!([]), &json!(1)));
+    assert_eq!(subnet_reads(&ec2.calls().await), 3);
+}
+
+#[tokio::test]
+async fn what_an_older_record_names_is_not_asked_for_again() {
+    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::Late(1, SUBNETS.into())]).await, Sns::taking_all().await);
+    let report = report(run(&ec2, &sns, &[], &subnet_created(61)).await);
+    assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d4e5f60001"]));
+    assert_eq!(report["findings"], json!([]));
+    assert_eq!(subnet_reads(&ec2.calls().await), 1);
+}
+
+#[tokio::test]
+async fn asking_again_ends_before_the_invocation_does() {
+    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::items("")]).await, Sns::taking_all().await);
+    let report = report(run_for(Duration::from_secs(8), &ec2, &sns, &[], &subnet_created(5)).await);
+    assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d4e5f60001"]));
+    assert_eq!(sns.calls().await, Vec::new());
+    let reads = subnet_reads(&ec2.calls().await);
+    assert!((3..=5).contains(&reads), "after 0, 0.5, 1.5 and 2.8 s: {reads}");
+}
+
 // Half a read is no read.
 
 async fn failed_read(ec2: &Ec2, left: Duration) -> String {
@@ -455,7 +496,7 @@ async fn a_bad_message_of_a_batch_fails_alone_and_is_logged() {
                 "\"c\"",
                 "UnsupportedEvent",
                 "\"unknown payload: an object with \\\"x\\\"; known are EC2 API calls via \
-                CloudTrail, scheduled events, SQS batches of these, and an object with \\\"check\\\"\""
+                CloudTrail, AWS Config items, scheduled events, SQS batches of these, and an object with \\\"check\\\"\""
             ]),
         ]
     );

@@ -1,6 +1,10 @@
 //! Canned answers of EC2, in its XML.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
@@ -15,6 +19,8 @@ pub enum Page {
     Error(u16, &'static str),
     /// The members, and then the answer breaks off: a proxy's doing, or a connection's.
     Truncated(&'static str),
+    /// Nothing in the first so many answers to the call, and then these members: EC2 is eventually consistent.
+    Late(usize, String),
     /// A token that leads back to this very page.
     Endless,
     /// Nothing, for longer than anybody waits.
@@ -32,12 +38,17 @@ pub struct Ec2 {
     server: MockServer,
 }
 
-struct Pages(HashMap<&'static str, Vec<Page>>);
+struct Pages {
+    of: HashMap<&'static str, Vec<Page>>,
+    /// How many answers of [`Page::Late`] have been given.
+    late: AtomicUsize,
+}
 
 impl Ec2 {
     pub async fn answering(pages: impl IntoIterator<Item = (&'static str, Vec<Page>)>) -> Self {
         let server = MockServer::builder().start().await;
-        Mock::given(method("POST")).respond_with(Pages(pages.into_iter().collect())).mount(&server).await;
+        let pages = Pages { of: pages.into_iter().collect(), late: AtomicUsize::new(0) };
+        Mock::given(method("POST")).respond_with(pages).mount(&server).await;
         Self { server }
     }
 
@@ -71,7 +82,7 @@ impl Respond for Pages {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let form = form(request);
         let action = form["Action"].as_str();
-        let pages = self.0.get(action).map_or(&[][..], Vec::as_slice);
+        let pages = self.of.get(action).map_or(&[][..], Vec::as_slice);
         let n: usize = form.get("NextToken").map_or(0, |token| token.parse().unwrap_or_default());
         let next = if n + 1 < pages.len() { format!("<nextToken>{}</nextToken>", n + 1) } else { String::new() };
         match pages.get(n) {
@@ -82,6 +93,10 @@ impl Respond for Pages {
                 set_name(action)
             )),
             Some(Page::Endless) => set(action, "", &format!("<nextToken>{n}</nextToken>")),
+            Some(Page::Late(empty, items)) => {
+                let given = self.late.fetch_add(1, Ordering::Relaxed);
+                set(action, if given < *empty { "" } else { items }, &next)
+            }
             Some(Page::Error(status, code)) => ResponseTemplate::new(*status).insert_header("x-amzn-requestid", "0a1b-request").set_body_string(format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>You are not authorized. Encoded authorization \
                  failure message: c2VjcmV0</Message></Error></Errors><RequestID>0a1b-request</RequestID></Response>"

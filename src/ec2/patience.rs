@@ -1,0 +1,42 @@
+//! Asks EC2 again for what it does not show yet.
+//!
+//! EC2 is eventually consistent: a describe right after a create may not show the resource
+//! (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>). The settle window makes that rare; where
+//! it is set to nothing, or the function is invoked directly, it is not.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::Client;
+use tokio::time::{Instant, sleep};
+
+use super::read;
+use crate::{error::Error, scope::Scope, vpc::Network};
+
+/// The first wait. Each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Reads what is in scope, again and again while something of `young` is missing, up to this moment.
+///
+/// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub async fn read_patiently(
+    client: &Client,
+    scope: &Scope,
+    young: &Scope,
+    exempt_tag: &str,
+    until: Instant,
+) -> Result<Network, Error> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let network = read(client, scope, exempt_tag).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || young.missing_from(&network).is_empty() {
+            return Ok(network);
+        }
+        sleep(wait.min(left)).await;
+        wait *= 2;
+    }
+}
