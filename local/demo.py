@@ -71,10 +71,14 @@ def tell(narrator: Narrator, running: contextlib.ExitStack) -> None:
             raise DemoFailed(f"there are still findings: {json.dumps(report['findings'], indent=2)}")
         narrator.say(f"{report['checked']['routeTables']} route tables checked, and no finding is left.")
 
-    with narrator.step("Listen once more: the repairs were changes too, and gatewatch looked at them."):
+    with narrator.step("Change the network once more, by a subnet on a table that has its roads, and listen."):
+        # The repairs were changes too. On a slow machine they outlast the short settle window of this demo, and gatewatch
+        # rightly speaks of what is left to repair. Those messages are let out first.
+        inbox.all_within(seconds=SETTLE_SECONDS + 2, at_least=0)
+        networks.add_subnet_to_shop(cloud.client("ec2"), vpc)
         if extra := inbox.wait_for(vpc, seconds=SETTLE_SECONDS + 5):
             raise DemoFailed(f"a message came although all is covered: {extra.subject}")
-        narrator.say("Silence. A network without findings makes no message.")
+        narrator.say("Silence. A change that leaves all covered makes no message.")
 
 
 def show(narrator: Narrator, message: Message) -> None:

@@ -143,6 +143,11 @@ def build_shop(ec2: Any) -> str:
     return vpc
 
 
+def add_subnet_to_shop(ec2: Any, vpc: str) -> None:
+    """One more subnet in the demo's network, on the main table."""
+    Builder(ec2).subnet("private-c", vpc, "10.20.12.0/24", "c")
+
+
 def build_network_of_events(ec2: Any) -> None:
     """The network that the files in `events/` name, ids included. `events/README.md` has it as a table."""
     _build_payments(Builder(ec2))

@@ -25,10 +25,18 @@ enum Touches {
     Endpoint(u8),
 }
 
-/// The scope of every file that holds one API call.
-const CALLS: [(&str, Touches); 28] = [
+/// The scope of every file that holds one event of EventBridge.
+const CALLS: [(&str, Touches); 39] = [
     ("associate-route-table", Touches::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Touches::Nothing),
+    ("config-route-table", Touches::Table(3, Some(1))),
+    ("config-route-table-oversized", Touches::Table(4, None)),
+    ("config-security-group", Touches::Nothing),
+    ("config-subnet", Touches::Subnet(3, Some(1))),
+    ("config-subnet-deleted", Touches::Nothing),
+    ("config-vpc", Touches::Vpc(2)),
+    ("config-vpc-endpoint", Touches::Vpc(1)),
+    ("config-vpc-endpoint-deleted", Touches::Vpc(1)),
     ("create-default-subnet", Touches::Subnet(1, Some(1))),
     ("create-default-subnet-flat", Touches::Subnet(1, Some(1))),
     ("create-default-vpc", Touches::Vpc(2)),
@@ -42,11 +50,14 @@ const CALLS: [(&str, Touches); 28] = [
     ("create-subnet-covered", Touches::Subnet(5, Some(2))),
     ("create-subnet-failed", Touches::Nothing),
     ("create-subnet-ids-missing", Touches::Region),
+    ("create-tags", Touches::Table(4, None)),
+    ("create-tags-other", Touches::Nothing),
     ("create-vpc", Touches::Vpc(1)),
     ("create-vpc-endpoint-gateway", Touches::Vpc(1)),
     ("create-vpc-endpoint-gateway-two-tables", Touches::Vpc(1)),
     ("create-vpc-endpoint-interface", Touches::Nothing),
     ("delete-route", Touches::Table(1, None)),
+    ("delete-tags", Touches::Subnet(4, None)),
     ("delete-vpc-endpoints", Touches::Region),
     ("describe-subnets", Touches::Nothing),
     ("disassociate-route-table", Touches::Region),
@@ -129,7 +140,7 @@ fn every_file_is_in_one_of_the_tables() -> Result {
 }
 
 #[test]
-fn every_call_touches_what_the_contract_says() -> Result {
+fn every_event_touches_what_the_contract_says() -> Result {
     for (name, touches) in &CALLS {
         assert_eq!(record(name)?.scope, scope(touches), "{name}");
     }
@@ -151,6 +162,7 @@ fn a_call_is_told_by_whom_and_when() -> Result {
         })
     );
     assert_eq!(told("create-subnet-by-cloudformation")?["invokedBy"], json!("cloudformation.amazonaws.com"));
+    assert_eq!(told("config-subnet")?, json!({"kind": "config_item"}));
     assert_eq!(told("schedule")?, json!({"kind": "schedule"}));
     assert_eq!(told("manual-vpc")?, json!({"kind": "manual"}));
     assert_eq!(record("create-subnet")?.time, Some("2026-11-20T09:14:02Z".parse()?));

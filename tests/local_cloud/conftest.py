@@ -30,7 +30,7 @@ def cloud() -> Iterator[Cloud]:
 def stack(cloud: Cloud) -> Deployment:
     """The deployed template."""
     deployment.build(cloud)
-    return deployment.deploy(cloud, SettleSeconds=SETTLE_SECONDS)
+    return deployment.deploy(cloud, SettleSeconds=SETTLE_SECONDS, ConfigItems="on")
 
 
 @pytest.fixture(scope="session")
