@@ -41,7 +41,7 @@ pub async fn read(client: &Client, scope: &Scope, exempt_tag: &str) -> Result<Ne
     }
     let subnets = Selection::With("subnet-id", unplaced(&scope.subnets));
     let route_tables = Selection::With("route-table-id", unplaced(&scope.route_tables));
-    let endpoints = Selection::With("vpc-endpoint-id", scope.endpoint_ids.clone());
+    let endpoints = Selection::With("vpc-endpoint-id", unplaced(&scope.endpoints));
     let (subnets, route_tables, endpoints) = try_join!(
         describe_subnets(client, &subnets, exempt_tag),
         describe_route_tables(client, &route_tables, exempt_tag),
@@ -49,7 +49,11 @@ pub async fn read(client: &Client, scope: &Scope, exempt_tag: &str) -> Result<Ne
     )?;
 
     let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
-        .chain(scope.subnets.values().chain(scope.route_tables.values()).flatten())
+        .chain(
+            [&scope.subnets, &scope.route_tables, &scope.endpoints]
+                .into_iter()
+                .flat_map(|placed| placed.values().flatten()),
+        )
         .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
         .chain(route_tables.iter().map(|table| &table.vpc_id))
         .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))

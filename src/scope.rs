@@ -23,8 +23,9 @@ pub struct Scope {
     pub subnets: BTreeMap<String, Option<String>>,
     /// Route tables, with the VPC where the payload tells it.
     pub route_tables: BTreeMap<String, Option<String>>,
-    /// VPC endpoints: every table of a Gateway endpoint's VPC is checked, and nothing for another type.
-    pub endpoint_ids: BTreeSet<String>,
+    /// VPC endpoints, with the VPC where the payload tells it: every table of a Gateway endpoint's VPC is checked, and
+    /// nothing for another type.
+    pub endpoints: BTreeMap<String, Option<String>>,
 }
 
 /// What a scope comes down to in a network.
@@ -55,8 +56,11 @@ impl Scope {
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
-        self.endpoint_ids.extend(other.endpoint_ids.iter().cloned());
-        for (ours, theirs) in [(&mut self.subnets, &other.subnets), (&mut self.route_tables, &other.route_tables)] {
+        for (ours, theirs) in [
+            (&mut self.subnets, &other.subnets),
+            (&mut self.route_tables, &other.route_tables),
+            (&mut self.endpoints, &other.endpoints),
+        ] {
             for (id, vpc_id) in theirs {
                 let known = ours.entry(id.clone()).or_default();
                 *known = known.take().or_else(|| vpc_id.clone());
@@ -83,7 +87,7 @@ impl Scope {
             }
         }
         for endpoint in &network.endpoints {
-            if endpoint.kind == EndpointKind::Gateway && self.endpoint_ids.contains(&endpoint.id) {
+            if endpoint.kind == EndpointKind::Gateway && self.endpoints.contains_key(&endpoint.id) {
                 network
                     .route_tables
                     .iter()
@@ -106,7 +110,7 @@ impl Scope {
         (self.vpc_ids.iter())
             .chain(self.subnets.keys())
             .chain(self.route_tables.keys())
-            .chain(&self.endpoint_ids)
+            .chain(self.endpoints.keys())
             .filter(|id| !there.contains(id))
             .cloned()
             .collect()
@@ -130,7 +134,7 @@ impl Serialize for Scope {
             vpc_ids: &'a BTreeSet<String>,
             subnet_ids: Vec<&'a String>,
             route_table_ids: Vec<&'a String>,
-            vpc_endpoint_ids: &'a BTreeSet<String>,
+            vpc_endpoint_ids: Vec<&'a String>,
         }
         if self.region {
             return serializer.serialize_str("region");
@@ -139,7 +143,7 @@ impl Serialize for Scope {
             vpc_ids: &self.vpc_ids,
             subnet_ids: self.subnets.keys().collect(),
             route_table_ids: self.route_tables.keys().collect(),
-            vpc_endpoint_ids: &self.endpoint_ids,
+            vpc_endpoint_ids: self.endpoints.keys().collect(),
         }
         .serialize(serializer)
     }
@@ -233,7 +237,9 @@ mod tests {
 
     #[test]
     fn a_gateway_endpoint_is_the_tables_of_its_vpc_and_an_interface_endpoint_nothing() {
-        let resolve = |id| Scope { endpoint_ids: ids(&[id]), ..Scope::default() }.resolve(&network(), &home());
+        let resolve = |id: &str| {
+            Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() }.resolve(&network(), &home())
+        };
         assert_eq!(resolve("vpce-0000000a").route_table_ids, ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"]));
         assert_eq!(resolve("vpce-0000000b"), Resolved::default());
     }
@@ -244,7 +250,7 @@ mod tests {
         let scope = Scope {
             region: true,
             vpc_ids: ids(&["vpc-0000000f", A]),
-            endpoint_ids: ids(&["vpce-0000000f", "vpce-0000000a"]),
+            endpoints: ["vpce-0000000f", "vpce-0000000a"].map(|id| (id.to_owned(), None)).into(),
             ..named(&["subnet-0000000f", "subnet-0000000a"], &["rtb-0000000f", "rtb-0000000a"])
         };
         assert_eq!(scope.resolve(&network(), &home()).not_found, ids::<BTreeSet<_>>(&missing));

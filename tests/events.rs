@@ -22,7 +22,9 @@ enum Touches {
     /// Route table, and its VPC where the payload tells it.
     Table(u8, Option<u8>),
     TableAndSubnet(u8, u8),
-    Endpoint(u8),
+    /// Endpoint, and its VPC where the payload tells it.
+    Endpoint(u8, Option<u8>),
+    EndpointOfVpc(u8, u8),
 }
 
 /// The scope of every file that holds one event of EventBridge.
@@ -35,7 +37,7 @@ const CALLS: [(&str, Touches); 39] = [
     ("config-subnet", Touches::Subnet(3, Some(1))),
     ("config-subnet-deleted", Touches::Nothing),
     ("config-vpc", Touches::Vpc(2)),
-    ("config-vpc-endpoint", Touches::Vpc(1)),
+    ("config-vpc-endpoint", Touches::Endpoint(1, Some(1))),
     ("config-vpc-endpoint-deleted", Touches::Vpc(1)),
     ("create-default-subnet", Touches::Subnet(1, Some(1))),
     ("create-default-subnet-flat", Touches::Subnet(1, Some(1))),
@@ -53,16 +55,16 @@ const CALLS: [(&str, Touches); 39] = [
     ("create-tags", Touches::Table(4, None)),
     ("create-tags-other", Touches::Nothing),
     ("create-vpc", Touches::Vpc(1)),
-    ("create-vpc-endpoint-gateway", Touches::Vpc(1)),
-    ("create-vpc-endpoint-gateway-two-tables", Touches::Vpc(1)),
+    ("create-vpc-endpoint-gateway", Touches::EndpointOfVpc(1, 1)),
+    ("create-vpc-endpoint-gateway-two-tables", Touches::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-interface", Touches::Nothing),
     ("delete-route", Touches::Table(1, None)),
     ("delete-tags", Touches::Subnet(4, None)),
     ("delete-vpc-endpoints", Touches::Region),
     ("describe-subnets", Touches::Nothing),
     ("disassociate-route-table", Touches::Region),
-    ("modify-vpc-endpoint-gateway", Touches::Endpoint(1)),
-    ("modify-vpc-endpoint-interface", Touches::Endpoint(2)),
+    ("modify-vpc-endpoint-gateway", Touches::Endpoint(1, None)),
+    ("modify-vpc-endpoint-interface", Touches::Endpoint(2, None)),
     ("replace-route", Touches::Table(3, None)),
     ("replace-route-table-association", Touches::Table(4, None)),
     ("schedule", Touches::Region),
@@ -119,7 +121,12 @@ fn scope(touches: &Touches) -> Scope {
             subnets: [(id("subnet", subnet), None)].into(),
             ..scope
         },
-        Touches::Endpoint(n) => Scope { endpoint_ids: [id("vpce", n)].into(), ..scope },
+        Touches::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
+        Touches::EndpointOfVpc(n, in_vpc) => Scope {
+            vpc_ids: [id("vpc", in_vpc)].into(),
+            endpoints: [(id("vpce", n), vpc(Some(in_vpc)))].into(),
+            ..scope
+        },
     }
 }
 

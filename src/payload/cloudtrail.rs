@@ -60,13 +60,8 @@ impl Call<'_> {
             }
             "CreateVpc" | "CreateDefaultVpc" => self.answered(ids::VPC, &["vpc", "vpcId"]).map(vpc),
             "CreateVpcEndpoint" if !self.is_of_gateway_endpoint() => Some(Scope::default()),
-            "CreateVpcEndpoint" => self
-                .answered(ids::VPC, &["vpcEndpoint", "vpcId"])
-                .or_else(|| self.requested(ids::VPC, "vpcId"))
-                .map(vpc),
-            "ModifyVpcEndpoint" => self
-                .requested(ids::ENDPOINT, "vpcEndpointId")
-                .map(|id| Scope { endpoint_ids: BTreeSet::from([id]), ..Scope::default() }),
+            "CreateVpcEndpoint" => self.endpoint_created(),
+            "ModifyVpcEndpoint" => self.requested(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None))),
             "CreateTags" | "DeleteTags" => self.tagged(),
             "DeleteVpcEndpoints" | "DisassociateRouteTable" => None,
             _ => Some(Scope::default()),
@@ -93,6 +88,17 @@ impl Call<'_> {
     fn created(&self, prefix: &str, resource: &str, id: &str) -> Option<(String, Option<String>)> {
         let vpc_id = self.answered(ids::VPC, &[resource, "vpcId"]).or_else(|| self.requested(ids::VPC, "vpcId"));
         self.answered(prefix, &[resource, id]).map(|id| (id, vpc_id))
+    }
+
+    /// The VPC of a new endpoint. The endpoint is named too: where EC2 does not show it yet, the VPC would seem to have none.
+    fn endpoint_created(&self) -> Option<Scope> {
+        let vpc_id =
+            self.answered(ids::VPC, &["vpcEndpoint", "vpcId"]).or_else(|| self.requested(ids::VPC, "vpcId"))?;
+        let mut scope = vpc(vpc_id.clone());
+        if let Some(id) = self.answered(ids::ENDPOINT, &["vpcEndpoint", "vpcEndpointId"]) {
+            scope.merge(&endpoints((id, Some(vpc_id))));
+        }
+        Some(scope)
     }
 
     /// A table's association: with a gateway it carries ingress traffic, which nobody pays a NAT gateway for.
@@ -176,6 +182,10 @@ fn vpc(id: String) -> Scope {
 
 fn subnets(placed: (String, Option<String>)) -> Scope {
     Scope { subnets: BTreeMap::from([placed]), ..Scope::default() }
+}
+
+fn endpoints(placed: (String, Option<String>)) -> Scope {
+    Scope { endpoints: BTreeMap::from([placed]), ..Scope::default() }
 }
 
 fn route_tables(placed: (String, Option<String>)) -> Scope {

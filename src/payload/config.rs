@@ -60,10 +60,10 @@ fn scope(item: &Value, resource_type: &str) -> Scope {
             .map(|id| Scope { route_tables: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() }),
         "AWS::EC2::VPC" => id(ids::VPC).map(vpc),
         "AWS::EC2::VPCEndpoint" if is_of_another_type(item) => Some(Scope::default()),
-        "AWS::EC2::VPCEndpoint" => vpc_of(item).map(vpc).or_else(|| {
-            let endpoint_ids = BTreeSet::from([id(ids::ENDPOINT).filter(|_| !is_deleted(item))?]);
-            Some(Scope { endpoint_ids, ..Scope::default() })
-        }),
+        "AWS::EC2::VPCEndpoint" if is_deleted(item) => vpc_of(item).map(vpc),
+        "AWS::EC2::VPCEndpoint" => {
+            id(ids::ENDPOINT).map(|id| Scope { endpoints: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() })
+        }
         _ => Some(Scope::default()),
     };
     found.unwrap_or_else(Scope::region)
@@ -119,17 +119,17 @@ mod tests {
             ),
             (
                 json!({"resourceType": "AWS::EC2::RouteTable", "resourceId": "rtb-0a1b2c3d", "relationships": related}),
-                Scope { route_tables: [("rtb-0a1b2c3d".to_owned(), known)].into(), ..Scope::default() },
+                Scope { route_tables: [("rtb-0a1b2c3d".to_owned(), known.clone())].into(), ..Scope::default() },
             ),
             (json!({"resourceType": "AWS::EC2::VPC", "resourceId": VPC}), vpc()),
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d",
                        "configuration": {"vpcId": VPC, "vpcEndpointType": "Gateway", "state": {"value": "available"}}}),
-                vpc(),
+                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), known.clone())].into(), ..Scope::default() },
             ),
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d"}),
-                Scope { endpoint_ids: ["vpce-0a1b2c3d".to_owned()].into(), ..Scope::default() },
+                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), None)].into(), ..Scope::default() },
             ),
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d",

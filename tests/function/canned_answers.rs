@@ -308,6 +308,18 @@ async fn what_a_young_record_names_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_not_shown_yet_is_no_missing_endpoint() {
+    let (ec2, sns) =
+        (but_for("DescribeVpcEndpoints", vec![Page::Late(2, S3_ENDPOINT.into())]).await, Sns::taking_all().await);
+    let endpoint = json!({"vpcEndpoint": {"vpcEndpointId": "vpce-0a1b2c3d4e5f60001", "vpcId": VPC}});
+    let mut event = call("CreateVpcEndpoint", &json!({}), &json!({"CreateVpcEndpointResponse": endpoint}));
+    event["time"] = json!(jiff::Timestamp::now().to_string());
+    let report = report(run(&ec2, &sns, &[("REQUIRED_SERVICES", "s3")], &event).await);
+    let gaps: Vec<&Value> = report["findings"].as_array().unwrap().iter().map(|finding| &finding["gap"]).collect();
+    assert_eq!(gaps, ["not_associated"], "of the main table, and not no_endpoint of both");
+}
+
+#[tokio::test]
 async fn what_an_older_record_names_is_not_asked_for_again() {
     let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::Late(1, SUBNETS.into())]).await, Sns::taking_all().await);
     let report = report(run(&ec2, &sns, &[], &subnet_created(61)).await);
