@@ -37,7 +37,7 @@ use crate::{
     service::GatewayService,
     severity::severity_of,
     unassessed::Unassessed,
-    vpc::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind},
+    vpc::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind, Vpc},
 };
 
 /// What was found of the tables in scope. What is in none of these lists is covered.
@@ -64,14 +64,20 @@ pub fn evaluate(
 ) -> Verdict {
     let effective = network.effective_tables();
     let mut subnets_of: HashMap<&str, Vec<&Subnet>> = HashMap::new();
-    for subnet in &network.subnets {
+    for subnet in network.subnets.iter().filter(|subnet| !home.is_foreign(subnet.owner_id.as_deref())) {
         if let Some(table) = effective.of(subnet) {
             subnets_of.entry(&table.id).or_default().push(subnet);
         }
     }
+    let vpcs: HashMap<&str, &Vpc> = network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect();
+    let mut endpoints_of: HashMap<&str, Vec<&Endpoint>> = HashMap::new();
+    for endpoint in &network.endpoints {
+        endpoints_of.entry(&endpoint.vpc_id).or_default().push(endpoint);
+    }
     let mut verdict = Verdict::default();
     for table in network.route_tables.iter().filter(|table| table_ids.contains(&table.id)) {
-        let vpc = network.vpcs.iter().find(|vpc| vpc.id == table.vpc_id);
+        let vpc = vpcs.get(table.vpc_id.as_str()).copied();
+        let in_vpc = endpoints_of.get(table.vpc_id.as_str()).map_or(&[][..], Vec::as_slice);
         let subnets = subnets_of.get(table.id.as_str()).map_or(&[][..], Vec::as_slice);
         let tags = (vpc.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
             .chain([(&table.id, &table.exemption)])
@@ -80,7 +86,7 @@ pub fn evaluate(
 
         for &service in required {
             let is_exempt = |subnet: &Subnet| exemption::is_subnet_exempt(subnet, service, today);
-            let endpoints = ServiceEndpoints::of(network, table, service, &home.region);
+            let endpoints = ServiceEndpoints::of(in_vpc, service, &home.region);
             let Some(lack) = endpoints.lack(table) else {
                 if endpoints.covering(table).all(Endpoint::excludes_ipv6) {
                     let ipv6_only = subnets.iter().filter(|subnet| subnet.ipv6_native && !is_exempt(subnet));
@@ -123,12 +129,9 @@ struct Lack<'a> {
 }
 
 impl<'a> ServiceEndpoints<'a> {
-    fn of(network: &'a Network, table: &RouteTable, service: GatewayService, region: &str) -> Self {
-        let mut all: Vec<&Endpoint> = network
-            .endpoints
-            .iter()
-            .filter(|endpoint| endpoint.vpc_id == table.vpc_id && service.is_named(&endpoint.service_name, region))
-            .collect();
+    fn of(in_vpc: &[&'a Endpoint], service: GatewayService, region: &str) -> Self {
+        let is_named = |endpoint: &&Endpoint| service.is_named(&endpoint.service_name, region);
+        let mut all: Vec<&Endpoint> = in_vpc.iter().copied().filter(is_named).collect();
         all.sort_by_key(|endpoint| &endpoint.id);
         let of_kind = |kind| all.iter().copied().filter(|endpoint| endpoint.kind == kind).collect();
         Self { gateway: of_kind(EndpointKind::Gateway), interface: of_kind(EndpointKind::Interface) }
@@ -223,7 +226,7 @@ mod tests {
         finding::EndpointRef,
         severity::Severity,
         testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
-        vpc::{Association, Route, Target, Vpc},
+        vpc::{Association, Route, Target},
     };
 
     const VPC: &str = "vpc-0000000a";
@@ -542,6 +545,21 @@ mod tests {
                 ("rtb-0000000b".into(), vec!["subnet-0000000b".into()]),
             ]
         );
+    }
+
+    #[test]
+    fn another_accounts_subnet_is_not_affected_and_does_not_use_a_table() {
+        let ours = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000a", VPC) };
+        let theirs = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000b", VPC) };
+        let judged = |subnets: Vec<Subnet>| {
+            let mut table = main_table("rtb-0000000a", VPC);
+            table.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0000000a"));
+            let network = Network { vpcs: vec![vpc(VPC)], subnets, route_tables: vec![table], endpoints: Vec::new() };
+            let [finding] = findings(&network).try_into().unwrap();
+            (finding.severity, finding.subnets.into_iter().map(|subnet| subnet.id).collect::<Vec<_>>())
+        };
+        assert_eq!(judged(vec![theirs.clone()]), (Severity::Low, vec![]));
+        assert_eq!(judged(vec![theirs, ours]), (Severity::High, vec!["subnet-0000000a".into()]));
     }
 
     #[test]

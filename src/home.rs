@@ -35,6 +35,14 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Whether this is known to be another account's, by the id of its owner.
+    #[must_use]
+    pub fn is_foreign(&self, owner_id: Option<&str>) -> bool {
+        matches!((owner_id, self.account.as_deref()), (Some(owner), Some(ours)) if owner != ours)
+    }
+}
+
 /// Whether the text is an account number: 12 digits.
 #[must_use]
 pub fn is_account(text: &str) -> bool {
@@ -81,6 +89,16 @@ mod tests {
                 Home { partition: partition.into(), account: None, region: region.into() }
             );
         }
+    }
+
+    #[test]
+    fn only_a_known_other_owner_is_foreign() {
+        let home = Home { partition: "aws".into(), account: Some("123456789012".into()), region: "eu-west-1".into() };
+        let local = Home { account: None, ..home.clone() };
+        assert!(home.is_foreign(Some("210987654321")));
+        assert!(!home.is_foreign(Some("123456789012")));
+        assert!(!home.is_foreign(None));
+        assert!(!local.is_foreign(Some("210987654321")));
     }
 
     #[test]

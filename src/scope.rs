@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The resources to check. Ids are well formed: see [`crate::ids`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope {
     /// Every route table of the Region, whatever else is named.
     pub region: bool,
@@ -69,11 +69,14 @@ impl Scope {
     }
 
     /// The tables that the scope comes down to in this network, what of it cannot be judged, and what is not there.
+    ///
+    /// What another account owns is never judged: its endpoints cannot be seen from here.
     #[must_use]
     pub fn resolve(&self, network: &Network, home: &Home) -> Resolved {
         let effective = network.effective_tables();
         let mut resolved = Resolved::default();
-        for table in &network.route_tables {
+        let own_tables = || network.route_tables.iter().filter(|table| !home.is_foreign(table.owner_id.as_deref()));
+        for table in own_tables() {
             if self.region || self.vpc_ids.contains(&table.vpc_id) || self.route_tables.contains_key(&table.id) {
                 resolved.add(table);
             }
@@ -81,38 +84,46 @@ impl Scope {
         for subnet in &network.subnets {
             if self.region || self.vpc_ids.contains(&subnet.vpc_id) || self.subnets.contains_key(&subnet.id) {
                 match effective.of(subnet) {
+                    _ if home.is_foreign(subnet.owner_id.as_deref()) => {
+                        resolved.unassessed.insert(Unassessed::shared(subnet));
+                    }
                     Some(table) => resolved.add(table),
-                    None => resolved.unassessed.extend([Unassessed::without_table(subnet, home)]),
+                    None => {
+                        resolved.unassessed.insert(Unassessed::without_table(subnet));
+                    }
                 }
             }
         }
         for endpoint in &network.endpoints {
             if endpoint.kind == EndpointKind::Gateway && self.endpoints.contains_key(&endpoint.id) {
-                network
-                    .route_tables
-                    .iter()
-                    .filter(|table| table.vpc_id == endpoint.vpc_id)
-                    .for_each(|table| resolved.add(table));
+                own_tables().filter(|table| table.vpc_id == endpoint.vpc_id).for_each(|table| resolved.add(table));
             }
         }
         resolved.not_found = self.missing_from(network);
         resolved
     }
 
-    /// The ids that are named and not in the network.
+    /// Whether EC2 shows all that is named, with the tables that its verdict depends on: a VPC comes with a main table.
     #[must_use]
-    pub fn missing_from(&self, network: &Network) -> BTreeSet<String> {
-        let there: BTreeSet<&String> = (network.vpcs.iter().map(|vpc| &vpc.id))
-            .chain(network.subnets.iter().map(|subnet| &subnet.id))
-            .chain(network.route_tables.iter().map(|table| &table.id))
-            .chain(network.endpoints.iter().map(|endpoint| &endpoint.id))
-            .collect();
-        (self.vpc_ids.iter())
-            .chain(self.subnets.keys())
-            .chain(self.route_tables.keys())
-            .chain(self.endpoints.keys())
-            .filter(|id| !there.contains(id))
-            .cloned()
+    pub fn is_shown_in(&self, network: &Network) -> bool {
+        let effective = network.effective_tables();
+        self.missing_from(network).is_empty()
+            && self.vpc_ids.iter().all(|id| effective.main_of(id).is_some())
+            && (network.subnets.iter())
+                .filter(|subnet| self.subnets.contains_key(&subnet.id))
+                .all(|subnet| effective.of(subnet).is_some())
+    }
+
+    /// The ids that are named and not in the network. Few are named, so each is looked for: to index a large network for
+    /// every record would cost more.
+    fn missing_from(&self, network: &Network) -> BTreeSet<String> {
+        let missing = |ids: &mut dyn Iterator<Item = &String>, there: &dyn Fn(&String) -> bool| -> Vec<String> {
+            ids.filter(|id| !there(id)).cloned().collect()
+        };
+        (missing(&mut self.vpc_ids.iter(), &|id| network.vpcs.iter().any(|vpc| vpc.id == *id)).into_iter())
+            .chain(missing(&mut self.subnets.keys(), &|id| network.subnets.iter().any(|subnet| subnet.id == *id)))
+            .chain(missing(&mut self.route_tables.keys(), &|id| network.route_tables.iter().any(|t| t.id == *id)))
+            .chain(missing(&mut self.endpoints.keys(), &|id| network.endpoints.iter().any(|e| e.id == *id)))
             .collect()
     }
 }
@@ -233,6 +244,18 @@ mod tests {
             ids::<BTreeSet<_>>(&["rtb-0000000c"])
         );
         assert_eq!(named(&[], &["rtb-0000000e"]).resolve(&network(), &home()), Resolved::default());
+
+        let mut ended = network();
+        for association in ended.route_tables.iter_mut().flat_map(|table| &mut table.associations) {
+            if association.gateway_id.is_some() {
+                association.state = Some("disassociated".into());
+            }
+        }
+        assert_eq!(
+            named(&[], &["rtb-0000000e"]).resolve(&ended, &home()).route_table_ids,
+            ids::<BTreeSet<_>>(&["rtb-0000000e"]),
+            "no longer an edge table"
+        );
     }
 
     #[test]
@@ -307,5 +330,53 @@ mod tests {
                 "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
             })
         );
+    }
+
+    #[test]
+    fn what_another_account_owns_is_unassessed_even_where_its_table_can_be_seen() {
+        let theirs = "vpc-0000000d";
+        let owner = Some("210987654321".to_owned());
+        let shared = Subnet { owner_id: owner.clone(), ..subnet("subnet-0000000d", theirs) };
+        let mut network = network();
+        network.vpcs.push(vpc(theirs));
+        network.route_tables.push(RouteTable { owner_id: owner.clone(), ..table_of("rtb-0000000d", &shared) });
+        network.route_tables.push(RouteTable { owner_id: owner, ..main_table("rtb-0000000f", theirs) });
+        network.subnets.push(shared);
+        let in_theirs = Scope { vpc_ids: ids(&[theirs]), ..Scope::default() };
+        for scope in [in_theirs, named(&["subnet-0000000d"], &["rtb-0000000d"])] {
+            assert_eq!(
+                scope.resolve(&network, &home()),
+                Resolved {
+                    unassessed: BTreeSet::from([Unassessed {
+                        subnet_id: "subnet-0000000d".into(),
+                        vpc_id: theirs.into(),
+                        reason: UnassessedReason::SharedSubnet,
+                    }]),
+                    ..Resolved::default()
+                }
+            );
+        }
+        let ours = ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]);
+        assert_eq!(Scope::region().resolve(&network, &home()).route_table_ids, ours);
+    }
+
+    #[test]
+    fn a_resource_is_shown_when_it_is_there_with_its_table() {
+        let whole = network();
+        let scope = Scope { vpc_ids: ids(&[A]), ..named(&["subnet-0000000c"], &["rtb-0000000c"]) };
+        assert!(scope.is_shown_in(&whole));
+        assert!(Scope::region().is_shown_in(&Network::default()));
+
+        let without = |change: fn(&mut Network)| {
+            let mut network = whole.clone();
+            change(&mut network);
+            network
+        };
+        assert!(!scope.is_shown_in(&without(|network| network.subnets.retain(|s| s.id != "subnet-0000000c"))));
+        assert!(!scope.is_shown_in(&without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000c"))));
+        let mainless = without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000a"));
+        assert!(!Scope { vpc_ids: ids(&[A]), ..Scope::default() }.is_shown_in(&mainless));
+        assert!(!named(&["subnet-0000000c"], &[]).is_shown_in(&mainless));
+        assert!(named(&["subnet-0000000a"], &[]).is_shown_in(&mainless));
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::{home::Home, vpc::Subnet};
+use crate::vpc::Subnet;
 
 /// A subnet of which nothing can be said, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,7 +22,8 @@ pub struct Unassessed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnassessedReason {
-    /// Another account owns the subnet and shares it: only that account sees its route table and endpoints
+    /// Another account owns the subnet and shares it. Only that account sees its endpoints, and can do anything about
+    /// them; whether a participant sees the route table has changed over the years
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     SharedSubnet,
     /// The subnet's route table was not among those that EC2 listed.
@@ -32,15 +33,16 @@ pub enum UnassessedReason {
 }
 
 impl Unassessed {
-    /// A subnet whose route table cannot be seen: another account's, where that is known.
+    /// Another account's subnet.
     #[must_use]
-    pub fn without_table(subnet: &Subnet, home: &Home) -> Self {
-        let foreign = match (&subnet.owner_id, &home.account) {
-            (Some(owner), Some(account)) => owner != account,
-            _ => false,
-        };
-        let reason = if foreign { UnassessedReason::SharedSubnet } else { UnassessedReason::RouteTableNotVisible };
-        Self::new(subnet, reason)
+    pub fn shared(subnet: &Subnet) -> Self {
+        Self::new(subnet, UnassessedReason::SharedSubnet)
+    }
+
+    /// A subnet whose route table cannot be seen.
+    #[must_use]
+    pub fn without_table(subnet: &Subnet) -> Self {
+        Self::new(subnet, UnassessedReason::RouteTableNotVisible)
     }
 
     /// A subnet that has only IPv6, behind an endpoint that has only IPv4.

@@ -13,7 +13,7 @@ pub struct Network {
     pub vpcs: Vec<Vpc>,
     /// The subnets that the account sees in them, its own and those that are shared with it.
     pub subnets: Vec<Subnet>,
-    /// The route tables. Those of a VPC that another account shares cannot be seen.
+    /// The route tables that the account sees.
     pub route_tables: Vec<RouteTable>,
     /// The VPC endpoints of type Gateway and Interface.
     pub endpoints: Vec<Endpoint>,
@@ -217,7 +217,7 @@ impl RouteTable {
     #[must_use]
     pub fn is_edge(&self) -> bool {
         !self.is_main()
-            && self.associations.iter().any(|a| a.gateway_id.is_some())
+            && self.associations.iter().any(|a| a.gateway_id.is_some() && a.holds())
             && self.associations.iter().all(|a| a.subnet_id.is_none())
     }
 }
@@ -254,5 +254,11 @@ impl<'a> EffectiveTables<'a> {
     #[must_use]
     pub fn of(&self, subnet: &Subnet) -> Option<&'a RouteTable> {
         self.explicit.get(subnet.id.as_str()).or_else(|| self.main.get(subnet.vpc_id.as_str())).copied()
+    }
+
+    /// The main table of a VPC, where it can be seen.
+    #[must_use]
+    pub fn main_of(&self, vpc_id: &str) -> Option<&'a RouteTable> {
+        self.main.get(vpc_id).copied()
     }
 }

@@ -37,7 +37,7 @@ const CALLS: [(&str, Touches); 39] = [
     ("config-subnet", Touches::Subnet(3, Some(1))),
     ("config-subnet-deleted", Touches::Nothing),
     ("config-vpc", Touches::Vpc(2)),
-    ("config-vpc-endpoint", Touches::Endpoint(1, Some(1))),
+    ("config-vpc-endpoint", Touches::EndpointOfVpc(1, 1)),
     ("config-vpc-endpoint-deleted", Touches::Vpc(1)),
     ("create-default-subnet", Touches::Subnet(1, Some(1))),
     ("create-default-subnet-flat", Touches::Subnet(1, Some(1))),

@@ -15,7 +15,7 @@ use crate::{error::Error, scope::Scope, vpc::Network};
 /// The first wait. Each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// Reads what is in scope, again and again while something of `young` is missing, up to this moment.
+/// Reads what is in scope, again and again while something of `young` is not shown, up to this moment.
 ///
 /// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
 ///
@@ -33,7 +33,7 @@ pub async fn read_patiently(
     loop {
         let network = read(client, scope, exempt_tag).await?;
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || young.missing_from(&network).is_empty() {
+        if left.is_zero() || young.is_shown_in(&network) {
             return Ok(network);
         }
         sleep(wait.min(left)).await;

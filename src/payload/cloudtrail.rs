@@ -103,7 +103,8 @@ impl Call<'_> {
 
     /// A table's association: with a gateway it carries ingress traffic, which nobody pays a NAT gateway for.
     fn associated(&self) -> Option<Scope> {
-        if !self.at("requestParameters", "Request", &["gatewayId"]).is_empty() {
+        let gateways = self.at("requestParameters", "Request", &["gatewayId"]);
+        if gateways.iter().any(|id| is_id("igw-", id) || is_id("vgw-", id)) {
             return Some(Scope::default());
         }
         let mut scope = self.requested(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))?;
@@ -113,14 +114,16 @@ impl Call<'_> {
         Some(scope)
     }
 
-    /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all of them.
+    /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all of them. What has no
+    /// id like theirs may be any of them.
     fn tagged(&self) -> Option<Scope> {
         let keys = self.at("requestParameters", "Request", &["tagSet", "key"]);
         if !keys.is_empty() && !keys.iter().any(|key| key == self.exempt_tag) {
             return Some(Scope::default());
         }
         let resources = self.at("requestParameters", "Request", &["resourcesSet", "resourceId"]);
-        if resources.is_empty() {
+        let is_any_id = |id: &String| id.rfind('-').is_some_and(|hyphen| is_id(&id[..=hyphen], id));
+        if resources.is_empty() || !resources.iter().all(is_any_id) {
             return None;
         }
         let of_kind = |prefix| resources.iter().filter(move |id| is_id(prefix, id)).cloned();
@@ -137,7 +140,8 @@ impl Call<'_> {
     fn is_of_gateway_endpoint(&self) -> bool {
         let answered = self.at("responseElements", "Response", &["vpcEndpoint", "vpcEndpointType"]);
         let requested = self.at("requestParameters", "Request", &["vpcEndpointType"]);
-        answered.iter().chain(&requested).next().is_none_or(|kind| kind.eq_ignore_ascii_case("gateway"))
+        let is_word = |kind: &&String| kind.bytes().all(|b| b.is_ascii_alphabetic());
+        answered.iter().chain(&requested).find(is_word).is_none_or(|kind| kind.eq_ignore_ascii_case("gateway"))
     }
 
     fn requested(&self, prefix: &str, field: &str) -> Option<String> {
@@ -381,5 +385,23 @@ mod tests {
         let detail =
             json!({"eventName": "CreateTags", "requestParameters": {"resourcesSet": resources, "tagSet": tags}});
         assert_eq!(scope(&detail), Scope::default());
+    }
+
+    #[test]
+    fn a_gateway_an_endpoint_type_or_a_resource_of_the_wrong_type_is_not_believed() {
+        let request =
+            |name: &str, parameters: Value| scope(&json!({"eventName": name, "requestParameters": parameters}));
+        let associated = |gateway| json!({"routeTableId": "rtb-0a1b2c3d", "gatewayId": gateway});
+        let tagged = |id| json!({"resourcesSet": {"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": id}]}});
+        for odd in [json!(7), json!("no-id"), json!("rtb-"), json!({"items": [0.5]})] {
+            let table = route_tables(("rtb-0a1b2c3d".into(), None));
+            assert_eq!(request("AssociateRouteTable", associated(odd.clone())), table, "{odd}");
+            assert_eq!(request("DeleteTags", tagged(odd.clone())), Scope::region(), "{odd}");
+        }
+        for gateway in ["igw-0a1b2c3d", "vgw-0a1b2c3d"] {
+            assert_eq!(request("AssociateRouteTable", associated(json!(gateway))), Scope::default(), "{gateway}");
+        }
+        let made = json!({"vpcId": "vpc-0a1b2c3d", "vpcEndpointType": 7});
+        assert_eq!(request("CreateVpcEndpoint", made), vpc("vpc-0a1b2c3d".into()));
     }
 }

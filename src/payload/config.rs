@@ -61,8 +61,15 @@ fn scope(item: &Value, resource_type: &str) -> Scope {
         "AWS::EC2::VPC" => id(ids::VPC).map(vpc),
         "AWS::EC2::VPCEndpoint" if is_of_another_type(item) => Some(Scope::default()),
         "AWS::EC2::VPCEndpoint" if is_deleted(item) => vpc_of(item).map(vpc),
+        // Where the VPC is known it is checked whatever has become of the endpoint since. The endpoint is named as well,
+        // so that a young one that EC2 does not show yet is waited for.
         "AWS::EC2::VPCEndpoint" => {
-            id(ids::ENDPOINT).map(|id| Scope { endpoints: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() })
+            let vpc_id = vpc_of(item);
+            id(ids::ENDPOINT).map(|id| Scope {
+                vpc_ids: vpc_id.iter().cloned().collect(),
+                endpoints: BTreeMap::from([(id, vpc_id)]),
+                ..Scope::default()
+            })
         }
         _ => Some(Scope::default()),
     };
@@ -76,7 +83,8 @@ fn is_deleted(item: &Value) -> bool {
 }
 
 fn is_of_another_type(item: &Value) -> bool {
-    text_at(item, &["configuration", "vpcEndpointType"]).is_some_and(|kind| !kind.eq_ignore_ascii_case("gateway"))
+    text_at(item, &["configuration", "vpcEndpointType"])
+        .is_some_and(|kind| kind.bytes().all(|b| b.is_ascii_alphabetic()) && !kind.eq_ignore_ascii_case("gateway"))
 }
 
 /// The VPC of the resource: from its configuration, or, where that is gone with it, from its relationships.
@@ -125,7 +133,7 @@ mod tests {
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d",
                        "configuration": {"vpcId": VPC, "vpcEndpointType": "Gateway", "state": {"value": "available"}}}),
-                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), known.clone())].into(), ..Scope::default() },
+                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), known.clone())].into(), ..vpc() },
             ),
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d"}),
@@ -197,5 +205,11 @@ mod tests {
         ] {
             assert_eq!(read(&envelope), Err(Error::UnsupportedEvent(why.into())), "{envelope}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_type_of_the_wrong_type_is_not_believed() {
+        let item = json!({"resourceType": "AWS::EC2::VPCEndpoint", "configuration": {"vpcEndpointType": 7}});
+        assert_eq!(scope_of(&item), Scope::region());
     }
 }
