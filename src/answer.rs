@@ -57,7 +57,7 @@ impl Answer {
         match payload {
             Payload::Direct(_) => match published.iter().find_map(|published| published.result.clone().err()) {
                 Some(error) => Err(error),
-                None => Ok(Self::Report(report)),
+                None => Ok(Self::Report(report.fitted())),
             },
             Payload::Batch(messages) => {
                 let untold = |record| {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn touched<'a>(record: &'a Record, vpc_ids: &[&'a str]) -> Touched<'a> {
-        Touched { record, route_table_ids: BTreeSet::new(), vpc_ids: vpc_ids.iter().copied().collect() }
+        Touched { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.iter().copied().collect() }
     }
 
     fn published(vpc_id: &str, result: Result<(), Error>) -> Published {

@@ -106,7 +106,8 @@ impl Selection {
     }
 }
 
-/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain facts.
+/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain facts, by id. What
+/// moves from one page to the next during the read comes twice and counts once.
 ///
 /// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
 macro_rules! describe {
@@ -126,13 +127,14 @@ macro_rules! describe {
             });
             let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
             let answers = try_join_all(calls).await.map_err(|error| failed(&describe(&error)))?;
-            answers
-                .into_iter()
-                .flatten()
+            let facts: BTreeMap<String, $Fact> = (answers.into_iter().flatten())
                 .map(|resource| {
-                    $fact(resource, exempt_tag).ok_or_else(|| failed("answered a resource without its ids"))
+                    let fact = $fact(resource, exempt_tag)?;
+                    Some((fact.id.clone(), fact))
                 })
-                .collect()
+                .collect::<Option<_>>()
+                .ok_or_else(|| failed("answered a resource without its ids"))?;
+            Ok(facts.into_values().collect())
         }
     };
 }

@@ -63,37 +63,45 @@ impl Gatewatch {
     }
 }
 
-/// Says how an invocation went, in one line, and why each message of a batch failed. What is returned as an error is
-/// logged by the runtime.
+/// Says how an invocation went, in one line; why each message of a batch failed; and which exemption tags cannot be read,
+/// because the answer to a batch or a schedule is read by nobody. What is returned as an error is logged by the runtime.
 fn log(payload: &Payload, answer: &Result<Answer, Error>) {
-    match answer {
-        Ok(Answer::Report(report)) => tracing::info!(
-            findings = report.findings.len(),
-            published = report.published,
-            route_tables = report.checked.route_tables,
-            "checked"
-        ),
-        Ok(Answer::Batch { failures, report }) => {
-            for failure in failures {
-                tracing::error!(
-                    message_id = ?failure.item_identifier,
-                    error_type = failure.error.error_type(),
-                    error = ?failure.error.to_string(),
-                    "a message of the batch failed"
-                );
-            }
-            tracing::info!(
-                messages = payload.records().count(),
-                failed = failures.len(),
-                findings = report.findings.len(),
-                published = report.published,
-                route_tables = report.checked.route_tables,
-                "checked"
-            );
-        }
-        Err(_) => {}
+    let (report, failures) = match answer {
+        Ok(Answer::Report(report)) => (report, &[][..]),
+        Ok(Answer::Batch { failures, report }) => (report, failures.as_slice()),
+        Err(_) => return,
+    };
+    for failure in failures {
+        tracing::error!(
+            message_id = ?failure.item_identifier,
+            error_type = failure.error.error_type(),
+            error = ?failure.error.to_string(),
+            "a message of the batch failed"
+        );
     }
+    for tag in report.unreadable_exemptions.iter().take(MOST_TAGS) {
+        tracing::warn!(
+            resource = ?tag.resource_id,
+            reason = ?tag.reason,
+            "an exemption tag cannot be read and exempts nothing"
+        );
+    }
+    tracing::info!(
+        records = payload.records().count(),
+        failed = failures.len(),
+        route_tables = report.checked.route_tables,
+        findings = report.findings.len() + report.omitted,
+        exempt = report.exempt.len(),
+        unassessed = report.unassessed.len(),
+        not_found = report.not_found.len(),
+        unreadable_exemptions = report.unreadable_exemptions.len(),
+        published = report.published,
+        "checked"
+    );
 }
+
+/// How many exemption tags that cannot be read are named in the log of one invocation.
+const MOST_TAGS: usize = 20;
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {

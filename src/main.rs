@@ -9,7 +9,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     tracing::init_default_subscriber();
-    let settings = match Settings::read(|name| std::env::var(name).ok()) {
+    let settings = match Settings::read(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned())) {
         Ok(settings) => settings,
         Err(error) => {
             init_error::report(&error).await;

@@ -5,7 +5,10 @@
 
 mod parts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -15,6 +18,7 @@ use crate::{
     finding::Finding,
     home::Home,
     payload::{Payload, Record, Trigger},
+    scope::Scope,
     service::GatewayService,
     severity::Severity,
     vpc::Network,
@@ -57,8 +61,9 @@ const MAX_SUBJECT: usize = 99;
 pub struct Touched<'a> {
     /// The record.
     pub record: &'a Record,
-    /// The ids of the tables that it touched.
-    pub route_table_ids: BTreeSet<String>,
+    /// The ids of the tables that it touched. Records of the same scope share them: a batch may hold a hundred that
+    /// touch the whole Region.
+    pub route_table_ids: Arc<BTreeSet<String>>,
     /// The ids of their VPCs.
     pub vpc_ids: BTreeSet<&'a str>,
 }
@@ -67,15 +72,17 @@ impl<'a> Touched<'a> {
     /// What each record of the payload touched. One that asks for the report alone is left out.
     #[must_use]
     pub fn by(payload: &'a Payload, network: &'a Network, home: &Home) -> Vec<Self> {
-        let of = |record: &'a Record| {
-            let route_table_ids = record.scope.resolve(network, home).route_table_ids;
+        let mut resolved: BTreeMap<&Scope, Arc<BTreeSet<String>>> = BTreeMap::new();
+        let mut of = |record: &'a Record| {
+            let resolve = || Arc::new(record.scope.resolve(network, home).route_table_ids);
+            let route_table_ids = Arc::clone(resolved.entry(&record.scope).or_insert_with(resolve));
             let vpc_ids = (network.route_tables.iter())
                 .filter(|table| route_table_ids.contains(&table.id))
                 .map(|table| table.vpc_id.as_str())
                 .collect();
             Self { record, route_table_ids, vpc_ids }
         };
-        payload.records().filter(|record| record.publish).map(of).collect()
+        payload.records().filter(|record| record.publish).map(&mut of).collect()
     }
 }
 
@@ -226,7 +233,6 @@ mod tests {
     use crate::{
         evaluate::evaluate,
         payload,
-        scope::Scope,
         testing::{REGION, explicit, main_table, route, subnet, table_of, vpc},
         vpc::{RouteTable, Subnet, TargetKind, Vpc},
     };
@@ -284,7 +290,7 @@ mod tests {
     fn touching<'a>(network: &Network, record: &'a Record, vpcs: &[&'a str]) -> Touched<'a> {
         Touched {
             record,
-            route_table_ids: network.route_tables.iter().map(|table| table.id.clone()).collect(),
+            route_table_ids: Arc::new(network.route_tables.iter().map(|table| table.id.clone()).collect()),
             vpc_ids: vpcs.iter().copied().collect(),
         }
     }
@@ -400,7 +406,7 @@ mod tests {
             touched,
             [Touched {
                 record: payload.records().next().unwrap(),
-                route_table_ids: BTreeSet::from(["rtb-0000000b".to_owned()]),
+                route_table_ids: Arc::new(BTreeSet::from(["rtb-0000000b".to_owned()])),
                 vpc_ids: BTreeSet::from([A]),
             }]
         );

@@ -122,7 +122,8 @@ impl Job<'_> {
             ),
             Fix::Wait(endpoint) => wait(endpoint),
             Fix::Create => format!(
-                "# Assumes that no stack manages a gateway endpoint for this service in {}.\n{}",
+                "# Assumes that no stack manages a gateway endpoint for this service in {}. One holds all tables of the VPC:\n\
+                 # list those that need it too.\n{}",
                 self.table.vpc_id,
                 self.cloud_formation_resource(&[table])
             ),
@@ -174,7 +175,8 @@ impl Job<'_> {
             Fix::Wait(endpoint) => wait(endpoint),
             Fix::Create => format!(
                 "# Assumes that no aws_vpc_endpoint for this service manages tables of {vpc_id}, and that no\n\
-                 # aws_vpc_endpoint_route_table_association will add tables to this one.\n\
+                 # aws_vpc_endpoint_route_table_association will add tables to this one. It holds all tables of the VPC: list\n\
+                 # those that need it too.\n\
                  resource \"aws_vpc_endpoint\" \"{label}\" {{\n  vpc_endpoint_type = \"Gateway\"\n  \
                  vpc_id            = \"{vpc_id}\"\n  service_name      = \"{}\"\n  route_table_ids   = [\"{table}\"]\n}}\n",
                 service.endpoint_service_name(region)
@@ -254,7 +256,8 @@ resource \"aws_vpc_endpoint_route_table_association\" \"s3_rtb_0a1b2c3d4e5f60004
                  vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1.dynamodb --route-table-ids \
                  rtb-0a1b2c3d4e5f60004",
                 "\
-# Assumes that no stack manages a gateway endpoint for this service in vpc-0a1b2c3d4e5f60001.
+# Assumes that no stack manages a gateway endpoint for this service in vpc-0a1b2c3d4e5f60001. One holds all tables of the VPC:
+# list those that need it too.
 DynamoDbGatewayEndpoint:
   Type: AWS::EC2::VPCEndpoint
   Properties:
@@ -266,7 +269,8 @@ DynamoDbGatewayEndpoint:
 ",
                 "\
 # Assumes that no aws_vpc_endpoint for this service manages tables of vpc-0a1b2c3d4e5f60001, and that no
-# aws_vpc_endpoint_route_table_association will add tables to this one.
+# aws_vpc_endpoint_route_table_association will add tables to this one. It holds all tables of the VPC: list
+# those that need it too.
 resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
   vpc_endpoint_type = \"Gateway\"
   vpc_id            = \"vpc-0a1b2c3d4e5f60001\"

@@ -35,6 +35,19 @@ pub struct Report {
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
     /// How many messages were published.
     pub published: usize,
+    /// How many findings were left out of the answer because it would have been too large. They were published like the
+    /// others. Absent where all are there.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub omitted: usize,
+}
+
+/// The largest answer that Lambda takes: 6 MB, less something for the frame
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Report {
@@ -45,8 +58,42 @@ impl Report {
         let Resolved { mut unassessed, not_found, .. } = resolved;
         let Verdict { findings, exempt, unassessed: ipv6_only, unreadable_exemptions } = verdict;
         unassessed.extend(ipv6_only);
-        Self { scope, checked, findings, exempt, unassessed, not_found, unreadable_exemptions, published: 0 }
+        Self {
+            scope,
+            checked,
+            findings,
+            exempt,
+            unassessed,
+            not_found,
+            unreadable_exemptions,
+            published: 0,
+            omitted: 0,
+        }
     }
+
+    /// Leaves out the last findings where the answer would be too large. Lambda would refuse it whole, take the
+    /// invocation for failed and run it again, and every message would be sent again with it.
+    #[must_use]
+    pub fn fitted(mut self) -> Self {
+        let findings = std::mem::take(&mut self.findings);
+        let count = findings.len();
+        let mut room = MAX_ANSWER.saturating_sub(json_size(&self));
+        self.findings = findings
+            .into_iter()
+            .take_while(|finding| {
+                let size = json_size(finding) + ",".len();
+                let fits = size <= room;
+                room = room.saturating_sub(size);
+                fits
+            })
+            .collect();
+        self.omitted = count - self.findings.len();
+        self
+    }
+}
+
+fn json_size(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 /// How many resources were judged.
@@ -81,7 +128,48 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{main_table, subnet, table_of, vpc};
+    use crate::{
+        evaluate::evaluate,
+        home::Home,
+        service::GatewayService,
+        testing::{REGION, main_table, subnet, table_of, vpc},
+    };
+
+    /// A report on so many tables, each with a finding of some kilobytes.
+    fn large(tables: usize) -> Report {
+        let network = Network {
+            route_tables: (0..tables)
+                .map(|n| crate::vpc::RouteTable {
+                    name: Some("n".repeat(2000)),
+                    ..main_table(&format!("rtb-{n:08x}"), &format!("vpc-{n:08x}"))
+                })
+                .collect(),
+            ..Network::default()
+        };
+        let home = Home { partition: "aws".into(), account: None, region: REGION.into() };
+        let resolved = Scope::region().resolve(&network, &home);
+        let required = [GatewayService::S3].into();
+        let verdict = evaluate(&network, &resolved.route_table_ids, &required, &home, jiff::civil::date(2026, 11, 23));
+        Report::new(Scope::region(), &network, resolved, verdict)
+    }
+
+    #[test]
+    fn a_report_that_fits_is_left_alone() {
+        let report = large(100);
+        assert_eq!(report.clone().fitted(), report);
+    }
+
+    #[test]
+    fn a_report_that_is_too_large_says_how_much_it_leaves_out() {
+        let report = large(3000);
+        let fitted = report.clone().fitted();
+        assert_eq!(fitted.findings, report.findings[..fitted.findings.len()]);
+        assert_eq!(fitted.findings.len() + fitted.omitted, 3000);
+        let json = serde_json::to_value(&fitted).unwrap();
+        assert_eq!(json["omitted"], fitted.omitted);
+        let size = json.to_string().len();
+        assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
+    }
 
     #[test]
     fn an_empty_report_has_every_list() {

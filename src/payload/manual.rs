@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Record, Trigger, lookup::quoted};
 use crate::{
@@ -12,65 +11,63 @@ use crate::{
     scope::Scope,
 };
 
-/// The request. A key that is not known is refused: a slip in `publish` would send what nobody wanted sent.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    check: Value,
-    #[serde(default = "yes")]
-    publish: bool,
-}
+const ALLOWED: &str =
+    "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \"routeTableIds\"";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Check {
-    vpc_ids: Option<BTreeSet<String>>,
-    subnet_ids: Option<BTreeSet<String>>,
-    route_table_ids: Option<BTreeSet<String>>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Reads a request that has `check`.
+/// Reads a request that has `check`. A key that is not known is refused: a slip in `publish` would send what nobody wanted
+/// sent. What is refused is named, shortened and quoted: it never stands whole in an error message.
 pub(super) fn read(payload: &Value) -> Result<Record, Error> {
-    let request = Request::deserialize(payload)
-        .map_err(|cause| refused(&format!("{cause}; allowed are \"check\" and \"publish\" (true or false)")))?;
-    Ok(Record { scope: scope(&request.check)?, trigger: Trigger::Manual, time: None, publish: request.publish })
+    let publish = match payload.get("publish") {
+        None => true,
+        Some(Value::Bool(publish)) => *publish,
+        Some(_) => return Err(refused("\"publish\" is neither true nor false")),
+    };
+    if let Some(fields) = payload.as_object() {
+        only_known(fields, &["check", "publish"])?;
+    }
+    let scope = match payload.get("check") {
+        Some(Value::String(text)) if text == "region" => Scope::region(),
+        Some(Value::Object(check)) => scope(check)?,
+        _ => return Err(refused(ALLOWED)),
+    };
+    Ok(Record { scope, trigger: Trigger::Manual, time: None, publish })
 }
 
-fn scope(check: &Value) -> Result<Scope, Error> {
-    const ALLOWED: &str =
-        "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \"routeTableIds\"";
-    if check == "region" {
-        return Ok(Scope::region());
-    }
-    if !check.is_object() {
-        return Err(refused(ALLOWED));
-    }
-    let check = Check::deserialize(check).map_err(|cause| refused(&format!("{cause}; {ALLOWED}")))?;
-    if let Check { vpc_ids: None, subnet_ids: None, route_table_ids: None } = check {
+fn scope(check: &Map<String, Value>) -> Result<Scope, Error> {
+    only_known(check, &["vpcIds", "subnetIds", "routeTableIds"])?;
+    if check.is_empty() {
         return Err(refused(&format!("\"check\" names nothing; {ALLOWED}")));
     }
     let unplaced = |id| (id, None);
     Ok(Scope {
-        vpc_ids: well_formed(check.vpc_ids, ids::VPC)?,
-        subnets: well_formed(check.subnet_ids, ids::SUBNET)?.into_iter().map(unplaced).collect(),
-        route_tables: well_formed(check.route_table_ids, ids::ROUTE_TABLE)?.into_iter().map(unplaced).collect(),
+        vpc_ids: ids(check, "vpcIds", ids::VPC)?,
+        subnets: ids(check, "subnetIds", ids::SUBNET)?.into_iter().map(unplaced).collect(),
+        route_tables: ids(check, "routeTableIds", ids::ROUTE_TABLE)?.into_iter().map(unplaced).collect(),
         ..Scope::default()
     })
 }
 
-fn well_formed(list: Option<BTreeSet<String>>, prefix: &str) -> Result<BTreeSet<String>, Error> {
-    let list = list.unwrap_or_default();
-    match list.iter().find(|id| !is_id(prefix, id)) {
-        Some(id) => Err(refused(&format!(
-            "{} is not an id; allowed is {prefix} and 8 to 17 hexadecimal digits in lower case",
-            quoted(id)
-        ))),
-        None => Ok(list),
+fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Error> {
+    match fields.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(refused(&format!("unknown key {}; allowed are {}", quoted(key), known.join(", ")))),
+        None => Ok(()),
     }
+}
+
+fn ids(check: &Map<String, Value>, name: &str, prefix: &str) -> Result<BTreeSet<String>, Error> {
+    let allowed = format!("allowed is {prefix} and 8 to 17 hexadecimal digits in lower case");
+    let list = match check.get(name) {
+        None => return Ok(BTreeSet::new()),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(refused(&format!("\"{name}\" is not a list of ids; {allowed}"))),
+    };
+    list.iter()
+        .map(|id| match id.as_str() {
+            Some(id) if is_id(prefix, id) => Ok(id.to_owned()),
+            Some(id) => Err(refused(&format!("{} in \"{name}\" is not an id; {allowed}", quoted(id)))),
+            None => Err(refused(&format!("\"{name}\" holds something that is not an id; {allowed}"))),
+        })
+        .collect()
 }
 
 fn refused(why: &str) -> Error {
@@ -121,6 +118,7 @@ mod tests {
     fn anything_else_is_refused_with_what_is_allowed() {
         let allowed = "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \
                        \"routeTableIds\"";
+        let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";
         for (payload, why) in [
             (json!({"check": "Region"}), allowed.to_owned()),
             (json!({"check": null}), allowed.to_owned()),
@@ -128,26 +126,23 @@ mod tests {
             (json!({"check": {}}), format!("\"check\" names nothing; {allowed}")),
             (
                 json!({"check": {"vpcs": ["vpc-0a1b2c3d"]}}),
-                format!("unknown field `vpcs`, expected one of `vpcIds`, `subnetIds`, `routeTableIds`; {allowed}"),
+                "unknown key \"vpcs\"; allowed are vpcIds, subnetIds, routeTableIds".to_owned(),
             ),
-            (
-                json!({"check": {"vpcIds": "vpc-0a1b2c3d"}}),
-                format!("invalid type: string \"vpc-0a1b2c3d\", expected a sequence; {allowed}"),
-            ),
+            (json!({"check": {"vpcIds": "vpc-0a1b2c3d"}}), format!("\"vpcIds\" is not a list of ids; {ids}")),
+            (json!({"check": {"vpcIds": null}}), format!("\"vpcIds\" is not a list of ids; {ids}")),
+            (json!({"check": {"vpcIds": [7]}}), format!("\"vpcIds\" holds something that is not an id; {ids}")),
             (
                 json!({"check": {"vpcIds": ["vpc-0a1b2c3d", "subnet-0a1b2c3d\n"]}}),
-                "\"subnet-0a1b2c3d\\n\" is not an id; allowed is vpc- and 8 to 17 hexadecimal digits in lower case".into(),
+                format!("\"subnet-0a1b2c3d\\n\" in \"vpcIds\" is not an id; {ids}"),
             ),
             (
-                json!({"check": "region", "publish": "no"}),
-                "invalid type: string \"no\", expected a boolean; allowed are \"check\" and \"publish\" (true or false)"
-                    .into(),
+                json!({"check": {"vpcIds": ["x".repeat(100_000)]}}),
+                format!("\"{}…\" in \"vpcIds\" is not an id; {ids}", "x".repeat(60)),
             ),
+            (json!({"check": "region", "publish": "no"}), "\"publish\" is neither true nor false".to_owned()),
             (
-                json!({"check": "region", "Publish": false}),
-                "unknown field `Publish`, expected `check` or `publish`; allowed are \"check\" and \"publish\" (true or \
-                 false)"
-                    .into(),
+                json!({"check": "region", "Publish\n": false}),
+                "unknown key \"Publish\\n\"; allowed are check, publish".to_owned(),
             ),
         ] {
             assert_eq!(read(&payload), Err(Error::UnsupportedEvent(format!("manual request: {why}"))), "{payload}");

@@ -179,6 +179,41 @@ async fn what_is_not_bad_enough_is_reported_and_not_published() {
     assert_eq!(sns.calls().await, Vec::new());
 }
 
+#[tokio::test]
+async fn what_comes_on_two_pages_counts_once() {
+    let ec2 = but_for("DescribeSubnets", vec![Page::items(SUBNETS), Page::items(SUBNETS)]).await;
+    let report = report(run(&ec2, &Sns::taking_all().await, &[], &check_vpc()).await);
+    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2}));
+}
+
+#[tokio::test]
+async fn an_exemption_is_reported_and_a_tag_that_cannot_be_read_is_logged() {
+    let tagged = |value: &str| {
+        let tag = format!("<tagSet><item><key>no-road</key><value>{value}</value></item><item>");
+        VPCS.replacen("<tagSet><item>", &tag, 1)
+    };
+    let settings = [("EXEMPT_TAG", "no-road")];
+    let sns = Sns::taking_all().await;
+
+    let exempt = but_for("DescribeVpcs", vec![Page::Items(tagged("dynamodb"))]).await;
+    let report_of_exempt =
+        report(run(&exempt, &sns, &settings, &json!({"check": {"vpcIds": [VPC]}, "publish": false})).await);
+    let by_vpc = |table: &str| json!({"service": "dynamodb", "vpcId": VPC, "routeTableId": table, "exemptedBy": [VPC]});
+    assert_eq!(report_of_exempt["exempt"], json!([by_vpc("rtb-0a1b2c3d4e5f60001"), by_vpc("rtb-0a1b2c3d4e5f60002")]));
+    assert_eq!(report_of_exempt["findings"].as_array().unwrap().len(), 1);
+
+    let unreadable = but_for("DescribeVpcs", vec![Page::Items(tagged("soon"))]).await;
+    let batch = json!({"Records": [message("a", &check_vpc())]});
+    let invocation = run(&unreadable, &sns, &settings, &batch).await;
+    let warned: Vec<Value> = (invocation.log.lines())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["level"] == "WARN")
+        .map(|line| json!([line["fields"]["resource"], line["fields"]["reason"]]))
+        .collect();
+    let reason = "\"\\\"soon\\\" is not a service; allowed are s3, dynamodb and s3express\"";
+    assert_eq!(warned, [json!([format!("\"{VPC}\""), reason])]);
+}
+
 // Reads are narrowed to the VPCs in question, and made only where there is something to check.
 
 const READ_OF_THE_VPC: [&str; 5] = [
