@@ -1,0 +1,535 @@
+//! Networks to judge, drawn so that every outcome is common and every odd shape comes up.
+//!
+//! Drawn are drafts, in which one thing points at another by its position. They are then built into facts.
+
+use gatewatch::{
+    home::Home,
+    vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::{BoxedStrategy, Just, any},
+    prop_oneof,
+    sample::{Index, select},
+    strategy::Strategy,
+};
+
+/// The account that the function runs in.
+pub const OURS: &str = "111122223333";
+/// An account that shares subnets with it.
+pub const THEIRS: &str = "444455556666";
+
+/// All that a verdict depends on.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub network: Network,
+    pub home: Home,
+    /// By name.
+    pub services: Vec<&'static str>,
+    /// Year, month, day.
+    pub today: (i16, i8, i8),
+}
+
+/// How many tables a VPC has at most, the main one included. An endpoint's draft says something of each.
+const TABLES: usize = 5;
+
+#[derive(Clone, Debug)]
+struct VpcDraft {
+    /// Whether another account shares it. Then its tables and endpoints cannot be seen.
+    shared: bool,
+    exemption: Option<String>,
+    /// Whether the first table is the main one.
+    main: bool,
+    /// By an association in which state.
+    main_state: Option<&'static str>,
+    tables: Vec<TableDraft>,
+    subnets: Vec<SubnetDraft>,
+    endpoints: Vec<EndpointDraft>,
+}
+
+#[derive(Clone, Debug)]
+struct TableDraft {
+    /// Ids do not follow the order of the list.
+    rank: u8,
+    owned: bool,
+    exemption: Option<String>,
+    /// That it was the main table, by an association in which state.
+    former_main: Option<&'static str>,
+    /// A gateway that sends its ingress traffic through the table, by an association in which state.
+    gateway: Option<(&'static str, Option<&'static str>)>,
+    routes: Vec<RouteDraft>,
+}
+
+#[derive(Clone, Debug)]
+struct RouteDraft {
+    destination: Option<&'static str>,
+    active: bool,
+    target: TargetKind,
+    /// Which endpoint of the network, where the target is one. None for one that is not listed, as of a firewall.
+    endpoint: Option<Index>,
+}
+
+#[derive(Clone, Debug)]
+struct SubnetDraft {
+    rank: u8,
+    ipv6_native: bool,
+    owner: Option<&'static str>,
+    exemption: Option<String>,
+    /// The table it is associated with, and the state.
+    explicit: Option<(Index, Option<&'static str>)>,
+    /// A table that it was associated with, or failed to be.
+    former: Option<(Index, &'static str)>,
+}
+
+#[derive(Clone, Debug)]
+struct EndpointDraft {
+    rank: u8,
+    kind: EndpointKind,
+    service_name: String,
+    state: &'static str,
+    ip_address_type: Option<&'static str>,
+    /// For each table of the VPC.
+    tables: Vec<Link>,
+    /// A table anywhere in the network.
+    elsewhere: Option<(Index, Link)>,
+    /// Whether it lists a table that is not there.
+    unknown: bool,
+}
+
+/// What an endpoint has to do with a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    None,
+    /// Listed, with an active route.
+    Whole,
+    /// Listed, without a route.
+    NoRoute,
+    /// Listed, with a route that is not active.
+    InactiveRoute,
+    /// Not listed, with an active route.
+    NotListed,
+}
+
+/// Any network, home, services and day.
+pub fn case() -> BoxedStrategy<Case> {
+    let services = prop_oneof![
+        4 => Just(vec!["s3", "dynamodb"]),
+        1 => Just(vec!["s3"]),
+        1 => Just(vec!["s3express"]),
+        1 => Just(vec!["s3", "dynamodb", "s3express"]),
+    ];
+    let today = select(vec![(2025, 12, 31), (2026, 1, 1), (2026, 2, 28), (2026, 3, 1), (2028, 2, 29)]);
+    let account = prop_oneof![9 => Just(Some(OURS)), 1 => Just(None)];
+    let place = prop_oneof![4 => Just(("aws", "eu-west-1")), 1 => Just(("aws-cn", "cn-north-1"))];
+    place
+        .prop_flat_map(move |(partition, region)| {
+            let account = account.clone().prop_map(move |account| Home {
+                partition: partition.to_owned(),
+                account: account.map(str::to_owned),
+                region: region.to_owned(),
+            });
+            (vec(vpc(region), 1..=3), account, services.clone(), today.clone())
+        })
+        .prop_map(|(drafts, home, services, today)| Case { network: build(&drafts), home, services, today })
+        .boxed()
+}
+
+// --- Drafts -----------------------------------------------------------------------------------------------------------
+
+fn vpc(region: &'static str) -> impl Strategy<Value = VpcDraft> {
+    let shared = prop_oneof![4 => Just(false), 1 => Just(true)];
+    // EC2 shows the main table of each VPC of ours. Where it does not, nothing must be made up.
+    let main = prop_oneof![9 => Just(true), 1 => Just(false)];
+    let tables = vec(table(), 1..=TABLES);
+    let endpoints = vec(endpoint(region), 0..=5);
+    (shared, exemption(), main, state(), tables, vec(subnet(), 0..=6), endpoints).prop_map(
+        |(shared, exemption, main, main_state, tables, subnets, endpoints)| VpcDraft {
+            shared,
+            exemption,
+            main,
+            main_state,
+            tables,
+            subnets,
+            endpoints,
+        },
+    )
+}
+
+/// The state of an association that holds.
+fn state() -> impl Strategy<Value = Option<&'static str>> + Clone {
+    prop_oneof![6 => Just(Some("associated")), 1 => Just(Some("associating")), 1 => Just(None)]
+}
+
+/// The state of one that does not.
+fn former_state() -> impl Strategy<Value = &'static str> + Clone {
+    select(vec!["disassociating", "disassociated", "failed"])
+}
+
+fn table() -> impl Strategy<Value = TableDraft> {
+    let gateway = prop_oneof![
+        5 => Just(None),
+        1 => (select(vec!["igw-0000000000000000f", "vgw-0000000000000000f"]), state()).prop_map(Some),
+    ];
+    let routes = (default_route("0.0.0.0/0"), default_route("::/0"), vec(other_route(), 0..=3)).prop_map(
+        |(ipv4, ipv6, others)| {
+            let mut routes = others;
+            routes.extend(ipv4);
+            routes.extend(ipv6);
+            routes
+        },
+    );
+    let former_main = option::weighted(0.05, former_state());
+    (0..4_u8, any::<bool>(), exemption(), former_main, gateway, routes).prop_map(
+        |(rank, owned, exemption, former_main, gateway, routes)| TableDraft {
+            rank,
+            owned,
+            exemption,
+            former_main,
+            gateway,
+            routes,
+        },
+    )
+}
+
+/// EC2 holds one route per destination.
+fn default_route(destination: &'static str) -> impl Strategy<Value = Option<RouteDraft>> {
+    let kind = prop_oneof![
+        3 => Just(TargetKind::NatGateway),
+        4 => Just(TargetKind::InternetGateway),
+        4 => select(EGRESS.to_vec()),
+    ];
+    option::weighted(0.6, route(Just(Some(destination)), kind))
+}
+
+/// Every way out but the two that have a severity of their own.
+const EGRESS: [TargetKind; 10] = [
+    TargetKind::TransitGateway,
+    TargetKind::VpcPeering,
+    TargetKind::VirtualPrivateGateway,
+    TargetKind::NetworkInterface,
+    TargetKind::VpcEndpoint,
+    TargetKind::CoreNetwork,
+    TargetKind::EgressOnlyInternetGateway,
+    TargetKind::CarrierGateway,
+    TargetKind::LocalGateway,
+    TargetKind::Other,
+];
+
+fn other_route() -> impl Strategy<Value = RouteDraft> {
+    let destination = select(vec![
+        Some("10.0.0.0/16"),
+        // Half the internet each, which is no default route; nor is one that only looks like it.
+        Some("0.0.0.0/1"),
+        Some("128.0.0.0/1"),
+        Some("2000::/3"),
+        Some("10.0.0.0/0"),
+        Some("pl-6da54004"),
+        None,
+    ]);
+    let mut kinds = EGRESS.to_vec();
+    kinds.extend([TargetKind::NatGateway, TargetKind::InternetGateway, TargetKind::Local]);
+    route(destination, select(kinds))
+}
+
+fn route(
+    destination: impl Strategy<Value = Option<&'static str>>,
+    target: impl Strategy<Value = TargetKind>,
+) -> impl Strategy<Value = RouteDraft> {
+    let active = prop_oneof![5 => Just(true), 1 => Just(false)];
+    (destination, active, target, option::of(any::<Index>()))
+        .prop_map(|(destination, active, target, endpoint)| RouteDraft { destination, active, target, endpoint })
+}
+
+fn subnet() -> impl Strategy<Value = SubnetDraft> {
+    let ipv6_native = prop_oneof![3 => Just(false), 1 => Just(true)];
+    let any_state = prop_oneof![5 => state(), 1 => former_state().prop_map(Some)];
+    let explicit = option::weighted(0.6, (any::<Index>(), any_state));
+    let former = option::weighted(0.15, (any::<Index>(), former_state()));
+    let owner = prop_oneof![3 => Just(Some(OURS)), 1 => Just(None)];
+    (0..4_u8, ipv6_native, owner, exemption(), explicit, former).prop_map(
+        |(rank, ipv6_native, owner, exemption, explicit, former)| SubnetDraft {
+            rank,
+            ipv6_native,
+            owner,
+            exemption,
+            explicit,
+            former,
+        },
+    )
+}
+
+fn endpoint(region: &'static str) -> impl Strategy<Value = EndpointDraft> {
+    let kind = prop_oneof![
+        7 => Just(EndpointKind::Gateway),
+        2 => Just(EndpointKind::Interface),
+        1 => Just(EndpointKind::Other),
+    ];
+    let service = select(vec!["s3", "s3", "s3", "dynamodb", "dynamodb", "s3express"]);
+    let service_name = prop_oneof![
+        12 => service.clone().prop_map(move |service| format!("com.amazonaws.{region}.{service}")),
+        // As China lists it, and in China only.
+        1 => service.prop_map(move |service| {
+            let prefix = if region.starts_with("cn-") { "cn." } else { "" };
+            format!("{prefix}com.amazonaws.{region}.{service}")
+        }),
+        1 => select(vec![
+            "com.amazonaws.us-east-1.s3".to_owned(),
+            "com.amazonaws.s3-global.accesspoint".to_owned(),
+            format!("com.amazonaws.{region}.ec2"),
+            format!("com.amazonaws.{region}.s3-outposts"),
+            format!("com.amazonaws.{region}.s3.vpce"),
+            format!("com.amazonaws.{region}.dynamodb-fips"),
+            format!("com.amazonaws.{region}.s3tables"),
+            format!("com.amazonaws.{region}a.s3"),
+            format!("com.amazonaws.{region}"),
+            format!("com.amazonaws.{region}."),
+            format!("com.amazonaws.vpce.{region}.vpce-svc-0123456789abcdef0"),
+            format!("com.amazonaws.vpce.{region}.s3"),
+            format!("aws.api.{region}.s3"),
+            format!("org.com.amazonaws.{region}.s3"),
+            "s3".to_owned(),
+            String::new(),
+        ]),
+    ];
+    let state = prop_oneof![
+        8 => Just("available"),
+        1 => select(vec!["Available", "AVAILABLE"]),
+        3 => one_of(
+            "pending|Pending|pendingAcceptance|deleting|Deleting|deleted|rejected|failed|expired|partial|unavailable|",
+            '|',
+        ),
+    ];
+    let ip_address_type = select(vec![None, Some("ipv4"), Some("ipv4"), Some("dualstack"), Some("ipv6")]);
+    let elsewhere = option::weighted(0.1, (any::<Index>(), link()));
+    let unknown = prop_oneof![6 => Just(false), 1 => Just(true)];
+    (0..4_u8, kind, service_name, state, ip_address_type, vec(link(), TABLES), elsewhere, unknown).prop_map(
+        |(rank, kind, service_name, state, ip_address_type, tables, elsewhere, unknown)| EndpointDraft {
+            rank,
+            kind,
+            service_name,
+            state,
+            ip_address_type,
+            tables,
+            elsewhere,
+            unknown,
+        },
+    )
+}
+
+fn link() -> impl Strategy<Value = Link> + Clone {
+    prop_oneof![
+        4 => Just(Link::None),
+        4 => Just(Link::Whole),
+        1 => Just(Link::NoRoute),
+        1 => Just(Link::InactiveRoute),
+        1 => Just(Link::NotListed),
+    ]
+}
+
+/// One of the texts that stand between separators. An empty one counts.
+fn one_of(texts: &'static str, separator: char) -> impl Strategy<Value = &'static str> + Clone {
+    select(texts.split(separator).collect::<Vec<_>>())
+}
+
+/// The value of an exemption tag; mostly there is no tag.
+fn exemption() -> impl Strategy<Value = Option<String>> + Clone {
+    let day = one_of(
+        "2025-12-30 2025-12-31 2026-01-01 2026-02-27 2026-02-28 2026-03-01 2028-02-29 0001-01-01 9999-12-31",
+        ' ',
+    );
+    let no_day = one_of(
+        "|soon|2026-02-29|2026-02-30|2026-04-31|2026-13-01|2026-00-10|2026-01-00|2026-1-1|20260301|\
+         26-03-01|2026-03-01Z|2026-03-01T00:00|+002026-03-01|-002026-03-01|2026_03_01|2026-03-011|\
+         2026-W09-7",
+        '|',
+    );
+    let word = prop_oneof![
+        8 => select(vec!["s3", "dynamodb", "s3express"]).prop_map(str::to_owned),
+        1 => select(vec!["s4", "none", "false", "s3;dynamodb", "com.amazonaws.eu-west-1.s3", "S\u{b3}", "s3-express"])
+            .prop_map(str::to_owned),
+    ];
+    let separator = select(vec![" ", ",", "/", ", ", "  ", " / "]);
+    let services = prop_oneof![
+        1 => Just(String::new()),
+        1 => Just("*".to_owned()),
+        1 => Just("true".to_owned()),
+        4 => (vec(word, 1..=3), separator.clone()).prop_map(|(words, separator)| words.join(separator)),
+    ];
+    let until = prop_oneof![
+        5 => Just(None),
+        4 => day.prop_map(|day| Some(format!("until={day}"))),
+        1 => no_day.prop_map(|day| Some(format!("until={day}"))),
+    ];
+    let value =
+        (services, until, separator, any::<bool>()).prop_map(|(services, until, separator, first)| match until {
+            None => services,
+            Some(until) if services.is_empty() => until,
+            Some(until) if first => format!("{until}{separator}{services}"),
+            Some(until) => format!("{services}{separator}{until}"),
+        });
+    // What people write, and may or may not have meant.
+    let odd = one_of(
+        " |,|\t|*,s3|s3 *|true s3|* true|TRUE|S3|S3 DynamoDB| s3 |s3,|s3 s3|s3,,dynamodb|s3\tdynamodb|s3\n|\
+         \u{a0}s3|until|until= 2028-02-29|until=2028/02/29|*until=2028-02-29|Until=2028-02-29|\
+         until=2028-02-29 until=2025-12-30|until=２028-02-29",
+        '|',
+    );
+    option::weighted(0.2, prop_oneof![8 => value, 1 => odd.prop_map(str::to_owned)])
+}
+
+// --- Facts ------------------------------------------------------------------------------------------------------------
+
+/// Reads well in a counterexample: kind, VPC, rank, position.
+fn id(prefix: &str, vpc: usize, rank: u8, at: usize) -> String {
+    format!("{prefix}{:017x}", (vpc + 1) * 0x1_0000 + usize::from(rank) * 0x100 + at)
+}
+
+fn build(drafts: &[VpcDraft]) -> Network {
+    let mut network = Network::default();
+    for (v, draft) in drafts.iter().enumerate() {
+        let vpc_id = id("vpc-", v, 0, 0);
+        network.vpcs.push(Vpc { id: vpc_id.clone(), name: None, exemption: draft.exemption.clone() });
+        for (at, subnet) in draft.subnets.iter().enumerate() {
+            network.subnets.push(Subnet {
+                id: id("subnet-", v, subnet.rank, at),
+                vpc_id: vpc_id.clone(),
+                name: None,
+                availability_zone: None,
+                cidr: None,
+                owner_id: if draft.shared { Some(THEIRS.to_owned()) } else { subnet.owner.map(str::to_owned) },
+                ipv6_native: subnet.ipv6_native,
+                exemption: subnet.exemption.clone(),
+            });
+        }
+        if !draft.shared {
+            network.route_tables.extend(tables(v, draft));
+            network.endpoints.extend(endpoints(v, draft));
+        }
+    }
+    // Once everything has an id, what points at something else.
+    link_endpoints(&mut network, drafts);
+    network
+}
+
+fn tables(v: usize, draft: &VpcDraft) -> Vec<RouteTable> {
+    let mut tables = Vec::new();
+    for (at, table) in draft.tables.iter().enumerate() {
+        let mut associations = Vec::new();
+        let main = (draft.main && at == 0).then_some(draft.main_state);
+        for state in main.into_iter().chain(table.former_main.map(Some)) {
+            associations.push(Association { main: true, state: state.map(str::to_owned), ..Association::default() });
+        }
+        if let Some((gateway, state)) = table.gateway {
+            associations.push(Association {
+                gateway_id: Some(gateway.to_owned()),
+                state: state.map(str::to_owned),
+                ..Association::default()
+            });
+        }
+        tables.push(RouteTable {
+            id: id("rtb-", v, table.rank, at),
+            vpc_id: id("vpc-", v, 0, 0),
+            name: None,
+            owner_id: table.owned.then(|| OURS.to_owned()),
+            exemption: table.exemption.clone(),
+            associations,
+            routes: vec![route_to("10.0.0.0/16", "local", true, TargetKind::Local)],
+        });
+    }
+    for (at, subnet) in draft.subnets.iter().enumerate() {
+        let former = subnet.former.map(|(table, state)| (table, Some(state)));
+        for (table, state) in subnet.explicit.into_iter().chain(former) {
+            table.get_mut(&mut tables).associations.push(Association {
+                subnet_id: Some(id("subnet-", v, subnet.rank, at)),
+                state: state.map(str::to_owned),
+                ..Association::default()
+            });
+        }
+    }
+    tables
+}
+
+fn endpoints(v: usize, draft: &VpcDraft) -> Vec<Endpoint> {
+    let endpoints = draft.endpoints.iter().enumerate().map(|(at, endpoint)| Endpoint {
+        id: id("vpce-", v, endpoint.rank, at),
+        vpc_id: id("vpc-", v, 0, 0),
+        kind: endpoint.kind,
+        service_name: endpoint.service_name.clone(),
+        state: endpoint.state.to_owned(),
+        route_table_ids: if endpoint.unknown { vec!["rtb-0000000000000dead".to_owned()] } else { Vec::new() },
+        ip_address_type: endpoint.ip_address_type.map(str::to_owned),
+    });
+    endpoints.collect()
+}
+
+fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
+    let seen = || drafts.iter().filter(|draft| !draft.shared);
+    // Endpoints and tables were pushed in the order of the drafts, so these walk alongside.
+    let mut endpoint_at = 0;
+    let mut first_table = 0;
+    for draft in seen() {
+        for endpoint in &draft.endpoints {
+            for (at, link) in endpoint.tables.iter().enumerate().take(draft.tables.len()) {
+                connect(network, endpoint_at, first_table + at, *link);
+            }
+            if let Some((anywhere, link)) = endpoint.elsewhere {
+                let table_at = anywhere.index(network.route_tables.len());
+                connect(network, endpoint_at, table_at, link);
+            }
+            endpoint_at += 1;
+        }
+        first_table += draft.tables.len();
+    }
+    let table_drafts = seen().flat_map(|draft| &draft.tables);
+    for (table, draft) in network.route_tables.iter_mut().zip(table_drafts) {
+        for route in &draft.routes {
+            let target = match (route.target, route.endpoint) {
+                (TargetKind::VpcEndpoint, Some(which)) if !network.endpoints.is_empty() => {
+                    Some(which.get(&network.endpoints).id.clone())
+                }
+                (kind, _) => some_target(kind).map(str::to_owned),
+            };
+            table.routes.push(Route {
+                destination: route.destination.map(str::to_owned),
+                target: Target { kind: route.target, id: target },
+                active: route.active,
+            });
+        }
+    }
+}
+
+fn connect(network: &mut Network, endpoint_at: usize, table_at: usize, link: Link) {
+    let endpoint = &mut network.endpoints[endpoint_at];
+    let table = &mut network.route_tables[table_at];
+    if matches!(link, Link::Whole | Link::NoRoute | Link::InactiveRoute) {
+        endpoint.route_table_ids.push(table.id.clone());
+    }
+    if matches!(link, Link::Whole | Link::InactiveRoute | Link::NotListed) {
+        let active = link != Link::InactiveRoute;
+        table.routes.push(route_to("pl-6da54004", &endpoint.id, active, TargetKind::VpcEndpoint));
+    }
+}
+
+fn route_to(destination: &str, target: &str, active: bool, kind: TargetKind) -> Route {
+    let target = Target { kind, id: Some(target.to_owned()) };
+    Route { destination: Some(destination.to_owned()), target, active }
+}
+
+fn some_target(kind: TargetKind) -> Option<&'static str> {
+    match kind {
+        TargetKind::NatGateway => Some("nat-0000000000000000a"),
+        TargetKind::InternetGateway => Some("igw-0000000000000000a"),
+        TargetKind::TransitGateway => Some("tgw-0000000000000000a"),
+        TargetKind::VpcPeering => Some("pcx-0000000000000000a"),
+        TargetKind::VirtualPrivateGateway => Some("vgw-0000000000000000a"),
+        TargetKind::NetworkInterface => Some("eni-0000000000000000a"),
+        TargetKind::VpcEndpoint => Some("vpce-0000000000000000a"),
+        TargetKind::CoreNetwork => Some("arn:aws:networkmanager::111122223333:core-network/core-network-0a"),
+        TargetKind::EgressOnlyInternetGateway => Some("eigw-0000000000000000a"),
+        TargetKind::CarrierGateway => Some("cagw-0000000000000000a"),
+        TargetKind::LocalGateway => Some("lgw-0000000000000000a"),
+        TargetKind::Local => Some("local"),
+        TargetKind::Other | TargetKind::None => None,
+    }
+}
