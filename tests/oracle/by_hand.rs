@@ -87,3 +87,13 @@ fn a_main_association_that_has_ended_makes_no_main_table() {
     let reason = "route_table_not_visible".to_owned();
     assert!(agreed(&case).unassessed.contains(&(SUBNET.to_owned(), reason)));
 }
+
+/// `until=` is a word's beginning, once.
+#[test]
+fn a_doubled_until_cannot_be_read() {
+    let mut case = case();
+    let mut table = table(Association { main: true, ..Association::default() });
+    table.exemption = Some("until=until=2028-02-29".to_owned());
+    case.network.route_tables.push(table);
+    assert_eq!(agreed(&case).unreadable.len(), 1);
+}

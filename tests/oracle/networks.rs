@@ -36,8 +36,10 @@ const TABLES: usize = 5;
 
 #[derive(Clone, Debug)]
 struct VpcDraft {
-    /// Whether another account shares it. Then its tables and endpoints cannot be seen.
+    /// Whether another account shares it. Then its endpoints cannot be seen.
     shared: bool,
+    /// Nor, mostly, can its tables.
+    tables_seen: bool,
     exemption: Option<String>,
     /// Whether the first table is the main one.
     main: bool,
@@ -138,14 +140,19 @@ pub fn case() -> BoxedStrategy<Case> {
 // --- Drafts -----------------------------------------------------------------------------------------------------------
 
 fn vpc(region: &'static str) -> impl Strategy<Value = VpcDraft> {
-    let shared = prop_oneof![4 => Just(false), 1 => Just(true)];
+    let shared = prop_oneof![
+        12 => Just((false, true)),
+        2 => Just((true, false)),
+        1 => Just((true, true)),
+    ];
     // EC2 shows the main table of each VPC of ours. Where it does not, nothing must be made up.
     let main = prop_oneof![9 => Just(true), 1 => Just(false)];
     let tables = vec(table(), 1..=TABLES);
     let endpoints = vec(endpoint(region), 0..=5);
     (shared, exemption(), main, state(), tables, vec(subnet(), 0..=6), endpoints).prop_map(
-        |(shared, exemption, main, main_state, tables, subnets, endpoints)| VpcDraft {
+        |((shared, tables_seen), exemption, main, main_state, tables, subnets, endpoints)| VpcDraft {
             shared,
+            tables_seen,
             exemption,
             main,
             main_state,
@@ -167,9 +174,10 @@ fn former_state() -> impl Strategy<Value = &'static str> + Clone {
 }
 
 fn table() -> impl Strategy<Value = TableDraft> {
+    let any_state = prop_oneof![4 => state(), 1 => former_state().prop_map(Some)];
     let gateway = prop_oneof![
         5 => Just(None),
-        1 => (select(vec!["igw-0000000000000000f", "vgw-0000000000000000f"]), state()).prop_map(Some),
+        1 => (select(vec!["igw-0000000000000000f", "vgw-0000000000000000f"]), any_state).prop_map(Some),
     ];
     let routes = (default_route("0.0.0.0/0"), default_route("::/0"), vec(other_route(), 0..=3)).prop_map(
         |(ipv4, ipv6, others)| {
@@ -246,7 +254,8 @@ fn subnet() -> impl Strategy<Value = SubnetDraft> {
     let any_state = prop_oneof![5 => state(), 1 => former_state().prop_map(Some)];
     let explicit = option::weighted(0.6, (any::<Index>(), any_state));
     let former = option::weighted(0.15, (any::<Index>(), former_state()));
-    let owner = prop_oneof![3 => Just(Some(OURS)), 1 => Just(None)];
+    // In a VPC of ours every subnet is ours. Where EC2 says otherwise, it is not judged.
+    let owner = prop_oneof![12 => Just(Some(OURS)), 4 => Just(None), 1 => Just(Some(THEIRS))];
     (0..4_u8, ipv6_native, owner, exemption(), explicit, former).prop_map(
         |(rank, ipv6_native, owner, exemption, explicit, former)| SubnetDraft {
             rank,
@@ -339,7 +348,7 @@ fn exemption() -> impl Strategy<Value = Option<String>> + Clone {
         ' ',
     );
     let no_day = one_of(
-        "|soon|2026-02-29|2026-02-30|2026-04-31|2026-13-01|2026-00-10|2026-01-00|2026-1-1|20260301|\
+        "|soon|until=2028-02-29|2026-02-29|2026-02-30|2026-04-31|2026-13-01|2026-00-10|2026-01-00|2026-1-1|20260301|\
          26-03-01|2026-03-01Z|2026-03-01T00:00|+002026-03-01|-002026-03-01|2026_03_01|2026-03-011|\
          2026-W09-7",
         '|',
@@ -402,8 +411,10 @@ fn build(drafts: &[VpcDraft]) -> Network {
                 exemption: subnet.exemption.clone(),
             });
         }
-        if !draft.shared {
+        if draft.tables_seen {
             network.route_tables.extend(tables(v, draft));
+        }
+        if !draft.shared {
             network.endpoints.extend(endpoints(v, draft));
         }
     }
@@ -431,7 +442,7 @@ fn tables(v: usize, draft: &VpcDraft) -> Vec<RouteTable> {
             id: id("rtb-", v, table.rank, at),
             vpc_id: id("vpc-", v, 0, 0),
             name: None,
-            owner_id: table.owned.then(|| OURS.to_owned()),
+            owner_id: if draft.shared { Some(THEIRS.to_owned()) } else { table.owned.then(|| OURS.to_owned()) },
             exemption: table.exemption.clone(),
             associations,
             routes: vec![route_to("10.0.0.0/16", "local", true, TargetKind::Local)],
@@ -464,12 +475,12 @@ fn endpoints(v: usize, draft: &VpcDraft) -> Vec<Endpoint> {
 }
 
 fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
-    let seen = || drafts.iter().filter(|draft| !draft.shared);
+    let seen = || drafts.iter().filter(|draft| draft.tables_seen);
     // Endpoints and tables were pushed in the order of the drafts, so these walk alongside.
     let mut endpoint_at = 0;
     let mut first_table = 0;
     for draft in seen() {
-        for endpoint in &draft.endpoints {
+        for endpoint in draft.endpoints.iter().filter(|_| !draft.shared) {
             for (at, link) in endpoint.tables.iter().enumerate().take(draft.tables.len()) {
                 connect(network, endpoint_at, first_table + at, *link);
             }
