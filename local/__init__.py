@@ -5,6 +5,8 @@ What runs (each on a free port of 127.0.0.1, from the environment `.tools/cloud`
 - `ec2_peer`      moto's EC2, made to answer as EC2 does where moto differs; it tells EventBridge of each change
 - `rest_of_aws`   ministack: EventBridge, SQS, SNS, Lambda (which runs the real binary), CloudFormation with SAM
 
+Beside it stands `.tools/custodian`, the environment of Cloud Custodian: its pins and the others' exclude each other.
+
 What uses it (from the environment `.tools/dev`):
 
 - `cloud`         starts both, waits until they answer, and always stops them
@@ -13,6 +15,9 @@ What uses it (from the environment `.tools/dev`):
 - `networks`      the networks that demo, tests and `events/` are about
 - `deployment`    `sam build` and `sam deploy` of the project's own template.yaml
 - `inbox`         a queue subscribed to the topic: what a subscriber receives
+- `recorder`      a queue that hears everything EventBridge is told
+- `faults`        microburst between the function and a service: AWS on a bad day
+- `bare_function` the function's binary without Lambda around it, with the environment and deadline that a test wants
 - `demo`          `make demo`, told by `narrator`
 - `stay`          `make local`
 - `run`           one command inside the local cloud: how `make test` runs the Rust tests that need it
