@@ -1,6 +1,8 @@
 """The project's own template.yaml, built and deployed with SAM as a user would, into the local cloud."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +43,17 @@ class Deployment:
     def function(self) -> str:
         """The function's name."""
         return self.outputs["FunctionName"]
+
+    @contextlib.contextmanager
+    def untold(self) -> Iterator[None]:
+        """While it holds, EventBridge tells the function of no change, and what it was told before is forgotten."""
+        events, rule = self.cloud.client("events"), self.outputs["ChangesRuleName"]
+        events.disable_rule(Name=rule)
+        self.cloud.client("sqs").purge_queue(QueueUrl=self.outputs["ChangesQueueUrl"])
+        try:
+            yield
+        finally:
+            events.enable_rule(Name=rule)
 
     def invoke(self, payload: Any) -> Any:
         """Invokes the function and waits for its answer."""

@@ -1,0 +1,101 @@
+"""The function's binary without Lambda around it: a Runtime API of its own, for as many at once as a test wants.
+
+The deployed function is one, and takes its deadline from the template. Here each test has a process to itself, with the
+environment and the deadline that it wants (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+"""
+
+import json
+import queue
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from local import environment
+from local.deployment import BUILT, InvocationFailed
+from local.processes import ProcessFailed, Server
+
+BINARY = BUILT / "GatewatchFunction" / "bootstrap"
+"""What `sam build` built."""
+ARN = f"arn:aws:lambda:{environment.REGION}:{environment.ACCOUNT}:function:bare"
+
+
+class BareFunction:
+    """A running binary, which takes one payload after the other. A context: it is stopped at its end."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self.log = log
+        self._api = _RuntimeApi()
+        lambda_itself = {"AWS_LAMBDA_RUNTIME_API": self._api.address, "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+        for name in ("NAME", "VERSION", "MEMORY_SIZE"):
+            lambda_itself[f"AWS_LAMBDA_FUNCTION_{name}"] = "256"
+        self._process = Server("the function", [str(BINARY)], env | lambda_itself, environment.ROOT, log)
+
+    def __enter__(self) -> "BareFunction":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._process.stop()
+        self._api.shutdown()
+        self._api.server_close()
+
+    def invoke(self, payload: Any, seconds: float = 60) -> Any:
+        """The answer to a payload, or `InvocationFailed`. `seconds` is what Lambda calls the function's timeout."""
+        self._api.invocations.put((payload, time.time() + seconds))
+        try:
+            failed, answer = self._api.answers.get(timeout=seconds + 5)
+        except queue.Empty:
+            raise ProcessFailed(f"no answer within {seconds:.0f} s; the function's log: {self.log}") from None
+        if failed:
+            raise InvocationFailed(answer)
+        return answer
+
+
+class _RuntimeApi(ThreadingHTTPServer):
+    """`GET …/next` waits for an invocation, `POST …/response` or `…/error` answers it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.invocations: queue.Queue[tuple[Any, float]] = queue.Queue()
+        self.answers: queue.Queue[tuple[bool, Any]] = queue.Queue()
+        self.address = f"127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def handle_error(self, *_: Any) -> None:
+        """Says nothing: a function that is stopped breaks off the request in which it waits."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _RuntimeApi
+
+    def do_GET(self) -> None:
+        payload, deadline = self.server.invocations.get()
+        self._reply(
+            200, json.dumps(payload).encode(),
+            {
+                "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+                "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
+                "Lambda-Runtime-Invoked-Function-Arn": ARN,
+            },
+        )
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._reply(202, b"", {})
+        self.server.answers.put((self.path.endswith("/error"), json.loads(body)))
+
+    def _reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
