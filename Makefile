@@ -1,7 +1,7 @@
 # What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test quick tools lock clean
+.PHONY: help demo local test quick verify tools lock clean
 
 UV   := .tools/uv/bin/uv
 DEV  := .tools/dev/bin
@@ -29,9 +29,24 @@ test: tools ## All tests: Rust, Rust on the local cloud, the deployed template e
 quick: ## The tests of the pure part, in seconds
 	cargo test --no-default-features
 
+# Seconds for each of the two fuzz targets.
+FUZZ_SECONDS ?= 1800
+
+# What fuzzing finds new stays in .tools/fuzz; what is worth keeping goes to fuzz/corpus by hand, for `tests/replay.rs`.
+verify: .tools/cargo/.installed ## Long checks: an hour of fuzzing (FUZZ_SECONDS is for each half), mutation testing
+	mkdir -p .tools/fuzz/payload_to_scope .tools/fuzz/findings_to_message
+	cargo +nightly fuzz run --target-dir target/fuzz payload_to_scope .tools/fuzz/payload_to_scope \
+	  fuzz/corpus/payload_to_scope events -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1
+	cargo +nightly fuzz run --target-dir target/fuzz findings_to_message .tools/fuzz/findings_to_message \
+	  fuzz/corpus/findings_to_message -- -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -len_control=0 \
+	  -print_final_stats=1
+	cargo mutants --jobs 2 --output .tools
+
+verify: export PATH := $(CURDIR)/.tools/cargo/bin:$(PATH)
+
 # --- Tools ------------------------------------------------------------------------------------------------------------
 
-tools: .tools/cloud/.installed .tools/dev/.installed ## Installs what the others need
+tools: .tools/cloud/.installed .tools/custodian/.installed .tools/dev/.installed ## Installs what the others need
 
 .tools/uv/.installed: $(LOCK)/uv.txt
 	@echo "Installing uv"
@@ -45,9 +60,15 @@ tools: .tools/cloud/.installed .tools/dev/.installed ## Installs what the others
 	@$(UV) pip sync --quiet --python .tools/$*/bin/python --require-hashes $<
 	@touch $@
 
+.tools/cargo/.installed: Makefile
+	@echo "Installing cargo-fuzz and cargo-mutants"
+	@cargo install --quiet --locked --root .tools/cargo cargo-fuzz --version 0.13.2
+	@cargo install --quiet --locked --root .tools/cargo cargo-mutants --version 27.1.0
+	@touch $@
+
 lock: .tools/uv/.installed ## Pins anew what local/requirements/*.in ask for
-	for name in uv cloud dev; do \
-	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	for name in uv cloud custodian dev; do \
+	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.10.2 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command 'make lock' --output-file $(LOCK)/$$name.txt $(LOCK)/$$name.in; \
 	done
 

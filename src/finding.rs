@@ -160,4 +160,12 @@ mod tests {
         ]);
         assert_eq!(ids.len(), 6);
     }
+
+    #[test]
+    fn a_table_is_told_with_whether_it_is_the_main_one() {
+        use crate::testing::{main_table, table};
+        let told = |main| TableRef { id: "rtb-0000000a".into(), name: None, main };
+        assert_eq!(TableRef::from(&main_table("rtb-0000000a", "vpc-0000000a")), told(true));
+        assert_eq!(TableRef::from(&table("rtb-0000000a", "vpc-0000000a")), told(false));
+    }
 }

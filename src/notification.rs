@@ -552,4 +552,60 @@ mod tests {
         let messages = written(&network, &some_call());
         assert_eq!(held(&messages), expected(&network));
     }
+
+    /// The messages about these findings, with that many bytes of something else in each.
+    fn with_bytes(findings: &[Finding], network: &Network, bytes: usize) -> Vec<Message> {
+        let record = call(&"x".repeat(bytes), None);
+        messages(findings, Severity::Low, network, &[touching(network, &record, &[A])])
+    }
+
+    /// How many bytes more would fill the first message, when room is kept for a part with these longest numbers and for
+    /// a comma after the last finding.
+    fn free(messages: &[Message]) -> usize {
+        let widest = json!({"index": usize::MAX, "count": usize::MAX}).to_string().len();
+        let reserve = widest - body(&messages[0])["part"].to_string().len() + ",".len();
+        let attributes = messages[0].attributes.iter().map(Attribute::size).sum::<usize>();
+        262_144 - reserve - messages[0].body.len() - messages[0].subject.len() - attributes
+    }
+
+    fn counts(messages: &[Message]) -> Vec<usize> {
+        messages.iter().map(|message| body(message)["findings"].as_array().unwrap().len()).collect()
+    }
+
+    #[test]
+    fn a_message_takes_the_findings_that_fit_to_the_byte() {
+        let network = large(120, 1);
+        let findings = findings(&network);
+        let messages = with_bytes(&findings, &network, 0);
+        let (bytes, first) = (free(&messages), counts(&messages)[0]);
+        assert_eq!(counts(&messages).iter().sum::<usize>(), findings.len(), "whole findings");
+        assert_eq!(counts(&with_bytes(&findings, &network, bytes))[0], first);
+        assert_eq!(counts(&with_bytes(&findings, &network, bytes + 1))[0], first - 1);
+    }
+
+    #[test]
+    fn a_finding_stays_whole_where_it_fits_to_the_byte() {
+        let network = large(1, 300);
+        let finding = &findings(&network)[..1];
+        let bytes = free(&with_bytes(finding, &network, 0));
+        assert_eq!(counts(&with_bytes(finding, &network, bytes)), [1]);
+        assert_eq!(counts(&with_bytes(finding, &network, bytes + 1)), [1, 1]);
+    }
+
+    #[test]
+    fn a_finding_is_split_down_to_single_subnets_and_no_further() {
+        let mut network = large(1, 2);
+        for subnet in &mut network.subnets {
+            subnet.name = Some("x".repeat(150_000));
+        }
+        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1, 1]);
+        let mut network = large(1, 1);
+        network.subnets[0].name = Some("x".repeat(300_000));
+        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1]);
+    }
+
+    #[test]
+    fn of_an_attribute_name_type_and_value_count() {
+        assert_eq!(Attribute { name: "region", data_type: "String", value: "eu-west-1".into() }.size(), 6 + 6 + 9);
+    }
 }

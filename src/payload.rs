@@ -373,4 +373,34 @@ mod tests {
         let young = payload.young_scope("2026-11-20T10:01:00Z".parse().unwrap());
         assert_eq!(young.vpc_ids.iter().collect::<Vec<_>>(), ["vpc-59s", "vpc-ahead"]);
     }
+
+    #[test]
+    fn what_a_batch_touches_is_what_its_readable_messages_touch() {
+        let message = |id: &str, record| Message { id: id.into(), record };
+        let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, publish: true };
+        let vpc = |id: &str| Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
+        let payload = Payload::Batch(vec![
+            message("a", Ok(manual(vpc("vpc-0000000a")))),
+            message("b", Err(Error::UnsupportedEvent("the body is not JSON".into()))),
+            message("c", Ok(manual(vpc("vpc-0000000b")))),
+        ]);
+        let both = ["vpc-0000000a", "vpc-0000000b"].map(str::to_owned);
+        assert_eq!(payload.scope(), Scope { vpc_ids: both.into(), ..Scope::default() });
+        assert_eq!(Payload::Direct(Box::new(manual(Scope::region()))).scope(), Scope::region());
+    }
+
+    #[test]
+    fn source_and_detail_type_both_count() {
+        let detail = json!({"eventName": "CreateVpc", "configurationItem": {"resourceType": "AWS::EC2::VPC"}});
+        for (source, detail_type) in [
+            ("aws.ec2", "Config Configuration Item Change"),
+            ("aws.s3", "AWS API Call via CloudTrail"),
+            ("aws.config", "AWS API Call via CloudTrail"),
+            ("aws.config", "Config Rules Compliance Change"),
+            ("aws.s3", "Config Configuration Item Change"),
+        ] {
+            let message = error(&json!({"source": source, "detail-type": detail_type, "detail": detail}));
+            assert!(message.starts_with("unknown payload: "), "{message}");
+        }
+    }
 }

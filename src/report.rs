@@ -208,4 +208,15 @@ mod tests {
         assert_eq!(checked(&["rtb-0000000b", "rtb-0000000c"]), Checked { vpcs: 2, subnets: 2, route_tables: 2 });
         assert_eq!(checked(&[]), Checked::default());
     }
+
+    #[test]
+    fn a_report_takes_the_findings_that_fit_to_the_byte() {
+        let mut report = large(2);
+        // What is kept free for a comma after the last finding.
+        let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
+        report.findings[1].reason.push_str(&"x".repeat(free));
+        assert_eq!(report.clone().fitted().omitted, 0);
+        report.findings[1].reason.push('x');
+        assert_eq!(report.fitted().omitted, 1);
+    }
 }

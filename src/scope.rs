@@ -379,4 +379,14 @@ mod tests {
         assert!(!named(&["subnet-0000000c"], &[]).is_shown_in(&mainless));
         assert!(named(&["subnet-0000000a"], &[]).is_shown_in(&mainless));
     }
+
+    #[test]
+    fn a_table_that_no_subnet_uses_is_of_the_region_and_of_its_vpc() {
+        let network =
+            Network { vpcs: vec![vpc(A)], route_tables: vec![table("rtb-0000000a", A)], ..Network::default() };
+        for scope in [Scope::region(), Scope { vpc_ids: ids(&[A]), ..Scope::default() }, named(&[], &["rtb-0000000a"])]
+        {
+            assert_eq!(scope.resolve(&network, &home()).route_table_ids, ids::<BTreeSet<_>>(&["rtb-0000000a"]));
+        }
+    }
 }

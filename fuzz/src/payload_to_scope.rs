@@ -1,0 +1,268 @@
+//! From bytes to a payload, its scope, and the tables that it comes down to.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use gatewatch::{
+    home::Home,
+    ids::{self, is_id},
+    payload::{Payload, Record},
+    scope::Scope,
+    vpc::{Association, Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+};
+use serde_json::Value;
+
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "eu-west-1";
+const EXEMPT_TAG: &str = "gatewatch:exempt";
+
+/// The calls of the contract that touch something unless they say otherwise.
+const LISTED: [&str; 16] = [
+    "AssociateRouteTable",
+    "CreateDefaultSubnet",
+    "CreateDefaultVpc",
+    "CreateRoute",
+    "CreateRouteTable",
+    "CreateSubnet",
+    "CreateTags",
+    "CreateVpc",
+    "CreateVpcEndpoint",
+    "DeleteRoute",
+    "DeleteTags",
+    "DeleteVpcEndpoints",
+    "DisassociateRouteTable",
+    "ModifyVpcEndpoint",
+    "ReplaceRoute",
+    "ReplaceRouteTableAssociation",
+];
+
+/// Checks what was sent. Bytes that are not JSON never reach gatewatch: the runtime refuses them.
+pub fn check(bytes: &[u8]) {
+    if let Ok(payload) = serde_json::from_slice(bytes) {
+        check_value(&payload);
+    }
+}
+
+/// Checks a payload, sent to the function in its account and to one that does not know its account.
+pub fn check_value(payload: &Value) {
+    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:gatewatch");
+    for arn in [function.as_str(), "function-arn"] {
+        let home = Home::new(arn, REGION);
+        match Payload::read(payload, &home, EXEMPT_TAG) {
+            Ok(read) => check_read(payload, &read, &home),
+            Err(error) => assert_eq!(error.error_type(), "UnsupportedEvent", "{error}"),
+        }
+    }
+}
+
+fn check_read(payload: &Value, read: &Payload, home: &Home) {
+    check_scope(read, home);
+    match read {
+        Payload::Direct(record) => check_record(payload, record),
+        Payload::Batch(messages) => {
+            let sent = payload["Records"].as_array().map_or(&[][..], Vec::as_slice);
+            assert_eq!(messages.len(), sent.len(), "a message for each record");
+            for (message, sent) in messages.iter().zip(sent) {
+                assert!(!message.id.is_empty());
+                let body = sent["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
+                match (&message.record, body) {
+                    (Err(error), _) => assert_eq!(error.error_type(), "UnsupportedEvent", "{error}"),
+                    (Ok(record), body) => {
+                        let body = body.unwrap_or_default();
+                        check_record(&body, record);
+                        let alone = Payload::read(&body, home, EXEMPT_TAG);
+                        let as_alone = alone == Ok(Payload::Direct(Box::new(record.clone())));
+                        assert!(as_alone || body.get("Records").is_some(), "not as if it had come alone: {body}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_record(payload: &Value, record: &Record) {
+    assert!(serde_json::to_string(&record.trigger).is_ok());
+    assert!(!record.scope.is_empty() || !must_be_checked(payload), "dropped: {payload}");
+}
+
+fn check_scope(read: &Payload, home: &Home) {
+    let scope = read.scope();
+    let placed = scope.subnets.values().chain(scope.route_tables.values()).chain(scope.endpoints.values());
+    let mut vpcs = placed.flatten().chain(&scope.vpc_ids);
+    assert!(vpcs.all(|id| is_id(ids::VPC, id)), "{scope:?}");
+    assert!(scope.subnets.keys().all(|id| is_id(ids::SUBNET, id)), "{scope:?}");
+    assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
+    assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
+    assert!(serde_json::to_string(&scope).is_ok());
+
+    let young = read.young_scope(jiff::Timestamp::UNIX_EPOCH);
+    let mut both = scope.clone();
+    both.merge(&young);
+    assert_eq!(both.region, scope.region);
+    assert_eq!(named(&both), named(&scope), "what is young is in scope");
+
+    let resolved = scope.resolve(&NETWORK, home);
+    let judged: BTreeSet<&str> = resolved.route_table_ids.iter().map(String::as_str).collect();
+    let checkable = BTreeSet::from([MAIN, PRIVATE, OTHER]);
+    assert!(judged.is_subset(&checkable), "{judged:?}");
+    assert!(!scope.region || judged == checkable, "the Region is every table: {judged:?}");
+    assert!(resolved.not_found.iter().all(|id| named(&scope).contains(&id.as_str())));
+    for id in scope.route_tables.keys() {
+        let there = checkable.contains(id.as_str()) || id == EDGE;
+        assert!(there != resolved.not_found.contains(id), "{id} is either there or not found");
+        assert!(id == EDGE || !there || judged.contains(id.as_str()), "{id} is judged");
+    }
+}
+
+fn named(scope: &Scope) -> BTreeSet<&str> {
+    let placed = scope.subnets.keys().chain(scope.route_tables.keys());
+    placed.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).map(String::as_str).collect()
+}
+
+/// Whether the payload is, beyond doubt, a record of a change of which the contract does not say that it touches
+/// nothing. Where a record leaves doubt, such as two spellings of one key, this says no.
+#[must_use]
+pub fn must_be_checked(payload: &Value) -> bool {
+    let Some(detail) = only(payload, "detail") else { return false };
+    match (payload["source"].as_str(), payload["detail-type"].as_str()) {
+        (Some("aws.ec2"), Some("AWS API Call via CloudTrail")) => must_call_be_checked(detail),
+        (Some("aws.config"), Some("Config Configuration Item Change")) => {
+            let item = only(detail, "configurationItem");
+            item.or_else(|| only(detail, "configurationItemSummary")).is_some_and(must_item_be_checked)
+        }
+        _ => false,
+    }
+}
+
+fn must_call_be_checked(detail: &Value) -> bool {
+    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| LISTED.contains(name)) else {
+        return false;
+    };
+    let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";
+    let wrote = !matches!(detail.get("readOnly"), Some(Value::Bool(true) | Value::String(_)));
+    let requested = |key| deep(&detail["requestParameters"], key, false);
+    let says_nothing = match name {
+        "AssociateRouteTable" | "ReplaceRouteTableAssociation" => {
+            requested("gatewayId").iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
+        }
+        "CreateVpcEndpoint" => {
+            let types = [requested("vpcEndpointType"), deep(&detail["responseElements"], "vpcEndpointType", false)];
+            types.concat().iter().any(|kind| is_other_type(kind))
+        }
+        // Only the plainest form is beyond doubt: members that cannot be read may be another tag, or tag other things.
+        "CreateTags" | "DeleteTags" => {
+            let members = |set: &str| detail["requestParameters"][set]["items"].as_array().cloned().unwrap_or_default();
+            let exempts = members("tagSet").iter().any(|tag| tag["key"] == EXEMPT_TAG);
+            !exempts
+                || members("resourcesSet")
+                    .iter()
+                    .filter_map(|one| one["resourceId"].as_str())
+                    .all(|id| id.is_empty() || is_elsewhere(id))
+        }
+        _ => false,
+    };
+    succeeded && wrote && !says_nothing
+}
+
+fn must_item_be_checked(item: &Value) -> bool {
+    let kind = only(item, "resourceType").and_then(Value::as_str).unwrap_or_default();
+    let statuses = [deep(item, "configurationItemStatus", false), deep(item, "changeType", false)].concat();
+    let deleted = statuses.iter().any(|status| status.starts_with("ResourceDeleted") || status == "DELETE");
+    match kind {
+        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" => !deleted,
+        "AWS::EC2::VPCEndpoint" => !deep(item, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
+        _ => false,
+    }
+}
+
+fn is_other_type(kind: &str) -> bool {
+    kind.bytes().all(|b| b.is_ascii_alphabetic()) && !kind.eq_ignore_ascii_case("gateway")
+}
+
+/// Whether this is the id of something that no route table depends on, such as `i-0a1b2c3d`.
+fn is_elsewhere(id: &str) -> bool {
+    [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().all(|prefix| !id.starts_with(prefix))
+        && id.rsplit_once('-').is_some_and(|(kind, _)| is_id(&id[..=kind.len()], id))
+}
+
+/// The field of this name, if there is one spelling of it and only one.
+fn only<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut spelled = value.as_object()?.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    match (spelled.next(), spelled.next()) {
+        (Some((key, value)), None) if key == name => Some(value),
+        _ => None,
+    }
+}
+
+/// Every text and number at or below any field of this name.
+fn deep(value: &Value, name: &str, below: bool) -> Vec<String> {
+    match value {
+        Value::Array(members) => members.iter().flat_map(|member| deep(member, name, below)).collect(),
+        Value::Object(fields) => (fields.iter())
+            .flat_map(|(key, field)| deep(field, name, below || key.eq_ignore_ascii_case(name)))
+            .collect(),
+        Value::String(text) if below && !text.is_empty() => vec![text.clone()],
+        Value::Number(number) if below => vec![number.to_string()],
+        _ => Vec::new(),
+    }
+}
+
+const MAIN: &str = "rtb-0a1b2c3d4e5f60001";
+const PRIVATE: &str = "rtb-0a1b2c3d4e5f60004";
+const OTHER: &str = "rtb-0a1b2c3d4e5f60005";
+const EDGE: &str = "rtb-0a1b2c3d4e5f60006";
+
+static NETWORK: LazyLock<Network> = LazyLock::new(network);
+
+/// Two VPCs with the ids of `events/`: a main table, a private one, an edge table; and another main table.
+fn network() -> Network {
+    let id = |prefix: &str, n: u8| format!("{prefix}0a1b2c3d4e5f6{n:04}");
+    let table = |id: &str, vpc_id: String, association: Association| RouteTable {
+        id: id.to_owned(),
+        vpc_id,
+        name: None,
+        owner_id: None,
+        exemption: None,
+        associations: vec![association],
+        routes: Vec::new(),
+    };
+    let main = || Association { main: true, ..Association::default() };
+    let subnet = |n, in_vpc| Subnet {
+        id: id(ids::SUBNET, n),
+        vpc_id: id(ids::VPC, in_vpc),
+        name: None,
+        availability_zone: None,
+        cidr: None,
+        owner_id: None,
+        ipv6_native: false,
+        exemption: None,
+    };
+    let gateway = Endpoint {
+        id: id(ids::ENDPOINT, 1),
+        vpc_id: id(ids::VPC, 1),
+        kind: EndpointKind::Gateway,
+        service_name: format!("com.amazonaws.{REGION}.s3"),
+        state: "available".to_owned(),
+        route_table_ids: Vec::new(),
+        ip_address_type: None,
+    };
+    let interface = Endpoint { id: id(ids::ENDPOINT, 2), kind: EndpointKind::Interface, ..gateway.clone() };
+    Network {
+        vpcs: [1, 2].map(|n| Vpc { id: id(ids::VPC, n), name: None, exemption: None }).into(),
+        subnets: vec![subnet(3, 1), subnet(4, 1), subnet(5, 2), subnet(6, 3)],
+        route_tables: vec![
+            table(MAIN, id(ids::VPC, 1), main()),
+            table(
+                PRIVATE,
+                id(ids::VPC, 1),
+                Association { subnet_id: Some(id(ids::SUBNET, 3)), ..Association::default() },
+            ),
+            table(
+                EDGE,
+                id(ids::VPC, 1),
+                Association { gateway_id: Some("igw-0a1b2c3d4e5f60001".into()), ..Association::default() },
+            ),
+            table(OTHER, id(ids::VPC, 2), main()),
+        ],
+        endpoints: vec![gateway, interface],
+    }
+}
