@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -49,11 +50,22 @@ class Deployment:
         """While it holds, EventBridge tells the function of no change, and what it was told before is forgotten."""
         events, rule = self.cloud.client("events"), self.outputs["ChangesRuleName"]
         events.disable_rule(Name=rule)
-        self.cloud.client("sqs").purge_queue(QueueUrl=self.outputs["ChangesQueueUrl"])
+        self._forget_changes()
         try:
             yield
         finally:
             events.enable_rule(Name=rule)
+
+    def _forget_changes(self) -> None:
+        """Empties the queue, and waits for what the function has taken out of it already: that may be about the Region."""
+        sqs, queue = self.cloud.client("sqs"), self.outputs["ChangesQueueUrl"]
+        sqs.purge_queue(QueueUrl=queue)
+        in_flight, deadline = "ApproximateNumberOfMessagesNotVisible", time.monotonic() + 30
+        while time.monotonic() < deadline:
+            counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[in_flight])["Attributes"]
+            if counts[in_flight] == "0":
+                return
+            time.sleep(0.2)
 
     def invoke(self, payload: Any) -> Any:
         """Invokes the function and waits for its answer."""
