@@ -1,7 +1,7 @@
 """AWS on a bad day: microburst before an endpoint, which throttles, refuses, resets, cuts answers short and hangs.
 
-It speaks AWS's own error formats, so that the SDK sees what it would see of AWS. A rule says which calls it is for; see
-https://pypi.org/project/microburst/0.10.0/ for what a rule can say.
+It speaks AWS's own error formats, so that the SDK sees what it would see of AWS. A rule says which calls it is for;
+microburst's own README tells what else a rule can say.
 """
 
 import contextlib
