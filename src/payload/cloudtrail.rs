@@ -122,7 +122,9 @@ impl Call<'_> {
             return Some(Scope::default());
         }
         let resources = self.at("requestParameters", "Request", &["resourcesSet", "resourceId"]);
-        let is_any_id = |id: &String| id.rfind('-').is_some_and(|hyphen| is_id(&id[..=hyphen], id));
+        let is_kind = |kind: &str| kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let is_any_id =
+            |id: &String| id.rfind('-').is_some_and(|hyphen| is_kind(&id[..=hyphen]) && is_id(&id[..=hyphen], id));
         if resources.is_empty() || !resources.iter().all(is_any_id) {
             return None;
         }
@@ -393,7 +395,8 @@ mod tests {
             |name: &str, parameters: Value| scope(&json!({"eventName": name, "requestParameters": parameters}));
         let associated = |gateway| json!({"routeTableId": "rtb-0a1b2c3d", "gatewayId": gateway});
         let tagged = |id| json!({"resourcesSet": {"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": id}]}});
-        for odd in [json!(7), json!("no-id"), json!("rtb-"), json!({"items": [0.5]})] {
+        let doubled = json!("subnet-0a1b2c3dsubnet-0a1b2c3d");
+        for odd in [json!(7), json!("no-id"), json!("rtb-"), doubled, json!({"items": [0.5]})] {
             let table = route_tables(("rtb-0a1b2c3d".into(), None));
             assert_eq!(request("AssociateRouteTable", associated(odd.clone())), table, "{odd}");
             assert_eq!(request("DeleteTags", tagged(odd.clone())), Scope::region(), "{odd}");
