@@ -57,15 +57,26 @@ class Deployment:
             events.enable_rule(Name=rule)
 
     def _forget_changes(self) -> None:
-        """Empties the queue, and waits for what the function has taken out of it already: that may be about the Region."""
+        """Lets the function work off what it was told; what is left after half a minute, because it fails, is purged.
+
+        Not purged at once: that would also take what is being worked on out of the count, and it may be about the Region.
+        """
         sqs, queue = self.cloud.client("sqs"), self.outputs["ChangesQueueUrl"]
-        sqs.purge_queue(QueueUrl=queue)
-        in_flight, deadline = "ApproximateNumberOfMessagesNotVisible", time.monotonic() + 30
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[in_flight])["Attributes"]
-            if counts[in_flight] == "0":
+            if not any(int(count) for count in self._counts(queue).values()):
                 return
             time.sleep(0.2)
+        sqs.purge_queue(QueueUrl=queue)
+
+    def _counts(self, queue: str) -> dict[str, str]:
+        """How many messages a queue holds: waiting, being worked on, and not yet to be worked on."""
+        states = ["", "NotVisible", "Delayed"]
+        names = [f"ApproximateNumberOfMessages{state}" for state in states]
+        counts: dict[str, str] = self.cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)[
+            "Attributes"
+        ]
+        return counts
 
     def invoke(self, payload: Any) -> Any:
         """Invokes the function and waits for its answer."""

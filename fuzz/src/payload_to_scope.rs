@@ -139,15 +139,12 @@ fn must_call_be_checked(detail: &Value) -> bool {
     };
     let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";
     let wrote = !matches!(detail.get("readOnly"), Some(Value::Bool(true) | Value::String(_)));
-    let requested = |key| deep(&detail["requestParameters"], key, false);
+    // Anywhere in the record, however the key above it is spelled.
     let says_nothing = match name {
         "AssociateRouteTable" | "ReplaceRouteTableAssociation" => {
-            requested("gatewayId").iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
+            deep(detail, "gatewayId", false).iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
         }
-        "CreateVpcEndpoint" => {
-            let types = [requested("vpcEndpointType"), deep(&detail["responseElements"], "vpcEndpointType", false)];
-            types.concat().iter().any(|kind| is_other_type(kind))
-        }
+        "CreateVpcEndpoint" => deep(detail, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
         // Only the plainest form is beyond doubt: members that cannot be read may be another tag, or tag other things.
         "CreateTags" | "DeleteTags" => {
             let members = |set: &str| detail["requestParameters"][set]["items"].as_array().cloned().unwrap_or_default();
