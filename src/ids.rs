@@ -23,6 +23,17 @@ pub fn is_id(prefix: &str, text: &str) -> bool {
     })
 }
 
+/// Whether `text` is, beyond doubt, the id of a resource of another kind than these, such as `i-0a1b2c3d`. An id that
+/// begins like one of them may be one of them, misspelled.
+#[must_use]
+pub fn is_id_of_none(prefixes: &[&str], text: &str) -> bool {
+    let Some(hyphen) = text.rfind('-') else { return false };
+    let kind = &text[..=hyphen];
+    is_id(kind, text)
+        && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        && !prefixes.iter().any(|prefix| kind.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +42,17 @@ mod tests {
     fn ids_of_both_lengths_are_ids() {
         assert!(is_id(VPC, "vpc-0a1b2c3d"));
         assert!(is_id(ROUTE_TABLE, "rtb-0a1b2c3d4e5f60001"));
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_told_from_a_misspelled_one() {
+        for text in ["i-0a1b2c3d", "tgw-attach-0a1b2c3d4e5f60001", "vpce-0a1b2c3d"] {
+            assert!(is_id_of_none(&[VPC, ROUTE_TABLE], text), "{text:?}");
+        }
+        for text in ["vpc-0a1b2c3d", "rtb-i-0a1b2c3d", "rtb-0a1b2c3d-0a1b2c3d", "0a1b2c3d", "i-0a1b", "I-0a1b2c3d", ""]
+        {
+            assert!(!is_id_of_none(&[VPC, ROUTE_TABLE], text), "{text:?}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    ids::{self, is_id},
+    ids::{self, is_id, is_id_of_none},
     scope::Scope,
 };
 
@@ -117,15 +117,14 @@ impl Call<'_> {
     /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all of them. What has no
     /// id like theirs may be any of them.
     fn tagged(&self) -> Option<Scope> {
+        const TAGGED: [&str; 3] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE];
         let keys = self.at("requestParameters", "Request", &["tagSet", "key"]);
         if !keys.is_empty() && !keys.iter().any(|key| key == self.exempt_tag) {
             return Some(Scope::default());
         }
         let resources = self.at("requestParameters", "Request", &["resourcesSet", "resourceId"]);
-        let is_kind = |kind: &str| kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        let is_any_id =
-            |id: &String| id.rfind('-').is_some_and(|hyphen| is_kind(&id[..=hyphen]) && is_id(&id[..=hyphen], id));
-        if resources.is_empty() || !resources.iter().all(is_any_id) {
+        let is_clear = |id: &String| TAGGED.iter().any(|kind| is_id(kind, id)) || is_id_of_none(&TAGGED, id);
+        if resources.is_empty() || !resources.iter().all(is_clear) {
             return None;
         }
         let of_kind = |prefix| resources.iter().filter(move |id| is_id(prefix, id)).cloned();
@@ -396,7 +395,8 @@ mod tests {
         let associated = |gateway| json!({"routeTableId": "rtb-0a1b2c3d", "gatewayId": gateway});
         let tagged = |id| json!({"resourcesSet": {"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": id}]}});
         let doubled = json!("subnet-0a1b2c3dsubnet-0a1b2c3d");
-        for odd in [json!(7), json!("no-id"), json!("rtb-"), doubled, json!({"items": [0.5]})] {
+        let misspelled = json!("rtb-i-0a1b2c3d4e5f60001");
+        for odd in [json!(7), json!("no-id"), json!("rtb-"), doubled, misspelled, json!({"items": [0.5]})] {
             let table = route_tables(("rtb-0a1b2c3d".into(), None));
             assert_eq!(request("AssociateRouteTable", associated(odd.clone())), table, "{odd}");
             assert_eq!(request("DeleteTags", tagged(odd.clone())), Scope::region(), "{odd}");
