@@ -8,7 +8,12 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::{ec2::WholeAnswer, settings::Settings};
+use crate::{
+    channel::Channel,
+    ec2::WholeAnswer,
+    settings::{Settings, Topic},
+    sns::Outlet,
+};
 
 /// One try of one call. A page of 1,000 subnets comes in well under a second; a connection that a firewall drops
 /// silently would otherwise hang until the invocation ends, as the SDK sets no such limit by default.
@@ -22,13 +27,20 @@ const MAX_ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(4);
 
-/// The clients of the two services that the function calls.
+/// One try of a call to DynamoDB, which answers in milliseconds, and one call with all its tries. Findings do not wait
+/// long for a ledger that is down.
+const LEDGER_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const LEDGER_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The clients of the services that the function calls.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// Reads the network.
     pub ec2: aws_sdk_ec2::Client,
-    /// Sends the messages, in the Region of the topic.
-    pub sns: aws_sdk_sns::Client,
+    /// Remembers what was told.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The topics, each in its Region.
+    pub outlets: Vec<Outlet>,
 }
 
 impl Clients {
@@ -55,7 +67,22 @@ impl Clients {
             .load()
             .await;
         let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(WholeAnswer);
-        let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(settings.topic.region.clone()));
-        Self { ec2: aws_sdk_ec2::Client::from_conf(ec2.build()), sns: aws_sdk_sns::Client::from_conf(sns.build()) }
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(LEDGER_ATTEMPT_TIMEOUT)
+                .operation_attempt_timeout(LEDGER_ATTEMPT_TIMEOUT)
+                .operation_timeout(LEDGER_OPERATION_TIMEOUT)
+                .build(),
+        );
+        let outlet = |(&channel, topic): (&Channel, &Topic)| {
+            let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(topic.region.clone()));
+            let client = aws_sdk_sns::Client::from_conf(sns.build());
+            Outlet { channel, topic_arn: topic.arn.clone(), client }
+        };
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            outlets: settings.topics.iter().map(outlet).collect(),
+        }
     }
 }

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::Error;
 
@@ -16,6 +17,12 @@ use crate::error::Error;
 const MARGIN: Duration = Duration::from_millis(500);
 /// How long to go on asking EC2 for what it does not show yet, where there is time.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Kept for writing down what was told: a sweep may have told thousands of findings.
+const RECORDING: Duration = Duration::from_secs(6);
+/// By how much the clocks of two invocations differ at the most.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+/// The first wait for another invocation to finish. Each is twice the one before.
+const FIRST_TURN: Duration = Duration::from_millis(250);
 /// What is assumed where the deadline cannot be right: the template's own limit.
 const ASSUMED: Duration = Duration::from_mins(1);
 
@@ -25,17 +32,26 @@ pub struct Deadline {
     patience_until: Instant,
     read_until: Instant,
     publish_until: Instant,
+    record_until: Instant,
+    left: Duration,
 }
 
 impl Deadline {
-    /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing.
-    /// Patience ends at half of the reading, so that it never is what makes a read fail.
+    /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing, and a
+    /// little for writing down what was told. Patience, with EC2 and with the ledger, ends at half of the reading, so that
+    /// it never is what makes a read fail.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let left = time_left(context.deadline(), SystemTime::now()).saturating_sub(MARGIN);
         let now = Instant::now();
         let reading = left * 3 / 4;
-        Self { patience_until: now + PATIENCE.min(reading / 2), read_until: now + reading, publish_until: now + left }
+        Self {
+            patience_until: now + PATIENCE.min(reading / 2),
+            read_until: now + reading,
+            publish_until: now + left.saturating_sub(RECORDING.min(left / 8)),
+            record_until: now + left,
+            left,
+        }
     }
 
     /// Runs a read of the network to its end, or to the end of its time.
@@ -53,6 +69,43 @@ impl Deadline {
     #[must_use]
     pub fn patience_until(&self) -> Instant {
         self.patience_until
+    }
+
+    /// When claiming ends, which leaves as much time again for publishing: findings are told without a claim, too.
+    #[must_use]
+    pub fn claim_until(&self) -> Instant {
+        let now = Instant::now();
+        now + self.publish_until.saturating_duration_since(now) / 2
+    }
+
+    /// When a read of the ledger ends, without which findings are told all the same.
+    #[must_use]
+    pub fn ledger_until(&self) -> Instant {
+        self.patience_until
+    }
+
+    /// When writing down what was told ends.
+    #[must_use]
+    pub fn record_until(&self) -> Instant {
+        self.record_until
+    }
+
+    /// Until when an invocation that began at this moment claims what it tells of: a little longer than it can last, so
+    /// that nobody takes over from it while it works.
+    #[must_use]
+    pub fn claims_until(&self, began: Timestamp) -> Timestamp {
+        let lease = SignedDuration::try_from(self.left + CLOCKS_DIFFER).unwrap_or(SignedDuration::MAX);
+        began.saturating_add(lease).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Waits for another invocation to finish, if there is time to begin anew after that.
+    pub async fn allows_another_turn(&self, turn: u32) -> bool {
+        let wait = FIRST_TURN * 2u32.saturating_pow(turn);
+        let in_time = Instant::now() + wait < self.patience_until;
+        if in_time {
+            sleep(wait).await;
+        }
+        in_time
     }
 
     /// When publishing ends.

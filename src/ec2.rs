@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
-pub use self::{patience::read_patiently, whole_answer::WholeAnswer};
+pub use self::whole_answer::WholeAnswer;
 use crate::{
     aws_error::describe,
     error::Error,
@@ -27,61 +27,141 @@ const MAX_FILTER_VALUES: usize = 200;
 const ROUTE_TABLE_PAGE: i32 = 100;
 const PAGE: i32 = 1000;
 
-/// Reads what is in scope, with the values of the tag that exempts: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
-///
-/// Where the payload does not tell the VPC of a resource, the resource is looked up first. An endpoint that is named
-/// and is not of type Gateway touches nothing: its own record is kept, and its VPC is not read.
-///
-/// # Errors
-///
-/// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
-pub async fn read(client: &Client, scope: &Scope, exempt_tag: &str) -> Result<Network, Error> {
-    if scope.region {
-        return read_vpcs(client, &Selection::All, exempt_tag).await;
-    }
-    let subnets = Selection::With("subnet-id", unplaced(&scope.subnets));
-    let route_tables = Selection::With("route-table-id", unplaced(&scope.route_tables));
-    let endpoints = Selection::With("vpc-endpoint-id", unplaced(&scope.endpoints));
-    let (subnets, route_tables, endpoints) = try_join!(
-        describe_subnets(client, &subnets, exempt_tag),
-        describe_route_tables(client, &route_tables, exempt_tag),
-        describe_vpc_endpoints(client, &endpoints, exempt_tag),
-    )?;
+/// Which VPCs are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of the Region.
+    Region,
+    /// These.
+    Vpcs(BTreeSet<String>),
+}
 
-    let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
-        .chain(
-            [&scope.subnets, &scope.route_tables, &scope.endpoints]
-                .into_iter()
-                .flat_map(|placed| placed.values().flatten()),
-        )
-        .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
-        .chain(route_tables.iter().map(|table| &table.vpc_id))
-        .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
-        .cloned()
-        .collect();
-    let mut network = read_vpcs(client, &Selection::With("vpc-id", vpc_ids), exempt_tag).await?;
-    for endpoint in endpoints {
-        if network.endpoints.iter().all(|known| known.id != endpoint.id) {
-            network.endpoints.push(endpoint);
+impl Reach {
+    /// Whether the VPC is read.
+    #[must_use]
+    pub fn holds(&self, vpc_id: &str) -> bool {
+        match self {
+            Self::Region => true,
+            Self::Vpcs(ids) => ids.contains(vpc_id),
         }
     }
-    Ok(network)
+
+    /// The VPCs that another reach lacks.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> BTreeSet<String> {
+        match self {
+            Self::Region => BTreeSet::new(),
+            Self::Vpcs(ids) => ids.iter().filter(|id| !other.holds(id)).cloned().collect(),
+        }
+    }
+
+    /// Adds VPCs.
+    pub fn add(&mut self, vpc_ids: BTreeSet<String>) {
+        if let Self::Vpcs(ids) = self {
+            ids.extend(vpc_ids);
+        }
+    }
+}
+
+/// Where the resources in scope are.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The VPCs to read.
+    pub reach: Reach,
+    /// Whether EC2 shows everything that had to be looked up.
+    pub is_whole: bool,
+    /// The endpoints that were looked up.
+    endpoints: Vec<Endpoint>,
+}
+
+/// Reads the network, with the values of the tag that exempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The key of the tag that exempts.
+    pub exempt_tag: &'a str,
+}
+
+impl Reader<'_> {
+    /// Finds out which VPCs the scope is about. Where the payload does not tell the VPC of a resource, the resource is
+    /// looked up. An endpoint that is named and is not of type Gateway touches nothing: its own record is kept, and its
+    /// VPC is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
+    pub async fn locate(&self, scope: &Scope) -> Result<Located, Error> {
+        if scope.region {
+            return Ok(Located { reach: Reach::Region, is_whole: true, endpoints: Vec::new() });
+        }
+        let &Self { client, exempt_tag } = self;
+        let [subnet_ids, table_ids, endpoint_ids] =
+            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(unplaced);
+        let looked_for = subnet_ids.len() + table_ids.len() + endpoint_ids.len();
+        let subnets = Selection::With("subnet-id", subnet_ids);
+        let route_tables = Selection::With("route-table-id", table_ids);
+        let endpoints = Selection::With("vpc-endpoint-id", endpoint_ids);
+        let (subnets, route_tables, endpoints) = try_join!(
+            describe_subnets(client, &subnets, exempt_tag),
+            describe_route_tables(client, &route_tables, exempt_tag),
+            describe_vpc_endpoints(client, &endpoints, exempt_tag),
+        )?;
+        let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
+            .chain(
+                [&scope.subnets, &scope.route_tables, &scope.endpoints]
+                    .into_iter()
+                    .flat_map(|placed| placed.values().flatten()),
+            )
+            .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
+            .chain(route_tables.iter().map(|table| &table.vpc_id))
+            .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
+            .cloned()
+            .collect();
+        let is_whole = subnets.len() + route_tables.len() + endpoints.len() == looked_for;
+        Ok(Located { reach: Reach::Vpcs(vpc_ids), is_whole, endpoints })
+    }
+
+    /// Reads what was located: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    async fn read(&self, located: Located) -> Result<(Network, Reach), Error> {
+        let Located { reach, endpoints, .. } = located;
+        let mut network = self.read_vpcs(&reach).await?;
+        for endpoint in endpoints {
+            if network.endpoints.iter().all(|known| known.id != endpoint.id) {
+                network.endpoints.push(endpoint);
+            }
+        }
+        Ok((network, reach))
+    }
+
+    /// Reads VPCs and all that is in them, four calls at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn read_vpcs(&self, reach: &Reach) -> Result<Network, Error> {
+        let &Self { client, exempt_tag } = self;
+        let which = match reach {
+            Reach::Region => Selection::All,
+            Reach::Vpcs(ids) => Selection::With("vpc-id", ids.clone()),
+        };
+        let (vpcs, subnets, route_tables, endpoints) = try_join!(
+            describe_vpcs(client, &which, exempt_tag),
+            describe_subnets(client, &which, exempt_tag),
+            describe_route_tables(client, &which, exempt_tag),
+            describe_vpc_endpoints(client, &which, exempt_tag),
+        )?;
+        Ok(Network { vpcs, subnets, route_tables, endpoints })
+    }
 }
 
 /// The resources whose VPC is yet to be looked up.
 fn unplaced(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
     resources.iter().filter(|(_, vpc_id)| vpc_id.is_none()).map(|(id, _)| id.clone()).collect()
-}
-
-/// Reads VPCs and all that is in them, four calls at once.
-async fn read_vpcs(client: &Client, which: &Selection, exempt_tag: &str) -> Result<Network, Error> {
-    let (vpcs, subnets, route_tables, endpoints) = try_join!(
-        describe_vpcs(client, which, exempt_tag),
-        describe_subnets(client, which, exempt_tag),
-        describe_route_tables(client, which, exempt_tag),
-        describe_vpc_endpoints(client, which, exempt_tag),
-    )?;
-    Ok(Network { vpcs, subnets, route_tables, endpoints })
 }
 
 /// Which resources a call asks for.

@@ -1,4 +1,4 @@
-//! The four ways in which gatewatch fails, under names that an alarm can rely on.
+//! The five ways in which gatewatch fails, under names that an alarm can rely on.
 
 /// Why the function could not start or an invocation failed.
 ///
@@ -17,6 +17,9 @@ pub enum Error {
     /// A message did not reach its topic.
     #[error("{0}")]
     PublishFailed(String),
+    /// What has been told could not be looked up or remembered. Findings were sent all the same.
+    #[error("{0}")]
+    LedgerFailed(String),
 }
 
 impl Error {
@@ -28,6 +31,7 @@ impl Error {
             Self::UnsupportedEvent(_) => "UnsupportedEvent",
             Self::Ec2ReadFailed(_) => "Ec2ReadFailed",
             Self::PublishFailed(_) => "PublishFailed",
+            Self::LedgerFailed(_) => "LedgerFailed",
         }
     }
 }

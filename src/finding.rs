@@ -2,7 +2,7 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -48,7 +48,7 @@ pub struct Finding {
 }
 
 /// What is missing: the first of these that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
     /// An available gateway endpoint lists the table, but the table has no active route to it.
@@ -62,7 +62,7 @@ pub enum Gap {
 }
 
 /// The route table of a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRef {
     /// `rtb-…`
     pub id: String,

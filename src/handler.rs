@@ -1,4 +1,4 @@
-//! The story of one invocation: payload → scope → network → findings → messages → answer.
+//! The story of one invocation: payload → scope → network and ledger → findings → what is to be told → answer.
 
 use jiff::{Timestamp, tz::TimeZone};
 use lambda_runtime::{Diagnostic, LambdaEvent, tracing};
@@ -8,15 +8,21 @@ use crate::{
     answer::Answer,
     clients::Clients,
     deadline::Deadline,
-    ec2,
+    ec2::Reader,
     error::Error,
     evaluate::evaluate,
     home::Home,
-    notification::{self, Touched},
+    ledger::LedgerState,
+    ledger_table::LedgerTable,
+    notice::to_the_second,
+    notification::Circumstances,
     payload::Payload,
+    plan::{Seen, plans},
     report::Report,
     settings::Settings,
-    sns,
+    snapshot,
+    tell::Teller,
+    touched::Touched,
 };
 
 /// The function: its settings and its connections, which outlive an invocation.
@@ -29,38 +35,88 @@ pub struct Gatewatch {
 }
 
 impl Gatewatch {
-    /// Handles one invocation.
+    /// Handles one invocation. It looks again where another invocation told of the same VPC in the meantime.
     ///
     /// # Errors
     ///
     /// [`Error::UnsupportedEvent`] for a payload that is not known, [`Error::Ec2ReadFailed`] where the network could not
-    /// be read, and [`Error::PublishFailed`] where a message of a direct invocation was not taken. A message of an SQS
-    /// batch that fails alone is in the answer instead.
+    /// be read, [`Error::PublishFailed`] where a message of a direct invocation was not taken, and
+    /// [`Error::LedgerFailed`] where what it told could not be looked up or remembered. A message of an SQS batch that
+    /// fails alone is in the answer instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-        let Self { settings, clients } = self;
+        let home = Home::new(&event.context.invoked_function_arn, &self.settings.region);
+        let payload = Payload::read(&event.payload, &home, &self.settings.exempt_tag)?;
         let deadline = Deadline::of(&event.context);
-        let home = Home::new(&event.context.invoked_function_arn, &settings.region);
-
-        let now = Timestamp::now();
-
-        let payload = Payload::read(&event.payload, &home, &settings.exempt_tag)?;
-        let (scope, young) = (payload.scope(), payload.young_scope(now));
-        let reading =
-            ec2::read_patiently(&clients.ec2, &scope, &young, &settings.exempt_tag, deadline.patience_until());
-        let network = deadline.read(reading).await?;
-        let resolved = scope.resolve(&network, &home);
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let verdict = evaluate(&network, &resolved.route_table_ids, &settings.required_services, &home, today);
-        let report = Report::new(scope, &network, resolved, verdict);
-
-        let touched = Touched::by(&payload, &network, &home);
-        let messages = notification::messages(&report.findings, settings.min_severity, &network, &touched);
-        let published = sns::publish(&clients.sns, &settings.topic, &messages, deadline.publish_until()).await;
-
-        let answer = Answer::new(&payload, report, &touched, &published);
-        log(&payload, &answer);
-        answer
+        let invocation = Invocation { payload, home, deadline, id: event.context.request_id };
+        let (mut turn, mut published) = (0, 0);
+        loop {
+            let end = self.look_and_tell(&invocation, published).await?;
+            published = end.published;
+            if !end.overtaken || !invocation.deadline.allows_another_turn(turn).await {
+                log(&invocation.payload, &end.answer);
+                return end.answer;
+            }
+            turn += 1;
+        }
     }
+
+    /// Looks at the network and tells what there is to tell, when so many messages were published before.
+    async fn look_and_tell(&self, invocation: &Invocation, published_before: usize) -> Result<End, Error> {
+        let Self { settings, clients } = self;
+        let Invocation { payload, home, deadline, id } = invocation;
+        let now = to_the_second(Timestamp::now());
+        // Who asks for the report alone is told nothing, so nothing is to be remembered.
+        let tells = payload.records().any(|record| record.publish);
+        let table = settings.ledger_table.as_ref().filter(|_| tells);
+        let ledger = table.map(|table| LedgerTable::new(&clients.dynamodb, table, home));
+
+        let (scope, young) = (payload.scope(), payload.young_scope(now));
+        let reader = Reader { client: &clients.ec2, exempt_tag: &settings.exempt_tag };
+        let seen = deadline.read(snapshot::take(&reader, ledger.as_ref(), &scope, &young, deadline)).await?;
+        let resolved = scope.recalling(&seen.ledger, &seen.network).resolve(&seen.network, home);
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let verdict = evaluate(&seen.network, &resolved.route_table_ids, &settings.required_services, home, today);
+        let report = Report::new(scope, &seen.network, resolved, verdict);
+
+        let touched = Touched::by(payload, &seen.network, &seen.ledger, home);
+        let (network, findings, exempt) = (&seen.network, &report.findings, &report.exempt);
+        let seen_now = Seen { network, findings, exempt, touched: &touched, home, now };
+        let plans = plans(&seen_now, &seen.ledger, &settings.policy());
+        let circumstances =
+            Circumstances { network, touched: &touched, ledger: seen.ledger.state(), exempt_tag: &settings.exempt_tag };
+        let teller = Teller { clients, ledger: ledger.as_ref(), circumstances, holder: id, deadline, now };
+        let told = teller.tell(&plans).await;
+
+        let published = published_before + told.iter().map(|told| told.published).sum::<usize>();
+        let ledger = match (&settings.ledger_table, &seen.unread) {
+            (None, _) => LedgerState::Off,
+            (Some(_), None) => LedgerState::On,
+            (Some(_), Some(_)) => LedgerState::Unavailable,
+        };
+        let report = Report { ledger, published, ..report };
+        let overtaken = told.iter().any(|told| told.overtaken);
+        Ok(End { answer: Answer::new(payload, report, &touched, &told, seen.unread.as_ref()), overtaken, published })
+    }
+}
+
+/// What an invocation is about, and what it has.
+#[derive(Debug)]
+struct Invocation {
+    payload: Payload,
+    home: Home,
+    deadline: Deadline,
+    /// The request id, which no other invocation has at the same time.
+    id: String,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+struct End {
+    answer: Result<Answer, Error>,
+    /// Whether another invocation told of something in the meantime, so that it has to be looked at anew.
+    overtaken: bool,
+    /// How many messages were published in all turns.
+    published: usize,
 }
 
 /// Says how an invocation went, in one line; why each message of a batch failed; and which exemption tags cannot be read,
@@ -95,6 +151,7 @@ fn log(payload: &Payload, answer: &Result<Answer, Error>) {
         unassessed = report.unassessed.len(),
         not_found = report.not_found.len(),
         unreadable_exemptions = report.unreadable_exemptions.len(),
+        ledger = ?report.ledger,
         published = report.published,
         "checked"
     );

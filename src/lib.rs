@@ -4,7 +4,8 @@
 //! One invocation goes one way, and [`handler`] tells it as a story:
 //!
 //! ```text
-//! payload ──→ scope ──→ network ──→ findings ──→ messages ──→ answer
+//! payload ──→ scope ──→ network ──→ findings ──→ plan ──→ messages ──→ answer
+//!                       ledger ─────────────────↗   ↘ ledger
 //! ```
 //!
 //! | room | what it is for |
@@ -16,10 +17,14 @@
 //! | [`exemption`], [`unassessed`] | where no gateway route is wanted, by tag; what cannot be judged |
 //! | [`severity`] | how bad that is: what the traffic does instead |
 //! | [`finding`], [`reason`], [`remediation`] | what is said of it: as data, in a sentence, as commands that fix it |
+//! | [`ledger`] | what people have been told, finding by finding |
+//! | [`plan`] | what they are to be told now: what opened, got worse, is over. Its given/then table heads the file |
+//! | [`touched`] | whose findings a record is about, and which records fail with a message |
+//! | [`notice`] | one finding as it is told: with what has happened to it, and since when |
+//! | [`notification`], [`channel`] | what SNS subscribers receive, one message per VPC: as JSON, as an e-mail, as a chat card. A file each |
 //! | [`report`], [`answer`] | what the function answers |
-//! | [`notification`] | what SNS subscribers receive: one message per VPC, split where it is too large |
 //! | [`service`], [`ids`], [`home`] | the gateway services; ids of EC2 resources; the account and Region watched |
-//! | [`settings`], [`error`] | the environment variables; the four ways to fail |
+//! | [`settings`], [`error`] | the environment variables; the five ways to fail |
 //!
 //! All of that is pure: it names no SDK type, does no I/O and reads no clock. `cargo test --no-default-features` builds
 //! and tests it in seconds. The rest touches the world and is behind the feature `aws`:
@@ -27,13 +32,17 @@
 //! | room | what it is for |
 //! |---|---|
 //! | [`ec2`] | the one place where EC2 is read: every page or an error, narrowed to the VPCs in question |
+//! | [`ledger_table`] | the one place where DynamoDB is read and written: claims and entries |
+//! | [`snapshot`] | both at the same time, about the same VPCs |
 //! | [`sns`] | the one place where SNS is written |
-//! | [`clients`], [`deadline`] | one HTTP client for both; how long everything may take |
+//! | [`tell`] | claim, publish, remember: so that a notice is never lost and two invocations do not both send it |
+//! | [`clients`], [`deadline`] | one HTTP client for all; how long everything may take |
 //! | [`handler`], [`init_error`] | the story of an invocation; the end of a start that failed |
 
 pub mod answer;
 #[cfg(feature = "aws")]
 mod aws_error;
+pub mod channel;
 #[cfg(feature = "aws")]
 pub mod clients;
 #[cfg(feature = "aws")]
@@ -50,8 +59,13 @@ pub mod home;
 pub mod ids;
 #[cfg(feature = "aws")]
 pub mod init_error;
+pub mod ledger;
+#[cfg(feature = "aws")]
+pub mod ledger_table;
+pub mod notice;
 pub mod notification;
 pub mod payload;
+pub mod plan;
 pub mod reason;
 pub mod remediation;
 pub mod report;
@@ -60,8 +74,13 @@ pub mod service;
 pub mod settings;
 pub mod severity;
 #[cfg(feature = "aws")]
+pub mod snapshot;
+#[cfg(feature = "aws")]
 pub mod sns;
+#[cfg(feature = "aws")]
+pub mod tell;
 #[cfg(test)]
 mod testing;
+pub mod touched;
 pub mod unassessed;
 pub mod vpc;

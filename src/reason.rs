@@ -4,6 +4,8 @@
 
 use crate::{
     finding::{Finding, Gap},
+    notice::{Cause, Resolution, in_words},
+    service::GatewayService,
     vpc::{Target, TargetKind},
 };
 
@@ -24,6 +26,28 @@ pub fn reason(finding: &Finding) -> String {
         missing(finding),
         consequence(finding),
     )
+}
+
+/// The sentence for a problem that is over.
+#[must_use]
+pub fn reason_it_is_over(table_id: &str, service: GatewayService, resolution: &Resolution) -> String {
+    let service = service.title();
+    let what = match resolution.cause {
+        Cause::Covered => format!("Route table {table_id} has a gateway route to {service} again"),
+        Cause::Exempt => format!("Route table {table_id} is exempt from a gateway route to {service}"),
+        Cause::TableDeleted => format!("Route table {table_id}, which had no gateway route to {service}, was deleted"),
+        Cause::VpcDeleted => {
+            format!("Route table {table_id}, which had no gateway route to {service}, was deleted with its VPC")
+        }
+        Cause::EdgeTable => format!(
+            "Route table {table_id}, which had no gateway route to {service}, carries ingress traffic of a gateway now \
+             and needs none"
+        ),
+        Cause::NotRequired => {
+            format!("Route table {table_id} has no gateway route to {service}, and none is required now")
+        }
+    };
+    format!("{what}. The problem stood for {}.", in_words(resolution.stood_seconds))
 }
 
 fn missing(finding: &Finding) -> String {
@@ -59,7 +83,8 @@ fn consequence(finding: &Finding) -> String {
     }
 }
 
-fn way(kind: TargetKind) -> &'static str {
+/// What people call the thing that traffic goes to.
+pub(crate) fn way(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::NatGateway => "NAT gateway",
         TargetKind::InternetGateway => "internet gateway",
@@ -176,5 +201,27 @@ mod tests {
             "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for it, \
              though no subnet uses the table now; interface endpoint vpce-0000000a does not cover the table."
         );
+    }
+
+    #[test]
+    fn each_end_says_what_ended_it_and_how_long_it_stood() {
+        let had_none = "Route table rtb-0000000a, which had no gateway route to DynamoDB,";
+        for (cause, what) in [
+            (Cause::Covered, "Route table rtb-0000000a has a gateway route to DynamoDB again".to_owned()),
+            (Cause::Exempt, "Route table rtb-0000000a is exempt from a gateway route to DynamoDB".to_owned()),
+            (Cause::TableDeleted, format!("{had_none} was deleted")),
+            (Cause::VpcDeleted, format!("{had_none} was deleted with its VPC")),
+            (Cause::EdgeTable, format!("{had_none} carries ingress traffic of a gateway now and needs none")),
+            (
+                Cause::NotRequired,
+                "Route table rtb-0000000a has no gateway route to DynamoDB, and none is required now".to_owned(),
+            ),
+        ] {
+            let resolution = Resolution { cause, stood_seconds: 7200 };
+            assert_eq!(
+                reason_it_is_over("rtb-0000000a", GatewayService::DynamoDb, &resolution),
+                format!("{what}. The problem stood for 2 hours.")
+            );
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     evaluate::Verdict,
     exemption::{Exempt, UnreadableExemption},
     finding::Finding,
+    ledger::LedgerState,
     scope::{Resolved, Scope},
     unassessed::Unassessed,
     vpc::Network,
@@ -33,6 +34,8 @@ pub struct Report {
     pub not_found: BTreeSet<String>,
     /// The exemption tags that cannot be read, and so exempt nothing.
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
+    /// Whether what is told is remembered, so that it is told once.
+    pub ledger: LedgerState,
     /// How many messages were published.
     pub published: usize,
     /// How many findings were left out of the answer because it would have been too large. They were published like the
@@ -66,6 +69,7 @@ impl Report {
             unassessed,
             not_found,
             unreadable_exemptions,
+            ledger: LedgerState::Off,
             published: 0,
             omitted: 0,
         }
@@ -179,7 +183,7 @@ mod tests {
                 "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": []},
                 "checked": {"vpcs": 0, "subnets": 0, "routeTables": 0},
                 "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [],
-                "published": 0
+                "ledger": "off", "published": 0
             })
         );
     }

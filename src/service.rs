@@ -1,11 +1,11 @@
 //! The services that AWS serves through gateway endpoints.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A service that can be required to have a gateway endpoint on every route table.
 ///
 /// See <https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GatewayService {
     /// Amazon DynamoDB.

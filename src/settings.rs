@@ -2,23 +2,32 @@
 //!
 //! Pure: is handed the variables, so that tests need no environment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{error::Error, home::is_account, service::GatewayService, severity::Severity};
+use jiff::SignedDuration;
+
+use crate::{
+    channel::Channel, error::Error, home::is_account, plan::Policy, service::GatewayService, severity::Severity,
+};
 
 /// What the people who deployed the function chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `AWS_REGION`, which Lambda sets: the Region to watch.
     pub region: String,
-    /// `TOPIC_ARN`: where findings are sent.
-    pub topic: Topic,
+    /// Where findings are sent: `TOPIC_ARN` as JSON, and, where they are set, `TEXT_TOPIC_ARN` as plain text and
+    /// `CHAT_TOPIC_ARN` as a card for a chat.
+    pub topics: BTreeMap<Channel, Topic>,
     /// `REQUIRED_SERVICES`: what every table needs a gateway route to. Never empty.
     pub required_services: BTreeSet<GatewayService>,
     /// `MIN_SEVERITY`: findings below it are in the report and are not sent.
     pub min_severity: Severity,
     /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table or subnet.
     pub exempt_tag: String,
+    /// `LEDGER_TABLE`: the DynamoDB table that remembers what was told. Without one, everything is told each time.
+    pub ledger_table: Option<String>,
+    /// `REMIND_DAYS`: after how long a finding is told again that nobody has acted on; `None` for never.
+    pub remind_after: Option<SignedDuration>,
 }
 
 /// A standard SNS topic.
@@ -40,12 +49,30 @@ impl Settings {
         let or_default = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         Ok(Self {
             region: region(&required("AWS_REGION", &variable)?)?,
-            topic: topic(&required("TOPIC_ARN", &variable)?)?,
+            topics: topics(&variable)?,
             required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
             min_severity: severity(&or_default("MIN_SEVERITY", "LOW"))?,
             exempt_tag: tag_key(or_default("EXEMPT_TAG", "gatewatch:exempt"))?,
+            ledger_table: set("LEDGER_TABLE", &variable).map(table_name).transpose()?,
+            remind_after: days(&or_default("REMIND_DAYS", "7"))?,
         })
     }
+
+    /// What is to be told.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            required_services: self.required_services.clone(),
+            min_severity: self.min_severity,
+            remind_after: self.remind_after,
+            channels: self.topics.keys().copied().collect(),
+        }
+    }
+}
+
+/// The value of an optional variable. An empty one counts as not set: templates write it so.
+fn set(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    variable(name).filter(|value| !value.is_empty())
 }
 
 fn required(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
@@ -69,9 +96,19 @@ fn is_region(text: &str) -> bool {
     text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
+fn topics(variable: impl Fn(&str) -> Option<String>) -> Result<BTreeMap<Channel, Topic>, Error> {
+    let mut topics = BTreeMap::from([(Channel::Json, topic("TOPIC_ARN", &required("TOPIC_ARN", &variable)?)?)]);
+    for (channel, name) in [(Channel::Text, "TEXT_TOPIC_ARN"), (Channel::Chat, "CHAT_TOPIC_ARN")] {
+        if let Some(arn) = set(name, &variable) {
+            topics.insert(channel, topic(name, &arn)?);
+        }
+    }
+    Ok(topics)
+}
+
 /// Reads `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is refused: it takes no message without a group
 /// and delivers to queues alone (<https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html>).
-fn topic(value: &str) -> Result<Topic, Error> {
+fn topic(variable: &str, value: &str) -> Result<Topic, Error> {
     let parts: Vec<&str> = value.split(':').collect();
     match parts.as_slice() {
         ["arn", partition, "sns", region, account, name]
@@ -80,7 +117,7 @@ fn topic(value: &str) -> Result<Topic, Error> {
             Ok(Topic { arn: value.to_owned(), region: (*region).to_owned() })
         }
         _ => Err(unreadable(
-            "TOPIC_ARN",
+            variable,
             value,
             "the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:gatewatch",
         )),
@@ -121,11 +158,40 @@ fn tag_key(value: String) -> Result<String, Error> {
     }
 }
 
+/// A table's name as DynamoDB takes it
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>).
+fn table_name(value: String) -> Result<String, Error> {
+    let allowed = (3..=255).contains(&value.len())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if allowed {
+        Ok(value)
+    } else {
+        Err(unreadable(
+            "LEDGER_TABLE",
+            &value,
+            "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots",
+        ))
+    }
+}
+
+fn days(value: &str) -> Result<Option<SignedDuration>, Error> {
+    let is_number = value.bytes().all(|b| b.is_ascii_digit());
+    match value.parse::<i64>() {
+        Ok(0) if is_number => Ok(None),
+        Ok(days @ 1..=365) if is_number => Ok(Some(SignedDuration::from_hours(24 * days))),
+        _ => Err(unreadable("REMIND_DAYS", value, "a whole number of days from 1 to 365, or 0 for never")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+
+    fn topic(arn: &str, region: &str) -> Topic {
+        Topic { arn: arn.into(), region: region.into() }
+    }
 
     /// Reads settings from these variables, over the least that is required.
     fn read(variables: &[(&str, &str)]) -> Result<Settings, Error> {
@@ -148,32 +214,68 @@ mod tests {
             read(&[]),
             Ok(Settings {
                 region: "eu-west-1".into(),
-                topic: Topic { arn: TOPIC.into(), region: "eu-west-1".into() },
+                topics: BTreeMap::from([(Channel::Json, topic(TOPIC, "eu-west-1"))]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
                 min_severity: Severity::Low,
                 exempt_tag: "gatewatch:exempt".into(),
+                ledger_table: None,
+                remind_after: Some(SignedDuration::from_hours(7 * 24)),
             })
         );
     }
 
     #[test]
     fn every_setting_is_read() {
-        let topic = "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b-c";
+        let arn = "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b-c";
         assert_eq!(
             read(&[
                 ("AWS_REGION", "us-gov-east-1"),
-                ("TOPIC_ARN", topic),
+                ("TOPIC_ARN", arn),
+                ("TEXT_TOPIC_ARN", TOPIC),
+                ("CHAT_TOPIC_ARN", arn),
                 ("REQUIRED_SERVICES", "s3express, s3,s3"),
                 ("MIN_SEVERITY", "HIGH"),
                 ("EXEMPT_TAG", "team/no-endpoint été"),
+                ("LEDGER_TABLE", "gatewatch.Ledger_1-A"),
+                ("REMIND_DAYS", "365"),
             ]),
             Ok(Settings {
                 region: "us-gov-east-1".into(),
-                topic: Topic { arn: topic.into(), region: "us-gov-west-1".into() },
+                topics: BTreeMap::from([
+                    (Channel::Json, topic(arn, "us-gov-west-1")),
+                    (Channel::Text, topic(TOPIC, "eu-west-1")),
+                    (Channel::Chat, topic(arn, "us-gov-west-1")),
+                ]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::S3Express]),
                 min_severity: Severity::High,
                 exempt_tag: "team/no-endpoint été".into(),
+                ledger_table: Some("gatewatch.Ledger_1-A".into()),
+                remind_after: Some(SignedDuration::from_hours(365 * 24)),
             })
+        );
+    }
+
+    #[test]
+    fn what_may_be_left_out_may_be_empty() {
+        assert_eq!(read(&[("LEDGER_TABLE", ""), ("TEXT_TOPIC_ARN", ""), ("CHAT_TOPIC_ARN", "")]), read(&[]));
+    }
+
+    #[test]
+    fn nobody_is_reminded_after_no_days() {
+        assert_eq!(read(&[("REMIND_DAYS", "0")]).unwrap().remind_after, None);
+    }
+
+    #[test]
+    fn the_policy_is_that_of_the_settings() {
+        let settings = read(&[("MIN_SEVERITY", "MEDIUM"), ("REMIND_DAYS", "1"), ("CHAT_TOPIC_ARN", TOPIC)]).unwrap();
+        assert_eq!(
+            settings.policy(),
+            Policy {
+                required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+                min_severity: Severity::Medium,
+                remind_after: Some(SignedDuration::from_hours(24)),
+                channels: BTreeSet::from([Channel::Json, Channel::Chat]),
+            }
         );
     }
 
@@ -201,6 +303,20 @@ mod tests {
             ("MIN_SEVERITY", "", "LOW, MEDIUM or HIGH"),
             ("MIN_SEVERITY", "high", "LOW, MEDIUM or HIGH"),
             ("MIN_SEVERITY", "CRITICAL\n", "LOW, MEDIUM or HIGH"),
+            ("REMIND_DAYS", "", "a whole number of days from 1 to 365, or 0 for never"),
+            ("REMIND_DAYS", "+7", "a whole number of days from 1 to 365, or 0 for never"),
+            ("REMIND_DAYS", "366", "a whole number of days from 1 to 365, or 0 for never"),
+            ("REMIND_DAYS", "1.5", "a whole number of days from 1 to 365, or 0 for never"),
+            (
+                "LEDGER_TABLE",
+                "ab",
+                "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots",
+            ),
+            (
+                "LEDGER_TABLE",
+                "a table",
+                "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots",
+            ),
         ] {
             assert_eq!(message(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
         }
@@ -221,8 +337,9 @@ mod tests {
 
     #[test]
     fn a_topic_is_a_standard_topic() {
+        assert!(message(&[("TOPIC_ARN", "")]).starts_with("TOPIC_ARN is \"\"; allowed is"));
         for value in [
-            "",
+            " ",
             "gatewatch",
             "arn:aws:sqs:eu-west-1:123456789012:gatewatch",
             "arn:aws:sns:eu-west-1:123456789012:gatewatch.fifo",
@@ -232,13 +349,15 @@ mod tests {
             "arn:azure:sns:eu-west-1:123456789012:gatewatch",
             "arn:aws:sns:eu-west-1:123456789012:",
         ] {
-            assert_eq!(
-                message(&[("TOPIC_ARN", value)]),
-                format!(
-                    "TOPIC_ARN is {value:?}; allowed is the ARN of a standard SNS topic, such as \
-                     arn:aws:sns:eu-west-1:123456789012:gatewatch"
-                )
-            );
+            for name in ["TOPIC_ARN", "TEXT_TOPIC_ARN", "CHAT_TOPIC_ARN"] {
+                assert_eq!(
+                    message(&[(name, value)]),
+                    format!(
+                        "{name} is {value:?}; allowed is the ARN of a standard SNS topic, such as \
+                         arn:aws:sns:eu-west-1:123456789012:gatewatch"
+                    )
+                );
+            }
         }
     }
 }

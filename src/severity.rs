@@ -9,12 +9,12 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::vpc::{Route, RouteTable, Target, TargetKind};
 
 /// How bad a finding is. The order is the order of alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     /// The internet path works and costs nothing extra, or no subnet uses the table.

@@ -1,7 +1,11 @@
 //! Small networks for the unit tests.
 
 use crate::{
+    finding::{Gap, TableRef},
+    ledger::{Entry, EntryState},
+    notice::Change,
     service::GatewayService,
+    severity::Severity,
     vpc::{Association, Endpoint, EndpointKind, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 
@@ -72,4 +76,29 @@ pub fn gateway_endpoint(id: &str, vpc_id: &str, service: GatewayService, tables:
 /// The route that EC2 adds to a table for a gateway endpoint.
 pub fn route_to(endpoint: &Endpoint) -> Route {
     route("pl-0a1b2c3d", TargetKind::VpcEndpoint, &endpoint.id)
+}
+
+/// What the ledger knows of an open finding for S3 on this table, with these subnets.
+pub fn entry(vpc_id: &str, table: &str, subnets: &[&str]) -> Entry {
+    let moment = jiff::Timestamp::constant(1_795_168_800, 0);
+    Entry {
+        finding_id: format!("{table} s3"),
+        account: "123456789012".into(),
+        vpc_id: vpc_id.into(),
+        route_table: TableRef { id: table.into(), name: None, main: false },
+        service: GatewayService::S3,
+        gap: Gap::NoEndpoint,
+        severity: Severity::High,
+        worst: Severity::High,
+        subnets: subnets.iter().map(|&id| id.into()).collect(),
+        egress: Target { kind: TargetKind::NatGateway, id: None },
+        state: EntryState::Open,
+        since: moment,
+        told: moment,
+        change: Change::Opened,
+        resolution: None,
+        pending: [].into(),
+        unaware: [].into(),
+        thread: moment,
+    }
 }

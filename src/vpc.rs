@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What was read of an account's network in one Region: whole VPCs, never half of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Route {
 }
 
 /// Where a route sends traffic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// What kind of thing it is.
     pub kind: TargetKind,
@@ -122,7 +122,7 @@ pub struct Target {
 
 /// What kind of thing a route sends traffic to
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// A NAT gateway: charged for every byte.
@@ -223,6 +223,14 @@ impl RouteTable {
 }
 
 impl Network {
+    /// Adds what was read of other VPCs.
+    pub fn extend(&mut self, other: Self) {
+        self.vpcs.extend(other.vpcs);
+        self.subnets.extend(other.subnets);
+        self.route_tables.extend(other.route_tables);
+        self.endpoints.extend(other.endpoints);
+    }
+
     /// The route table that each subnet uses, for all subnets at once.
     #[must_use]
     pub fn effective_tables(&self) -> EffectiveTables<'_> {

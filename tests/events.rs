@@ -25,17 +25,19 @@ enum Touches {
     /// Endpoint, and its VPC where the payload tells it.
     Endpoint(u8, Option<u8>),
     EndpointOfVpc(u8, u8),
+    /// What was deleted: its kind and number.
+    Deleted(&'static str, u8),
 }
 
 /// The scope of every file that holds one event of EventBridge.
-const CALLS: [(&str, Touches); 39] = [
+const CALLS: [(&str, Touches); 42] = [
     ("associate-route-table", Touches::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Touches::Nothing),
     ("config-route-table", Touches::Table(3, Some(1))),
     ("config-route-table-oversized", Touches::Table(4, None)),
     ("config-security-group", Touches::Nothing),
     ("config-subnet", Touches::Subnet(3, Some(1))),
-    ("config-subnet-deleted", Touches::Nothing),
+    ("config-subnet-deleted", Touches::Deleted("subnet", 9)),
     ("config-vpc", Touches::Vpc(2)),
     ("config-vpc-endpoint", Touches::EndpointOfVpc(1, 1)),
     ("config-vpc-endpoint-deleted", Touches::Vpc(1)),
@@ -59,7 +61,10 @@ const CALLS: [(&str, Touches); 39] = [
     ("create-vpc-endpoint-gateway-two-tables", Touches::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-interface", Touches::Nothing),
     ("delete-route", Touches::Table(1, None)),
+    ("delete-route-table", Touches::Deleted("rtb", 9)),
+    ("delete-subnet", Touches::Deleted("subnet", 9)),
     ("delete-tags", Touches::Subnet(4, None)),
+    ("delete-vpc", Touches::Deleted("vpc", 9)),
     ("delete-vpc-endpoints", Touches::Region),
     ("describe-subnets", Touches::Nothing),
     ("disassociate-route-table", Touches::Region),
@@ -122,6 +127,7 @@ fn scope(touches: &Touches) -> Scope {
             ..scope
         },
         Touches::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
+        Touches::Deleted(prefix, n) => Scope { deleted: [id(prefix, n)].into(), ..scope },
         Touches::EndpointOfVpc(n, in_vpc) => Scope {
             vpc_ids: [id("vpc", in_vpc)].into(),
             endpoints: [(id("vpce", n), vpc(Some(in_vpc)))].into(),

@@ -16,7 +16,7 @@ const REGION: &str = "eu-west-1";
 const EXEMPT_TAG: &str = "gatewatch:exempt";
 
 /// The calls of the contract that touch something unless they say otherwise.
-const LISTED: [&str; 16] = [
+const LISTED: [&str; 19] = [
     "AssociateRouteTable",
     "CreateDefaultSubnet",
     "CreateDefaultVpc",
@@ -27,7 +27,10 @@ const LISTED: [&str; 16] = [
     "CreateVpc",
     "CreateVpcEndpoint",
     "DeleteRoute",
+    "DeleteRouteTable",
+    "DeleteSubnet",
     "DeleteTags",
+    "DeleteVpc",
     "DeleteVpcEndpoints",
     "DisassociateRouteTable",
     "ModifyVpcEndpoint",
@@ -92,6 +95,8 @@ fn check_scope(read: &Payload, home: &Home) {
     assert!(scope.subnets.keys().all(|id| is_id(ids::SUBNET, id)), "{scope:?}");
     assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
+    let is_of_network = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
+    assert!(scope.deleted.iter().all(is_of_network), "{scope:?}");
     assert!(serde_json::to_string(&scope).is_ok());
 
     let young = read.young_scope(jiff::Timestamp::UNIX_EPOCH);
@@ -115,7 +120,8 @@ fn check_scope(read: &Payload, home: &Home) {
 
 fn named(scope: &Scope) -> BTreeSet<&str> {
     let placed = scope.subnets.keys().chain(scope.route_tables.keys());
-    placed.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).map(String::as_str).collect()
+    let ids = placed.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).chain(&scope.deleted);
+    ids.map(String::as_str).collect()
 }
 
 /// Whether the payload is, beyond doubt, a record of a change of which the contract does not say that it touches
@@ -162,10 +168,9 @@ fn must_call_be_checked(detail: &Value) -> bool {
 
 fn must_item_be_checked(item: &Value) -> bool {
     let kind = only(item, "resourceType").and_then(Value::as_str).unwrap_or_default();
-    let statuses = [deep(item, "configurationItemStatus", false), deep(item, "changeType", false)].concat();
-    let deleted = statuses.iter().any(|status| status.starts_with("ResourceDeleted") || status == "DELETE");
     match kind {
-        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" => !deleted,
+        // What was deleted is not judged, but what was told of it is over.
+        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" => true,
         "AWS::EC2::VPCEndpoint" => !deep(item, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
         _ => false,
     }

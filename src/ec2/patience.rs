@@ -6,37 +6,40 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::Client;
 use tokio::time::{Instant, sleep};
 
-use super::read;
+use super::{Located, Reach, Reader};
 use crate::{error::Error, scope::Scope, vpc::Network};
 
 /// The first wait. Each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// Reads what is in scope, again and again while something of `young` is not shown, up to this moment.
-///
-/// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
-///
-/// # Errors
-///
-/// Those of [`read`].
-pub async fn read_patiently(
-    client: &Client,
-    scope: &Scope,
-    young: &Scope,
-    exempt_tag: &str,
-    until: Instant,
-) -> Result<Network, Error> {
-    let mut wait = FIRST_WAIT;
-    loop {
-        let network = read(client, scope, exempt_tag).await?;
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || young.is_shown_in(&network) {
-            return Ok(network);
+impl Reader<'_> {
+    /// Reads what is in scope and was located, and locates and reads it again while something of `young` is not shown, up
+    /// to this moment.
+    ///
+    /// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn read_patiently(
+        &self,
+        scope: &Scope,
+        young: &Scope,
+        mut located: Located,
+        until: Instant,
+    ) -> Result<(Network, Reach), Error> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let (network, reach) = self.read(located).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || young.is_shown_in(&network) {
+                return Ok((network, reach));
+            }
+            sleep(wait.min(left)).await;
+            wait *= 2;
+            located = self.locate(scope).await?;
         }
-        sleep(wait.min(left)).await;
-        wait *= 2;
     }
 }

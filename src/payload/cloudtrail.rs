@@ -10,6 +10,7 @@
 //! | `CreateVpc`, `CreateDefaultVpc`, `CreateVpcEndpoint` (Gateway) | the VPC |
 //! | `ModifyVpcEndpoint` | the endpoint: EC2 tells its type and VPC |
 //! | `CreateTags`, `DeleteTags` of the exemption tag | the VPCs, subnets and tables that are tagged |
+//! | `DeleteSubnet`, `DeleteRouteTable`, `DeleteVpc` | what the ledger knows of it; nothing in the network |
 //! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the Region: the record does not say which table lost its route |
 //! | a call that failed or only read, any other call | nothing |
 //!
@@ -63,6 +64,9 @@ impl Call<'_> {
             "CreateVpcEndpoint" => self.endpoint_created(),
             "ModifyVpcEndpoint" => self.requested(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None))),
             "CreateTags" | "DeleteTags" => self.tagged(),
+            "DeleteSubnet" => self.requested(ids::SUBNET, "subnetId").map(deleted),
+            "DeleteRouteTable" => self.requested(ids::ROUTE_TABLE, "routeTableId").map(deleted),
+            "DeleteVpc" => self.requested(ids::VPC, "vpcId").map(deleted),
             "DeleteVpcEndpoints" | "DisassociateRouteTable" => None,
             _ => Some(Scope::default()),
         };
@@ -185,6 +189,10 @@ fn vpc(id: String) -> Scope {
     Scope { vpc_ids: BTreeSet::from([id]), ..Scope::default() }
 }
 
+fn deleted(id: String) -> Scope {
+    Scope { deleted: BTreeSet::from([id]), ..Scope::default() }
+}
+
 fn subnets(placed: (String, Option<String>)) -> Scope {
     Scope { subnets: BTreeMap::from([placed]), ..Scope::default() }
 }
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
 
     const TAG: &str = "gatewatch:exempt";
-    const LISTED: [&str; 16] = [
+    const LISTED: [&str; 19] = [
         "AssociateRouteTable",
         "CreateDefaultSubnet",
         "CreateDefaultVpc",
@@ -215,7 +223,10 @@ mod tests {
         "CreateTags",
         "CreateVpcEndpoint",
         "DeleteRoute",
+        "DeleteRouteTable",
+        "DeleteSubnet",
         "DeleteTags",
+        "DeleteVpc",
         "DeleteVpcEndpoints",
         "DisassociateRouteTable",
         "ModifyVpcEndpoint",
@@ -273,6 +284,24 @@ mod tests {
             ("readOnly", json!(null)),
         ] {
             let detail = json!({"eventName": "DeleteVpcEndpoints", field: value});
+            assert_eq!(scope(&detail), Scope::region(), "{detail}");
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_is_named_and_not_judged() {
+        for (name, field, id) in [
+            ("DeleteSubnet", "subnetId", "subnet-0a1b2c3d"),
+            ("DeleteRouteTable", "routeTableId", "rtb-0a1b2c3d"),
+            ("DeleteVpc", "vpcId", "vpc-0a1b2c3d"),
+        ] {
+            let wrapper = format!("{name}Request");
+            for parameters in [json!({field: id}), json!({wrapper: {field: id}})] {
+                let detail =
+                    json!({"eventName": name, "requestParameters": parameters, "responseElements": {"_return": true}});
+                assert_eq!(scope(&detail), deleted(id.into()), "{detail}");
+            }
+            let detail = json!({"eventName": name, "requestParameters": {field: "eni-0a1b2c3d"}});
             assert_eq!(scope(&detail), Scope::region(), "{detail}");
         }
     }

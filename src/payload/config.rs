@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a subnet, route table or VPC | itself |
 //! | a VPC endpoint | its VPC; one that is known to be of another type than Gateway nothing |
-//! | a subnet, route table or VPC that was deleted | nothing: there is nothing left to check |
+//! | a subnet, route table or VPC that was deleted | what the ledger knows of it; nothing in the network |
 //! | a VPC endpoint that was deleted | its VPC, which may have lost routes |
 //! | any other | nothing |
 //!
@@ -51,8 +51,11 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
 fn scope(item: &Value, resource_type: &str) -> Scope {
     let id = |prefix| text_at(item, &["resourceId"]).filter(|id| is_id(prefix, id));
     let vpc = |id| Scope { vpc_ids: BTreeSet::from([id]), ..Scope::default() };
+    let deleted = |id| Scope { deleted: BTreeSet::from([id]), ..Scope::default() };
     let found = match resource_type {
-        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" if is_deleted(item) => Some(Scope::default()),
+        "AWS::EC2::Subnet" if is_deleted(item) => id(ids::SUBNET).map(deleted),
+        "AWS::EC2::RouteTable" if is_deleted(item) => id(ids::ROUTE_TABLE).map(deleted),
+        "AWS::EC2::VPC" if is_deleted(item) => id(ids::VPC).map(deleted),
         "AWS::EC2::Subnet" => {
             id(ids::SUBNET).map(|id| Scope { subnets: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() })
         }
@@ -151,13 +154,17 @@ mod tests {
     }
 
     #[test]
-    fn of_what_was_deleted_only_an_endpoint_leaves_something_to_check() {
+    fn what_was_deleted_is_over_and_an_endpoint_leaves_its_vpc_to_check() {
         for status in [json!({"configurationItemStatus": "ResourceDeleted"}), json!({"changeType": "DELETE"})] {
             for (kind, id) in [("Subnet", "subnet-0a1b2c3d"), ("RouteTable", "rtb-0a1b2c3d"), ("VPC", VPC)] {
                 let mut item = status.clone();
                 item["resourceType"] = json!(format!("AWS::EC2::{kind}"));
                 item["resourceId"] = json!(id);
-                assert_eq!(scope_of(&item), Scope::default(), "{item}");
+                item["relationships"] = json!([{"resourceType": "AWS::EC2::VPC", "resourceId": VPC}]);
+                let deleted = Scope { deleted: [id.to_owned()].into(), ..Scope::default() };
+                assert_eq!(scope_of(&item), deleted, "{item}");
+                item["resourceId"] = json!("eni-0a1b2c3d");
+                assert_eq!(scope_of(&item), Scope::region(), "{item}");
             }
             let mut endpoint = status.clone();
             endpoint["resourceType"] = json!("AWS::EC2::VPCEndpoint");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{
     ec2::{Ec2, Page},
-    lambda::{Invocation, Outcome, invoke},
+    lambda::{Invocation, Outcome, invoke, report},
     sns::Sns,
 };
 use serde_json::{Value, json};
@@ -71,13 +71,6 @@ async fn run_for(left: Duration, ec2: &Ec2, sns: &Sns, settings: &[(&str, &str)]
     invoke(&variables, event, left).await
 }
 
-fn report(invocation: Invocation) -> Value {
-    match invocation.outcome {
-        Outcome::Response(report) => report,
-        other => panic!("{other:?}\n{}", invocation.log),
-    }
-}
-
 fn check_vpc() -> Value {
     json!({"check": {"vpcIds": [VPC]}})
 }
@@ -108,7 +101,8 @@ async fn what_ec2_really_writes_is_understood() {
         json!({
             "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": ["rtb-0a1b2c3d4e5f60002"], "vpcEndpointIds": []},
             "checked": {"vpcs": 1, "subnets": 1, "routeTables": 1},
-            "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [], "published": 0
+            "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [], "ledger": "off",
+            "published": 0
         })
     );
     assert_eq!(sns.calls().await, Vec::new());
@@ -149,6 +143,7 @@ async fn a_finding_is_reported_and_published() {
         attributes,
         [
             ["account", "String", "123456789012"],
+            ["changes", "String.Array", "[\"reported\"]"],
             ["region", "String", "eu-west-1"],
             ["services", "String.Array", "[\"dynamodb\",\"s3\"]"],
             ["severity", "String", "HIGH"],
@@ -158,7 +153,13 @@ async fn a_finding_is_reported_and_published() {
     let message: Value = serde_json::from_str(field("Message").unwrap()).unwrap();
     assert_eq!(message["vpc"], json!({"id": VPC, "name": "payments"}));
     assert_eq!(message["trigger"], json!({"kind": "manual"}));
-    assert_eq!(message["findings"], report["findings"]);
+    assert_eq!(message["ledger"], json!("off"));
+    let mut told = report["findings"].clone();
+    for finding in told.as_array_mut().unwrap() {
+        finding["change"] = json!("reported");
+        finding["since"] = json!(null);
+    }
+    assert_eq!(message["findings"], told);
 }
 
 #[tokio::test]

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod canned_answers;
+mod ledger;
 mod local_cloud;
 mod support;

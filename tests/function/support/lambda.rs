@@ -31,13 +31,15 @@ pub struct Invocation {
     pub log: String,
 }
 
+/// How long a function that is past its deadline may take to say so.
+const LONGEST_ANSWER: Duration = Duration::from_secs(20);
 const REQUEST_ID: &str = "0a1b2c3d-0000-4000-8000-0000000000ff";
 
 /// Starts the binary with these variables and sends it one event, which has so long to be handled.
 pub async fn invoke(variables: &[(&str, &str)], event: &Value, time_left: Duration) -> Invocation {
     let api = runtime_api(event, time_left).await;
     let mut function = start(variables, &api.uri());
-    let outcome = answer(&api, time_left + Duration::from_secs(20)).await;
+    let outcome = answer(&api, time_left + LONGEST_ANSWER).await;
     let _ = function.kill();
     let mut log = String::new();
     if let Some(output) = function.stdout.as_mut() {
@@ -47,6 +49,14 @@ pub async fn invoke(variables: &[(&str, &str)], event: &Value, time_left: Durati
     match outcome {
         Some(outcome) => Invocation { outcome, log },
         None => panic!("the function answered nothing; its log:\n{log}"),
+    }
+}
+
+/// The report that an invocation answered.
+pub fn report(invocation: Invocation) -> Value {
+    match invocation.outcome {
+        Outcome::Response(report) => report,
+        other => panic!("{other:?}\n{}", invocation.log),
     }
 }
 
@@ -68,7 +78,9 @@ async fn runtime_api(event: &Value, time_left: Duration) -> MockServer {
         .up_to_n_times(1)
         .mount(&api)
         .await;
-    next().respond_with(ResponseTemplate::new(200).set_delay(Duration::from_mins(10))).mount(&api).await;
+    // No second event comes. The wait is not longer than it must be: on a busy machine the server may outlast its test by it.
+    let never = time_left + LONGEST_ANSWER + Duration::from_secs(5);
+    next().respond_with(ResponseTemplate::new(200).set_delay(never)).mount(&api).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&api).await;
     api
 }

@@ -1,13 +1,11 @@
 //! Keeps every message within what SNS takes, without losing a finding or a subnet.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::Body;
-use crate::finding::Finding;
-
-/// The largest message, in bytes, attributes counted: 256 KiB
-/// (<https://docs.aws.amazon.com/general/latest/gr/sns.html>).
-pub(super) const MAX_MESSAGE: usize = 256 * 1024;
+use super::{super::MAX_MESSAGE, Body};
+use crate::{finding::Finding, notice::Notice};
 
 /// Which part of a notice a message is.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -18,13 +16,14 @@ pub(super) struct Part {
     count: usize,
 }
 
-/// The bodies that hold all these findings, each within [`MAX_MESSAGE`] together with `overhead` bytes.
-pub(super) fn split(body: Body<'_>, findings: &[&Finding], overhead: usize) -> Vec<String> {
+/// The bodies that hold all these findings, each within [`MAX_MESSAGE`] together with `overhead` bytes, and the ids of
+/// the findings in each.
+pub(super) fn split(body: Body<'_>, findings: &[&Notice], overhead: usize) -> Vec<(String, BTreeSet<String>)> {
     let widest = Part { index: usize::MAX, count: usize::MAX };
     let frame = json_size(&Body { part: Some(widest), ..body });
     let room = MAX_MESSAGE.saturating_sub(overhead + frame);
 
-    let mut groups: Vec<(usize, Vec<Finding>)> = Vec::new();
+    let mut groups: Vec<(usize, Vec<Notice>)> = Vec::new();
     for piece in findings.iter().flat_map(|finding| pieces(finding, room)) {
         let size = json_size(&piece) + ",".len();
         match groups.last_mut() {
@@ -42,20 +41,25 @@ pub(super) fn split(body: Body<'_>, findings: &[&Finding], overhead: usize) -> V
         .enumerate()
         .map(|(n, (_, findings))| {
             let part = (count > 1).then_some(Part { index: n + 1, count });
-            json(&Body { part, findings, ..body })
+            let ids = findings.iter().map(|notice| notice.finding.id.clone()).collect();
+            (json(&Body { part, findings, ..body }), ids)
         })
         .collect()
 }
 
 /// The finding, or, where it alone is too large for a message, copies that share its subnets among them.
-fn pieces(finding: &Finding, room: usize) -> Vec<Finding> {
-    if json_size(finding) < room || finding.subnets.len() < 2 {
-        return vec![finding.clone()];
+fn pieces(notice: &Notice, room: usize) -> Vec<Notice> {
+    let subnets = &notice.finding.subnets;
+    if json_size(notice) < room || subnets.len() < 2 {
+        return vec![notice.clone()];
     }
-    let (left, right) = finding.subnets.split_at(finding.subnets.len() / 2);
+    let (left, right) = subnets.split_at(subnets.len() / 2);
     [left, right]
         .into_iter()
-        .flat_map(|subnets| pieces(&Finding { subnets: subnets.to_vec(), ..finding.clone() }, room))
+        .flat_map(|subnets| {
+            let finding = Finding { subnets: subnets.to_vec(), ..notice.finding.clone() };
+            pieces(&Notice { finding, ..notice.clone() }, room)
+        })
         .collect()
 }
 

@@ -1,0 +1,89 @@
+//! What is read before anything is said: the network, and what was told of it, at the same time.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join;
+use tokio::time::timeout_at;
+
+use crate::{
+    deadline::Deadline,
+    ec2::{Reach, Reader},
+    error::Error,
+    ledger::{Book, Ledger},
+    ledger_table::LedgerTable,
+    scope::Scope,
+    vpc::Network,
+};
+
+/// The network and the ledger, of the same VPCs.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The network.
+    pub network: Network,
+    /// What was told of it.
+    pub ledger: Ledger,
+    /// Why the ledger could not be read.
+    pub unread: Option<Error>,
+}
+
+/// Reads what is in scope. The ledger is read while EC2 is, so that it costs no time. Only what EC2 does not show any more
+/// has to be placed by the ledger, and read after it.
+///
+/// # Errors
+///
+/// [`Error::Ec2ReadFailed`]. Without the ledger there is still a network: findings are told all the same.
+pub async fn take(
+    reader: &Reader<'_>,
+    ledger: Option<&LedgerTable<'_>>,
+    scope: &Scope,
+    young: &Scope,
+    deadline: &Deadline,
+) -> Result<Snapshot, Error> {
+    let Some(table) = ledger else {
+        let located = reader.locate(scope).await?;
+        let (network, _) = reader.read_patiently(scope, young, located, deadline.patience_until()).await?;
+        return Ok(Snapshot { network, ledger: Ledger::Off, unread: None });
+    };
+    let located = reader.locate(scope).await?;
+    let asked = if located.is_whole && scope.deleted.is_empty() { located.reach.clone() } else { Reach::Region };
+    let remembering = timeout_at(deadline.ledger_until(), table.read(&asked));
+    let (read, remembered) =
+        join(reader.read_patiently(scope, young, located, deadline.patience_until()), remembering).await;
+    let (mut network, mut reach) = read?;
+    let mut book = match remembered.unwrap_or_else(|_| Err(too_late())) {
+        Ok(book) => book,
+        Err(error) => return Ok(Snapshot { network, ledger: Ledger::Unavailable, unread: Some(error) }),
+    };
+
+    // What EC2 came to show only while it was waited for.
+    let late = reach.beyond(&asked);
+    if !late.is_empty() {
+        match timeout_at(deadline.ledger_until(), table.read(&Reach::Vpcs(late)))
+            .await
+            .unwrap_or_else(|_| Err(too_late()))
+        {
+            Ok(more) => book.0.extend(more.0),
+            Err(error) => return Ok(Snapshot { network, ledger: Ledger::Unavailable, unread: Some(error) }),
+        }
+    }
+    // What EC2 shows no more, and the ledger knows the VPC of.
+    let recalled = Reach::Vpcs(vpcs_concerned(scope, &book)).beyond(&reach);
+    if !recalled.is_empty() {
+        network.extend(reader.read_vpcs(&Reach::Vpcs(recalled.clone())).await?);
+        reach.add(recalled);
+    }
+    // Of a VPC that was not read nothing is known, so nothing of it is over.
+    book.0.retain(|vpc_id, _| reach.holds(vpc_id));
+    Ok(Snapshot { network, ledger: Ledger::Open(book), unread: None })
+}
+
+fn vpcs_concerned(scope: &Scope, book: &Book) -> BTreeSet<String> {
+    (book.0.values().flat_map(|page| &page.entries))
+        .filter(|entry| scope.concerns(entry))
+        .map(|entry| entry.vpc_id.clone())
+        .collect()
+}
+
+fn too_late() -> Error {
+    Error::LedgerFailed("Query: not answered in time".to_owned())
+}

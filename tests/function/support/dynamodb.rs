@@ -1,0 +1,73 @@
+//! Canned answers of DynamoDB, in its JSON.
+
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
+
+/// A server that answers queries with these pages, takes every write, and refuses an operation if it is told to.
+pub struct DynamoDb {
+    server: MockServer,
+}
+
+struct Canned {
+    pages: Vec<Value>,
+    refused: Option<&'static str>,
+}
+
+impl DynamoDb {
+    /// Each page is a list of items in DynamoDB's JSON.
+    pub async fn holding(pages: Vec<Value>) -> Self {
+        Self::serving(Canned { pages, refused: None }).await
+    }
+
+    /// Denies this operation.
+    pub async fn refusing(operation: &'static str) -> Self {
+        Self::serving(Canned { pages: Vec::new(), refused: Some(operation) }).await
+    }
+
+    async fn serving(canned: Canned) -> Self {
+        let server = MockServer::builder().start().await;
+        Mock::given(method("POST")).respond_with(canned).mount(&server).await;
+        Self { server }
+    }
+
+    pub fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// The calls that were made, in their order: the operation and what it asked.
+    pub async fn calls(&self) -> Vec<(String, Value)> {
+        let requests = self.server.received_requests().await.unwrap_or_default();
+        requests.iter().map(|request| (operation(request), body(request))).collect()
+    }
+}
+
+fn operation(request: &Request) -> String {
+    let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+fn body(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).unwrap_or_default()
+}
+
+impl Respond for Canned {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let operation = operation(request);
+        let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+        if self.refused == Some(operation.as_str()) {
+            return ResponseTemplate::new(400).insert_header("x-amzn-requestid", "0a1b-request").set_body_json(
+                json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "secret"}),
+            );
+        }
+        if operation != "Query" {
+            return answer(json!({}));
+        }
+        let asked = body(request);
+        let n = asked["ExclusiveStartKey"]["sk"]["S"].as_str().map_or(0, |key| key.parse().unwrap_or_default());
+        let mut page = json!({"Items": self.pages.get(n).cloned().unwrap_or(json!([]))});
+        if n + 1 < self.pages.len() {
+            page["LastEvaluatedKey"] = json!({"pk": {"S": "x"}, "sk": {"S": (n + 1).to_string()}});
+        }
+        answer(page)
+    }
+}
