@@ -14,9 +14,12 @@ What uses it (from the environment `.tools/dev`):
 - `environment`   the variables that lead every AWS client there, and nowhere else
 - `networks`      the networks that demo, tests and `events/` are about
 - `deployment`    `sam build` and `sam deploy` of the project's own template.yaml
-- `inbox`         a queue subscribed to the topic: what a subscriber receives
+- `inbox`         a queue subscribed to a topic: what a subscriber receives
+- `chat_card`     a message for the chat as people see it there
+- `ledger`        the table that remembers what was told, where no stack makes it, and how it is emptied
 - `recorder`      a queue that hears everything EventBridge is told
 - `faults`        microburst between the function and a service: AWS on a bad day
+- `gate`          a gate before AWS, which counts calls and stops one in the middle
 - `bare_function` the function's binary without Lambda around it, with the environment and deadline that a test wants
 - `demo`          `make demo`, told by `narrator`
 - `stay`          `make local`

@@ -41,9 +41,17 @@ class BareFunction:
         self._api.shutdown()
         self._api.server_close()
 
+    def begin(self, payload: Any, seconds: float = 60) -> None:
+        """Hands over a payload without waiting for the answer."""
+        self._api.invocations.put((payload, time.time() + seconds))
+
+    def kill(self) -> None:
+        """Ends the process as a power cut would, whatever it is doing."""
+        self._process.kill()
+
     def invoke(self, payload: Any, seconds: float = 60) -> Any:
         """The answer to a payload, or `InvocationFailed`. `seconds` is what Lambda calls the function's timeout."""
-        self._api.invocations.put((payload, time.time() + seconds))
+        self.begin(payload, seconds)
         try:
             failed, answer = self._api.answers.get(timeout=seconds + 5)
         except queue.Empty:

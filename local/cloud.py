@@ -5,13 +5,15 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from local import environment
 from local.networks import remove_default_vpc
@@ -26,6 +28,8 @@ class Cloud:
     """What leads a client there; all that another terminal needs."""
     logs: Path
     """Where the servers write."""
+    _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     @property
     def env(self) -> dict[str, str]:
@@ -33,14 +37,26 @@ class Cloud:
         return dict(os.environ) | self.variables
 
     def client(self, service: str) -> Any:
-        """A boto3 client that talks to the local cloud."""
+        """A boto3 client that talks to the local cloud.
+
+        Those of EC2 are one each, as wishes are hung on them (see `local.networks`). The others are shared: a test may
+        want hundreds, and to make one costs more than to use it.
+        """
+        if service == "ec2":
+            return self._new_client(service)
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._new_client(service)
+            return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         session = boto3.session.Session(
             aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
             region_name=environment.REGION,
         )
         endpoint = self.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"]
-        return session.client(service, endpoint_url=endpoint)
+        return session.client(service, endpoint_url=endpoint, config=Config(max_pool_connections=50))
 
     def empty_the_region(self) -> None:
         """An EC2 in which nobody has done anything yet; not even the default VPC is there."""

@@ -37,8 +37,23 @@ class Deployment:
 
     @property
     def topic(self) -> str:
-        """Where findings are published."""
+        """Where findings are published as JSON."""
         return self.outputs["TopicArn"]
+
+    @property
+    def text_topic(self) -> str:
+        """Where they are published in words. There if an e-mail address was given."""
+        return self.outputs["TextTopicArn"]
+
+    @property
+    def chat_topic(self) -> str:
+        """Where they are published as cards. There if that was switched on."""
+        return self.outputs["ChatTopicArn"]
+
+    @property
+    def ledger(self) -> str:
+        """The table that remembers what was told. There unless that was switched off."""
+        return self.outputs["LedgerTableName"]
 
     @property
     def function(self) -> str:
@@ -50,24 +65,49 @@ class Deployment:
         """While it holds, EventBridge tells the function of no change, and what it was told before is forgotten."""
         events, rule = self.cloud.client("events"), self.outputs["ChangesRuleName"]
         events.disable_rule(Name=rule)
-        self._forget_changes()
+        # What is left after half a minute is left because it fails. Not purged at once: that would also take what is
+        # being worked on out of the count, and it may be about the Region.
+        if not self.works_off(seconds=30):
+            self.cloud.client("sqs").purge_queue(QueueUrl=self.outputs["ChangesQueueUrl"])
         try:
             yield
         finally:
             events.enable_rule(Name=rule)
 
-    def _forget_changes(self) -> None:
-        """Lets the function work off what it was told; what is left after half a minute, because it fails, is purged.
+    @contextlib.contextmanager
+    def variables(self, **changes: str | None) -> Iterator[None]:
+        """While it holds, the function's environment has these variables; without those that are `None`."""
+        functions = self.cloud.client("lambda")
+        before = functions.get_function_configuration(FunctionName=self.function)["Environment"]["Variables"]
+        changed = {name: value for name, value in (before | changes).items() if value is not None}
+        functions.update_function_configuration(FunctionName=self.function, Environment={"Variables": changed})
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=self.function, Environment={"Variables": before})
 
-        Not purged at once: that would also take what is being worked on out of the count, and it may be about the Region.
+    @contextlib.contextmanager
+    def failures_rest(self, seconds: int) -> Iterator[None]:
+        """While it holds, a change that the function failed on rests for so long; in the template, minutes.
+
+        And only so long is one that is being worked on kept from being handed out twice.
         """
         sqs, queue = self.cloud.client("sqs"), self.outputs["ChangesQueueUrl"]
-        deadline = time.monotonic() + 30
+        before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
+        try:
+            yield
+        finally:
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
+
+    def works_off(self, seconds: float) -> bool:
+        """Waits until the function has worked off all that it was told; whether it did in time."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not any(int(count) for count in self._counts(queue).values()):
-                return
+            if not any(int(count) for count in self._counts(self.outputs["ChangesQueueUrl"]).values()):
+                return True
             time.sleep(0.2)
-        sqs.purge_queue(QueueUrl=queue)
+        return False
 
     def _counts(self, queue: str) -> dict[str, str]:
         """How many messages a queue holds: waiting, being worked on, and not yet to be worked on."""
@@ -103,14 +143,15 @@ def build(cloud: Cloud) -> None:
     )
 
 
-def deploy(cloud: Cloud, **parameters: Any) -> Deployment:
+def deploy(cloud: Cloud, name: str = STACK, **parameters: Any) -> Deployment:
     """`sam deploy` of what was built; the template's parameters as keywords."""
     parameters = {"Architecture": environment.architecture()} | parameters
     _sam(
-        cloud, "sam-deploy", "deploy", "--template-file", str(BUILT / "template.yaml"), "--no-confirm-changeset",
+        cloud, f"sam-deploy-{name}", "deploy", "--template-file", str(BUILT / "template.yaml"), "--stack-name", name,
+        "--no-confirm-changeset",
         "--parameter-overrides", " ".join(f"{name}={value}" for name, value in parameters.items()),
     )
-    stack = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    stack = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     return Deployment(cloud, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
 
 

@@ -12,6 +12,13 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 
 
+SETTINGS = (
+    "TOPIC_ARN", "TEXT_TOPIC_ARN", "CHAT_TOPIC_ARN", "LEDGER_TABLE", "REMIND_DAYS", "REQUIRED_SERVICES", "MIN_SEVERITY",
+    "EXEMPT_TAG",
+)
+"""What the function reads. `make local` has people set some of it, and a test must not find that in their terminal."""
+
+
 def forget_real_accounts() -> None:
     """Takes every trace of a real AWS account out of this process and of those it starts.
 
@@ -22,6 +29,8 @@ def forget_real_accounts() -> None:
     """
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]
+    for name in SETTINGS:
+        os.environ.pop(name, None)
     os.environ.update(NO_REAL_ACCOUNT)
     # SAM keeps no settings in the home folder and reports no usage.
     os.environ.update({"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(TOOLS / "sam")})

@@ -69,7 +69,7 @@ def proxy_before(cloud: Cloud, service: str) -> Iterator[Proxy]:
         server.stop()
 
 
-WARMING_CALL = {"ec2": "describe_regions", "sns": "list_topics"}
+WARMING_CALL = {"ec2": "describe_regions", "sns": "list_topics", "dynamodb": "list_tables"}
 
 
 def _warm_up(cloud: Cloud, service: str, proxy: Proxy) -> None:

@@ -1,7 +1,8 @@
-"""A queue subscribed to the topic: what a subscriber receives."""
+"""A queue subscribed to a topic: what a subscriber receives."""
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,21 +15,38 @@ class Message:
 
     subject: str
     attributes: dict[str, Any]
-    body: dict[str, Any]
+    body: Any
+    """A JSON object; of the topic for e-mail, the text."""
+
+
+def as_reported(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Findings of a message as a report has them: without what the message adds about each."""
+    added = ("change", "since", "resolution")
+    return [{name: value for name, value in finding.items() if name not in added} for finding in findings]
 
 
 class Inbox:
-    """Subscribes on creation; each message is handed out once."""
+    """Subscribes on creation; each message is handed out once.
 
-    def __init__(self, deployment: Deployment, name: str = "inbox") -> None:
+    To the topic for JSON, unless another is given. `read` makes a message's body of its text.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        name: str = "inbox",
+        topic: str | None = None,
+        read: Callable[[str], Any] = json.loads,
+    ) -> None:
+        topic, self._read = topic or deployment.topic, read
         self._sqs = deployment.cloud.client("sqs")
         self._queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
         arn = attributes["Attributes"]["QueueArn"]
-        policy = json.dumps(_let_in(deployment.topic, arn))
+        policy = json.dumps(_let_in(topic, arn))
         self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
         # Not with raw delivery: subject and attributes come in SNS's envelope.
-        deployment.cloud.client("sns").subscribe(TopicArn=deployment.topic, Protocol="sqs", Endpoint=arn)
+        deployment.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def wait_for(self, vpc: str, seconds: float) -> Message | None:
         """The next message about this VPC, or nothing if none comes in time. Drops those about other VPCs."""
@@ -40,8 +58,8 @@ class Inbox:
         deadline = time.monotonic() + seconds
         while found.keys() != vpcs and time.monotonic() < deadline:
             message = self._receive(wait_seconds=1)
-            if message and message.body["vpc"]["id"] in vpcs:
-                found.setdefault(message.body["vpc"]["id"], message)
+            if message and message.attributes["vpcId"] in vpcs:
+                found.setdefault(message.attributes["vpcId"], message)
         return found
 
     def all_within(self, seconds: int, at_least: int) -> list[Message]:
@@ -59,7 +77,7 @@ class Inbox:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=received["ReceiptHandle"])
             envelope = json.loads(received["Body"])
             attributes = {name: each["Value"] for name, each in sorted(envelope.get("MessageAttributes", {}).items())}
-            return Message(envelope.get("Subject", ""), attributes, json.loads(envelope["Message"]))
+            return Message(envelope.get("Subject", ""), attributes, self._read(envelope["Message"]))
         return None
 
 

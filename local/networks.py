@@ -13,7 +13,8 @@ ANYWHERE = "0.0.0.0/0"
 class Builder:
     """EC2's calls as the steps in which people think. Each step gives the new resource's id; `ids` chooses it.
 
-    (`ids` and an endpoint's `state` are wishes that only the local EC2 grants; see `local.ec2_peer.wishes`.)
+    (`ids` and an endpoint's `state` are wishes that only the local EC2 grants, as is `untold`; see
+    `local.ec2_peer.wishes`.)
     """
 
     def __init__(self, ec2: Any) -> None:
@@ -84,19 +85,24 @@ class Builder:
             )
         return answer["VpcEndpoint"]["VpcEndpointId"]
 
-    @contextlib.contextmanager
-    def _wishing(self, ids: tuple[str, ...], state: str | None = None) -> Iterator[None]:
-        def add(request: Any, **_: Any) -> None:
-            if ids:
-                request.headers["X-Resource-Ids"] = " ".join(ids)
-            if state:
-                request.headers["X-Endpoint-State"] = state
+    def _wishing(self, ids: tuple[str, ...], state: str | None = None) -> contextlib.AbstractContextManager[None]:
+        wishes = {"X-Resource-Ids": " ".join(ids), "X-Endpoint-State": state or ""}
+        return _with_headers(self.ec2, {name: value for name, value in wishes.items() if value})
 
-        self.ec2.meta.events.register("before-sign.ec2", add)
-        try:
-            yield
-        finally:
-            self.ec2.meta.events.unregister("before-sign.ec2", add)
+
+@contextlib.contextmanager
+def _with_headers(ec2: Any, headers: dict[str, str]) -> Iterator[None]:
+    """While it holds, each call has these headers too."""
+
+    def add(request: Any, **_: Any) -> None:
+        for name, value in headers.items():
+            request.headers[name] = value
+
+    ec2.meta.events.register("before-sign.ec2", add)
+    try:
+        yield
+    finally:
+        ec2.meta.events.unregister("before-sign.ec2", add)
 
 
 def _named(kind: str, name: str) -> list[dict[str, Any]]:
@@ -104,11 +110,16 @@ def _named(kind: str, name: str) -> list[dict[str, Any]]:
 
 
 def remove_default_vpc(ec2: Any) -> None:
-    """Removes the default VPC and its subnets, which every account has and nobody's test is about."""
-    for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
-        for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]):
-            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-        ec2.delete_vpc(VpcId=vpc["VpcId"])
+    """Removes the default VPC and its subnets, which every account has and nobody's test is about.
+
+    Untold: deletions are checked as well, and in the middle of the next test.
+    """
+    with _with_headers(ec2, {"X-Untold": "true"}):
+        for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
+            in_vpc = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+            for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=in_vpc):
+                ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+            ec2.delete_vpc(VpcId=vpc["VpcId"])
 
 
 def _all(ec2: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
@@ -141,11 +152,6 @@ def build_shop(ec2: Any) -> str:
     build.gateway_endpoint(DYNAMODB, vpc, [build.main_table(vpc), public, *private])
     build.gateway_endpoint(S3, vpc, [private[0]])
     return vpc
-
-
-def add_subnet_to_shop(ec2: Any, vpc: str) -> None:
-    """One more subnet in the demo's network, on the main table."""
-    Builder(ec2).subnet("private-c", vpc, "10.20.12.0/24", "c")
 
 
 def build_network_of_events(ec2: Any) -> None:

@@ -1,10 +1,12 @@
 """Everything of AWS but EC2: ministack, started so that it stays on this machine and takes the EC2 peer's events.
 
-Two things of ministack 1.5.33 are changed, both where AWS does otherwise:
+Three things of ministack 1.5.33 are changed, all where AWS does otherwise:
 
 - PutEvents refuses sources that begin with `aws.`, as AWS does with everybody but itself. Here the EC2 peer is AWS.
 - It gives a function at most 10 messages of a queue at once and never waits for more, whatever the event source mapping
   says about batches. Then one deployment makes several messages where AWS makes one.
+- CloudFormation makes a DynamoDB table without its time to live, its point-in-time recovery and its encryption, though
+  DynamoDB itself knows all three.
 """
 
 import argparse
@@ -71,6 +73,31 @@ def gather_batches() -> None:
     sqs._receive_messages_for_esm = receive
 
 
+def make_whole_tables() -> None:
+    """Gives a table that CloudFormation makes all that its template asks for."""
+    from ministack.services import dynamodb
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create = handlers["create"]
+
+    def create_whole(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name, attributes = create(logical_id, properties, stack)
+        for setting, update in (
+            ("TimeToLiveSpecification", dynamodb._update_ttl),
+            ("PointInTimeRecoverySpecification", dynamodb._update_continuous_backups),
+        ):
+            if setting in properties:
+                update({"TableName": name, setting: properties[setting]})
+        if encryption := properties.get("SSESpecification"):
+            # What DynamoDB's own API calls Enabled, CloudFormation calls SSEEnabled.
+            asked = {**encryption, "Enabled": encryption["SSEEnabled"]}
+            dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(asked)
+        return name, attributes
+
+    handlers["create"] = create_whole
+
+
 def main() -> None:
     """Serves until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -82,6 +109,7 @@ def main() -> None:
 
     accept_events_of_aws()
     gather_batches()
+    make_whole_tables()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()
 

@@ -3,6 +3,7 @@
 - `model`   what moto's EC2 knows: gateway endpoints and their routes
 - `wishes`  ids and states that the caller chooses, so that a network can have the ids of `events/`
 - `pages`   answers in pages
+- `listed`  what the later pages are cut from
 - `trail`   each change as the CloudTrail record that EventBridge would deliver
-- `serve`   puts the four around moto's server
+- `serve`   puts them around moto's server
 """

@@ -1,4 +1,4 @@
-"""moto's server with the four corrections around it."""
+"""moto's server with the corrections around it."""
 
 import argparse
 import io
@@ -13,6 +13,7 @@ from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 from local.ec2_peer import model, trail, wishes
+from local.ec2_peer.listed import Listed
 from local.ec2_peer.pages import LISTS, InvalidToken, Page
 from local.lifeline import end_with_parent
 
@@ -25,6 +26,7 @@ class Ec2Peer:
 
     def __init__(self, moto: Any, page_size: int, events: trail.Trail | None) -> None:
         self._moto, self._page_size, self._events = moto, page_size, events
+        self._listed = Listed()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -32,25 +34,38 @@ class Ec2Peer:
         environ["wsgi.input"] = io.BytesIO(body)  # read once above, and once more by moto
         form = request.form.to_dict()
         action = form.get("Action", "")
-        with wishes.of(request.headers):
-            response = self._answer(action, form, environ)
-        if self._events and action and not trail.READ_ONLY.match(action):
+        read_only = bool(trail.READ_ONLY.match(action))
+        with wishes.of(request.headers), self._listed.changing(not read_only):
+            response = self._list(action, form, environ, request) if action in LISTS else self._answer(environ)
+        told = action and not read_only and wishes.UNTOLD not in request.headers
+        if self._events and told:
             self._events.tell(trail.record(action, form, response.get_data(), _region(request)))
         return response(environ, start_response)
 
-    def _answer(self, action: str, form: dict[str, str], environ: dict[str, Any]) -> Response:
+    def _answer(self, environ: dict[str, Any]) -> Response:
         try:
-            response = Response.from_app(self._moto, environ)
+            return Response.from_app(self._moto, environ)
         except FilterNotImplementedError as error:
             # Neither moto nor, for those that a test makes up, EC2 knows the filter.
             return _refusal("InvalidParameterValue", str(error))
-        if action in LISTS and response.status_code == 200:
-            try:
-                page = Page.asked_for(form, self._page_size)
-            except InvalidToken:
-                return _refusal("InvalidNextToken", "The token is invalid")
-            response.set_data(page.cut(action, response.get_data()))
-        return response
+
+    def _list(self, action: str, form: dict[str, str], environ: dict[str, Any], request: Request) -> Response:
+        asked, state = form | {"Region": _region(request)}, self._listed.state
+        if "NextToken" in form and (whole := self._listed.get(asked)):
+            return self._page_of(action, form, whole)
+        response = self._answer(environ)
+        if response.status_code != 200:
+            return response
+        self._listed.keep(asked, response, state)
+        return self._page_of(action, form, response)
+
+    def _page_of(self, action: str, form: dict[str, str], whole: Response) -> Response:
+        try:
+            page = Page.asked_for(form, self._page_size)
+        except InvalidToken:
+            return _refusal("InvalidNextToken", "The token is invalid")
+        whole.set_data(page.cut(action, whole.get_data()))
+        return whole
 
 
 def _region(request: Request) -> str:

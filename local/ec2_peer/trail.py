@@ -76,6 +76,11 @@ def record(action: str, form: dict[str, str], answer: bytes, region: str) -> dic
 
 def _request(action: str, form: dict[str, str], wrapped: bool) -> dict[str, Any]:
     asked = _tree({name: value for name, value in form.items() if name not in ("Action", "Version")})
+    if action in ("CreateTags", "DeleteTags"):
+        # Names of its own; in other calls tags are part of a TagSpecification.
+        resources = [{"resourceId": resource} for resource in asked["ResourceId"].values()]
+        tags = [_flat_form(tag) for tag in asked.get("Tag", {}).values()]
+        return {"resourcesSet": {"items": resources}, "tagSet": {"items": tags}}
     return {f"{action}Request": _wrapped_form(asked)} if wrapped else _flat_form(asked)
 
 

@@ -3,6 +3,7 @@
 - `X-Resource-Ids: vpc-0a1b rtb-0c2d`: whatever the call creates takes the id that fits its kind, a VPC its own and its
   main route table's. The files in `events/` name resources, and the local cloud must hold exactly those.
 - `X-Endpoint-State: failed`: the endpoint that the call creates is in that state. moto knows only `available`.
+- `X-Untold: true`: EventBridge is not told of the call. What prepares a network for a test is no part of the test.
 
 Without the headers all is as always.
 """
@@ -18,6 +19,7 @@ from werkzeug.datastructures import Headers
 
 RESOURCE_IDS = "X-Resource-Ids"
 ENDPOINT_STATE = "X-Endpoint-State"
+UNTOLD = "X-Untold"
 
 _wishes = threading.local()  # moto serves a whole request in one thread
 

@@ -16,23 +16,24 @@ POISON = "this is not JSON"
 def test_a_bad_record_ends_in_the_dead_letter_queue_and_a_good_one_goes_through(
     build: Builder, cloud: Cloud, stack: Deployment, inbox: Inbox
 ) -> None:
-    vpc = build.vpc("beside-poison", "10.50.0.0/16")
-    assert inbox.wait_for(vpc, SETTLE_SECONDS + 30) is not None
+    with stack.untold():
+        vpc = build.vpc("beside-poison", "10.50.0.0/16")
+        assert inbox.wait_for(vpc, 3) is None
     sqs = cloud.client("sqs")
     queue = stack.outputs["ChangesQueueUrl"]
     # In the template a record that failed rests for minutes before the next try; five tries would take half an hour.
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    with stack.failures_rest(seconds=1):
+        sqs.send_message_batch(
+            QueueUrl=queue,
+            Entries=[
+                {"Id": "poison", "MessageBody": POISON},
+                {"Id": "good", "MessageBody": json.dumps({"check": {"vpcIds": [vpc]}})},
+            ],
+        )
 
-    sqs.send_message_batch(
-        QueueUrl=queue,
-        Entries=[
-            {"Id": "poison", "MessageBody": POISON},
-            {"Id": "good", "MessageBody": json.dumps({"check": {"vpcIds": [vpc]}})},
-        ],
-    )
-
-    assert inbox.wait_for(vpc, SETTLE_SECONDS + 30) is not None
-    assert [m["Body"] for m in arrivals(sqs, stack.outputs["ChangesDeadLetterQueueUrl"], 1, seconds=60)] == [POISON]
+        assert inbox.wait_for(vpc, SETTLE_SECONDS + 30) is not None
+        dead = arrivals(sqs, stack.outputs["ChangesDeadLetterQueueUrl"], 1, seconds=60)
+    assert [message["Body"] for message in dead] == [POISON]
 
 
 def test_an_asynchronous_invocation_that_fails_is_handed_over(cloud: Cloud, stack: Deployment) -> None:

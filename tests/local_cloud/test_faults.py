@@ -24,7 +24,7 @@ from local.bare_function import BareFunction
 from local.cloud import Cloud
 from local.deployment import Deployment, InvocationFailed
 from local.faults import Proxy, proxy_before
-from local.inbox import Inbox, Message
+from local.inbox import Inbox, Message, as_reported
 from local.networks import DYNAMODB, S3, Builder
 
 # --- What can go wrong ------------------------------------------------------------------------------------------------
@@ -190,14 +190,13 @@ class Figures:
 
     def count(self, truth: Message, injected: int, messages: list[Message]) -> None:
         """Adds a case. What was true and was not told is lost; what was told and was not true is false."""
-        told = {finding["id"] for message in messages for finding in message.body["findings"]}
+        told = [finding for message in messages for finding in as_reported(message.body["findings"])]
+        true = as_reported(truth.body["findings"])
         self.cases += 1
         self.injected += injected
         self.messages += len(messages)
-        self.lost += len({finding["id"] for finding in truth.body["findings"]} - told)
-        self.false += sum(
-            finding not in truth.body["findings"] for message in messages for finding in message.body["findings"]
-        )
+        self.lost += len({finding["id"] for finding in true} - {finding["id"] for finding in told})
+        self.false += sum(finding not in true for finding in told)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Called by pytest."""
@@ -396,18 +395,15 @@ class Queues:
 
 @pytest.fixture(scope="module")
 def queues(cloud: Cloud, stack: Deployment, proxies: dict[str, Proxy]) -> Iterator[Queues]:
-    """The deployed function calls EC2 and SNS through the proxies."""
-    functions, sqs = cloud.client("lambda"), cloud.client("sqs")
+    """The deployed function calls EC2 and SNS through the proxies. It has one topic, so that faults can be counted."""
+    sqs = cloud.client("sqs")
     queues = Queues(sqs, stack.outputs["ChangesQueueUrl"], stack.outputs["ChangesDeadLetterQueueUrl"])
-    variables = functions.get_function_configuration(FunctionName=stack.function)["Environment"]["Variables"]
-    through_proxies = variables | {f"AWS_ENDPOINT_URL_{name.upper()}": proxy.url for name, proxy in proxies.items()}
+    through_proxies = {f"AWS_ENDPOINT_URL_{name.upper()}": proxy.url for name, proxy in proxies.items()}
     rests = sqs.get_queue_attributes(QueueUrl=queues.changes, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    functions.update_function_configuration(FunctionName=stack.function, Environment={"Variables": through_proxies})
-    with stack.untold():
+    with stack.untold(), stack.variables(TEXT_TOPIC_ARN=None, CHAT_TOPIC_ARN=None, **through_proxies):
         queues.dead_letters()
         yield queues
     sqs.set_queue_attributes(QueueUrl=queues.changes, Attributes=rests)
-    functions.update_function_configuration(FunctionName=stack.function, Environment={"Variables": variables})
 
 
 @contextmanager
@@ -448,7 +444,7 @@ def test_a_record_that_failed_comes_back_and_is_worked_off(
         queues.wait_until_worked_off(10)
 
     messages += inbox.all_within(seconds=1, at_least=0)
-    assert [message.body["findings"] for message in messages] == [truth.body["findings"]], "told once"
+    assert [as_reported(message.body["findings"]) for message in messages] == [truth.body["findings"]], "told once"
     assert proxies[service].injected(number) == rule["times"]
     assert (queues.waiting(), queues.dead_letters()) == (0, [])
     figures.count(truth, rule["times"], messages)
@@ -481,7 +477,7 @@ def test_a_record_that_failed_five_times_waits_in_the_dead_letter_queue_until_th
 
     messages = inbox.all_within(seconds=20, at_least=1)
     queues.wait_until_worked_off(10)
-    assert [message.body["findings"] for message in messages] == [truth.body["findings"]]
+    assert [as_reported(message.body["findings"]) for message in messages] == [truth.body["findings"]]
     assert (queues.waiting(), queues.dead_letters()) == (0, [])
     figures.count(truth, 5, messages)
 

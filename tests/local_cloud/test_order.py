@@ -18,7 +18,7 @@ import pytest
 from local.bare_function import BareFunction
 from local.cloud import Cloud
 from local.deployment import Deployment
-from local.inbox import Inbox
+from local.inbox import Inbox, as_reported
 from local.networks import DYNAMODB, S3, Builder
 from local.recorder import Recorder, recorder
 
@@ -208,7 +208,7 @@ def test_late_batches_in_any_order_tell_what_the_sweep_tells(
     for start in range(0, len(ordered), 10):
         assert site.function.invoke(batch(ordered[start : start + 10])) == {"batchItemFailures": []}
         for message in site.inbox.all_within(seconds=1, at_least=1):
-            told |= {finding["id"]: finding for finding in message.body["findings"]}
+            told |= {finding["id"]: finding for finding in as_reported(message.body["findings"])}
 
     findings = [finding for findings in site.sweep().values() for finding in findings]
     assert told == {finding["id"]: finding for finding in findings}, f"seed {SEED}"

@@ -20,13 +20,16 @@ CALLS = {
     "CreateVpc",
     "CreateVpcEndpoint",
     "DeleteRoute",
+    "DeleteRouteTable",
+    "DeleteSubnet",
+    "DeleteVpc",
     "DeleteVpcEndpoints",
     "DisassociateRouteTable",
     "ModifyVpcEndpoint",
     "ReplaceRoute",
     "ReplaceRouteTableAssociation",
 }
-"""The contract's table of API calls."""
+"""The contract's table of API calls, with those that end a finding."""
 
 RULES = ("ChangesRuleName", "ExemptionsRuleName", "ConfigItemsRuleName")
 """The outputs that name the rules in front of the queue."""
