@@ -46,9 +46,9 @@ class Page:
             holder.remove(item)
         if end < len(items):
             ElementTree.SubElement(root, namespace + "nextToken").text = _token(end)
-        if namespace:
-            ElementTree.register_namespace("", namespace.strip("{}"))
-        return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        # Handed in, not registered: what is registered is everybody's, and another answer may be written at the same time.
+        uri = namespace.strip("{}") or None
+        return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True, default_namespace=uri)
 
 
 def _token(start: int) -> str:
