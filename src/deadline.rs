@@ -38,8 +38,8 @@ pub struct Deadline {
 
 impl Deadline {
     /// Shares out what is left of the invocation: three quarters of it at most for reading, the rest for publishing, and a
-    /// little for writing down what was told. Patience, with EC2 and with the ledger, ends at half of the reading, so that
-    /// it never is what makes a read fail.
+    /// little for writing down what was told. Patience with EC2 ends at half of the reading, so that it never is what makes
+    /// a read fail.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let left = time_left(context.deadline(), SystemTime::now()).saturating_sub(MARGIN);
@@ -71,17 +71,17 @@ impl Deadline {
         self.patience_until
     }
 
-    /// When claiming ends, which leaves as much time again for publishing: findings are told without a claim, too.
+    /// When claiming ends that begins now, which leaves as much time again for publishing: findings are told without a
+    /// claim, too.
     #[must_use]
     pub fn claim_until(&self) -> Instant {
-        let now = Instant::now();
-        now + self.publish_until.saturating_duration_since(now) / 2
+        halfway_to(self.publish_until)
     }
 
-    /// When a read of the ledger ends, without which findings are told all the same.
+    /// When a read of the ledger ends that begins now, without which findings are told all the same.
     #[must_use]
     pub fn ledger_until(&self) -> Instant {
-        self.patience_until
+        halfway_to(self.read_until)
     }
 
     /// When writing down what was told ends.
@@ -113,6 +113,11 @@ impl Deadline {
     pub fn publish_until(&self) -> Instant {
         self.publish_until
     }
+}
+
+fn halfway_to(end: Instant) -> Instant {
+    let now = Instant::now();
+    now + end.saturating_duration_since(now) / 2
 }
 
 /// What is left until the deadline. One that has passed before the work began cannot be one: `cargo lambda watch` sends

@@ -138,6 +138,16 @@ impl Reader<'_> {
         Ok((network, reach))
     }
 
+    /// Asks for these tables by their ids. What a list of many pages leaves out may be there all the same: it may have
+    /// moved from one page to another meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn tables(&self, ids: BTreeSet<String>) -> Result<Vec<RouteTable>, Error> {
+        describe_route_tables(self.client, &Selection::With("route-table-id", ids), self.exempt_tag).await
+    }
+
     /// Reads VPCs and all that is in them, four calls at once.
     ///
     /// # Errors

@@ -47,7 +47,8 @@ impl Gatewatch {
         let home = Home::new(&event.context.invoked_function_arn, &self.settings.region);
         let payload = Payload::read(&event.payload, &home, &self.settings.exempt_tag)?;
         let deadline = Deadline::of(&event.context);
-        let invocation = Invocation { payload, home, deadline, id: event.context.request_id };
+        let id = format!("{}/{}", event.context.request_id, Timestamp::now().as_nanosecond());
+        let invocation = Invocation { payload, home, deadline, id };
         let (mut turn, mut published) = (0, 0);
         loop {
             let end = self.look_and_tell(&invocation, published).await?;
@@ -105,7 +106,8 @@ struct Invocation {
     payload: Payload,
     home: Home,
     deadline: Deadline,
-    /// The request id, which no other invocation has at the same time.
+    /// What no other invocation is called. The request id alone is not enough: a retry has the same, and so has an event
+    /// that Lambda delivers twice (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
     id: String,
 }
 

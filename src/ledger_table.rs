@@ -41,6 +41,7 @@ const BATCHES_AT_ONCE: usize = 4;
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The first wait for what DynamoDB did not take of a batch. Each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const CLAIM: &str = "claim";
 
 /// The table, for one account and Region.
@@ -108,7 +109,9 @@ impl<'a> LedgerTable<'a> {
                 .key_condition_expression("pk = :pk AND begins_with(sk, :vpc)")
                 .expression_attribute_values(":vpc", AttributeValue::S(format!("{id}#"))),
         };
-        (query.into_paginator().items().send().collect::<Result<_, _>>().await).map_err(|error| failed("Query", &error))
+        // Stopping at a token that repeats itself would pass off half a ledger as a whole one.
+        let pages = query.into_paginator().stop_on_duplicate_token(false);
+        pages.items().send().collect::<Result<_, _>>().await.map_err(|error| failed("Query", &error))
     }
 
     /// Claims a VPC for this invocation until then. `None` where somebody else holds it, or has since the plan was made.
@@ -217,7 +220,7 @@ impl<'a> LedgerTable<'a> {
                 _ => return Ok(()),
             }
             sleep(wait).await;
-            wait *= 2;
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 }

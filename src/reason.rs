@@ -44,7 +44,7 @@ pub fn reason_it_is_over(table_id: &str, service: GatewayService, resolution: &R
              and needs none"
         ),
         Cause::NotRequired => {
-            format!("Route table {table_id} has no gateway route to {service}, and none is required now")
+            format!("Route table {table_id} needs no gateway route to {service} any more")
         }
     };
     format!("{what}. The problem stood for {}.", in_words(resolution.stood_seconds))
@@ -212,10 +212,7 @@ mod tests {
             (Cause::TableDeleted, format!("{had_none} was deleted")),
             (Cause::VpcDeleted, format!("{had_none} was deleted with its VPC")),
             (Cause::EdgeTable, format!("{had_none} carries ingress traffic of a gateway now and needs none")),
-            (
-                Cause::NotRequired,
-                "Route table rtb-0000000a has no gateway route to DynamoDB, and none is required now".to_owned(),
-            ),
+            (Cause::NotRequired, "Route table rtb-0000000a needs no gateway route to DynamoDB any more".to_owned()),
         ] {
             let resolution = Resolution { cause, stood_seconds: 7200 };
             assert_eq!(

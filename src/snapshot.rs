@@ -74,7 +74,18 @@ pub async fn take(
     }
     // Of a VPC that was not read nothing is known, so nothing of it is over.
     book.0.retain(|vpc_id, _| reach.holds(vpc_id));
+    // That a table was deleted is told only of one that EC2 does not show by its id either.
+    network.route_tables.extend(reader.tables(tables_missing(&network, &book)).await?);
     Ok(Snapshot { network, ledger: Ledger::Open(book), unread: None })
+}
+
+/// The tables of open findings that are not among their VPC's.
+fn tables_missing(network: &Network, book: &Book) -> BTreeSet<String> {
+    let there: BTreeSet<&str> = network.route_tables.iter().map(|table| table.id.as_str()).collect();
+    (book.0.values().flat_map(|page| &page.entries))
+        .filter(|entry| entry.is_open() && !there.contains(entry.route_table.id.as_str()))
+        .map(|entry| entry.route_table.id.clone())
+        .collect()
 }
 
 fn vpcs_concerned(scope: &Scope, book: &Book) -> BTreeSet<String> {

@@ -16,7 +16,7 @@ use crate::{
     deadline::Deadline,
     error::Error,
     ledger::LedgerState,
-    ledger_table::LedgerTable,
+    ledger_table::{Claim, LedgerTable},
     notification::{Circumstances, Message, Notification},
     plan::{Plan, Told},
     sns::Outlet,
@@ -69,14 +69,7 @@ impl Teller<'_> {
         if plan.claimed_until.is_some() {
             return overtaken(plan);
         }
-        let claiming = async {
-            let claim = ledger.claim(plan, self.holder, self.now, self.deadline.claims_until(self.now)).await?;
-            if claim.is_some() {
-                ledger.write(&plan.entries_before()).await?;
-            }
-            Ok(claim)
-        };
-        let claim = match timeout_at(self.deadline.claim_until(), claiming).await.unwrap_or_else(|_| Err(too_late())) {
+        let claim = match self.claim(ledger, plan).await {
             Ok(Some(claim)) => claim,
             Ok(None) => return overtaken(plan),
             Err(error) => {
@@ -91,6 +84,22 @@ impl Teller<'_> {
         };
         let remembered = timeout_at(self.deadline.record_until(), remembering).await;
         told(plan, &published, remembered.unwrap_or_else(|_| Err(too_late())).err())
+    }
+
+    /// Claims the VPC and writes down what is going to be told. Where that fails, the VPC is let go, if that does not fail
+    /// as well, so that nobody waits for who does not hold it.
+    async fn claim(&self, ledger: &LedgerTable<'_>, plan: &Plan) -> Result<Option<Claim>, Error> {
+        let until = self.deadline.claim_until();
+        let claiming = ledger.claim(plan, self.holder, self.now, self.deadline.claims_until(self.now));
+        let Some(claim) = timeout_at(until, claiming).await.unwrap_or_else(|_| Err(too_late()))? else {
+            return Ok(None);
+        };
+        let writing = timeout_at(until, ledger.write(&plan.entries_before())).await;
+        if let Err(error) = writing.unwrap_or_else(|_| Err(too_late())) {
+            let _ = timeout_at(self.deadline.claim_until(), ledger.release(&claim)).await;
+            return Err(error);
+        }
+        Ok(Some(claim))
     }
 
     /// Publishes a plan on every channel at once: one that fails keeps nobody else from hearing.

@@ -188,7 +188,7 @@ impl<'a> Case<'a> {
                 "{table} in {region} carries ingress traffic of a gateway now: it needs no gateway route to {service}."
             ),
             Some(Cause::NotRequired) => {
-                format!("{table} in {region} has no gateway route to {service}, and none is required any more.")
+                format!("{table} in {region} needs no gateway route to {service} any more.")
             }
             None => format!("{table} in {region}: the problem with {service} is over."),
         }

@@ -28,14 +28,20 @@ const FINDING: &str = "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3
 
 /// A VPC whose main table has no endpoint; nobody uses it.
 async fn uncovered() -> Ec2 {
-    let vpc = format!("<item><vpcId>{VPC}</vpcId><ownerId>123456789012</ownerId></item>");
-    let table = format!(
+    let page = |items: &str| vec![Page::items(items)];
+    Ec2::answering([("DescribeVpcs", page(&vpc())), ("DescribeRouteTables", page(&main_table()))]).await
+}
+
+fn vpc() -> String {
+    format!("<item><vpcId>{VPC}</vpcId><ownerId>123456789012</ownerId></item>")
+}
+
+fn main_table() -> String {
+    format!(
         "<item><routeTableId>{TABLE}</routeTableId><vpcId>{VPC}</vpcId><ownerId>123456789012</ownerId><associationSet>\
          <item><main>true</main><associationState><state>associated</state></associationState></item></associationSet>\
          </item>"
-    );
-    let page = |items: &str| vec![Page::items(items)];
-    Ec2::answering([("DescribeVpcs", page(&vpc)), ("DescribeRouteTables", page(&table))]).await
+    )
 }
 
 /// The entry of the one finding, as it was told some days ago.
@@ -179,12 +185,29 @@ async fn a_deletion_of_what_was_told_is_looked_at_and_told() {
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &gone).await);
     assert_eq!(report["scope"]["deletedIds"], json!([VPC]));
     let reads = ["DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"];
-    assert_eq!(ec2.calls().await, reads.map(|read| format!("{read} vpc-id={VPC}")));
+    let by_its_id = format!("DescribeRouteTables route-table-id={TABLE}");
+    let of_the_vpc = reads.map(|read| format!("{read} vpc-id={VPC}"));
+    assert_eq!(ec2.calls().await, [&[by_its_id], &of_the_vpc[..]].concat());
     let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
     assert_eq!(message["Subject"], format!("[RESOLVED] gatewatch: 1 finding in {VPC}, eu-west-1"));
     let message: Value = serde_json::from_str(&message["Message"]).unwrap();
     assert_eq!(message["findings"][0]["change"], json!("resolved"));
     assert_eq!(message["findings"][0]["resolution"]["cause"], json!("vpc_deleted"));
+}
+
+#[tokio::test]
+async fn a_table_that_a_list_leaves_out_is_asked_for_before_it_is_told_to_be_gone() {
+    // The list was empty, and then the table is there: it moved from one page to another.
+    let sns = Sns::taking_all().await;
+    let ec2 = Ec2::answering([
+        ("DescribeVpcs", vec![Page::items(&vpc())]),
+        ("DescribeRouteTables", vec![Page::Late(1, main_table())]),
+    ])
+    .await;
+    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
+    assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)]);
+    assert_eq!(sns.calls().await, Vec::new());
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ CALLS = [
     Call("Query", "Query", told="reported-all", fails=("shop", "quiet"), at_once=2),
     Call("claim", "UpdateItem", "contains(UpdateExpression, 'SET claims')", told="reported-news"),
     # What is going to be told is written down before, and what was told after. Only then is nothing pending.
-    Call("begin", "BatchWriteItem", f"length({PENDING}) > `0`", told="reported-news", claimed=True),
+    Call("begin", "BatchWriteItem", f"length({PENDING}) > `0`", told="reported-news"),
     Call("remember", "BatchWriteItem", f"length({PENDING}) == `0`", ledger="on", told="news", claimed=True),
     Call(
         "release", "UpdateItem", "contains(UpdateExpression, 'REMOVE')", ledger="on", told="news", claimed=True,
