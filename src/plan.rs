@@ -1097,6 +1097,7 @@ mod tests {
     fn what_nobody_heard_of_and_is_over_is_written_without_a_word() {
         let before = Entry { pending: both(), unaware: both(), ..entry() };
         let [plan] = given([], [before]).plans().try_into().unwrap();
+        assert_eq!(plan.entries_before(), [], "nothing is going to be told");
         assert_eq!(plan.entries_after(&BTreeMap::new()), [entry_over(Cause::Covered)]);
     }
 }
