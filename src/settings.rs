@@ -305,6 +305,7 @@ mod tests {
             ("MIN_SEVERITY", "CRITICAL\n", "LOW, MEDIUM or HIGH"),
             ("REMIND_DAYS", "", "a whole number of days from 1 to 365, or 0 for never"),
             ("REMIND_DAYS", "+7", "a whole number of days from 1 to 365, or 0 for never"),
+            ("REMIND_DAYS", "-0", "a whole number of days from 1 to 365, or 0 for never"),
             ("REMIND_DAYS", "366", "a whole number of days from 1 to 365, or 0 for never"),
             ("REMIND_DAYS", "1.5", "a whole number of days from 1 to 365, or 0 for never"),
             (
