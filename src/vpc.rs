@@ -270,3 +270,39 @@ impl<'a> EffectiveTables<'a> {
         self.main.get(vpc_id).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        service::GatewayService,
+        testing::{gateway_endpoint, main_table, subnet, vpc},
+    };
+
+    /// A VPC with one of each kind.
+    fn network(n: u8) -> Network {
+        let id = |kind: &str| format!("{kind}-0000000{n}");
+        Network {
+            vpcs: vec![vpc(&id("vpc"))],
+            subnets: vec![subnet(&id("subnet"), &id("vpc"))],
+            route_tables: vec![main_table(&id("rtb"), &id("vpc"))],
+            endpoints: vec![gateway_endpoint(&id("vpce"), &id("vpc"), GatewayService::S3, &[])],
+        }
+    }
+
+    #[test]
+    fn what_was_read_of_other_vpcs_is_added() {
+        let mut both = network(1);
+        both.extend(network(2));
+        let (one, two) = (network(1), network(2));
+        assert_eq!(
+            both,
+            Network {
+                vpcs: [one.vpcs, two.vpcs].concat(),
+                subnets: [one.subnets, two.subnets].concat(),
+                route_tables: [one.route_tables, two.route_tables].concat(),
+                endpoints: [one.endpoints, two.endpoints].concat(),
+            }
+        );
+    }
+}

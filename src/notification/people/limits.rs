@@ -164,6 +164,31 @@ fn a_person_in_an_address_is_called_by_nobody() {
     assert_eq!(shown("@bob"), "`\"\\u{40}bob\"`");
     assert_eq!(shown("x/@here"), "`\"x/\\u{40}here\"`");
     assert_eq!(shown("O'Brien & Söhne"), "`\"O'Brien &amp; Söhne\"`");
+    assert_eq!(shown("a://b"), "`\"a:\\u{2f}/b\"`");
+    assert_eq!(shown("team:/a//b"), "`\"team:/a//b\"`", "no URL");
+}
+
+/// The private table, used by so many subnets.
+fn used_by(subnets: u16) -> Network {
+    let mut network = private(Some(NAT));
+    network.subnets = (0..subnets).map(|n| subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC)).collect();
+    network.route_tables[0].associations =
+        network.subnets.iter().map(|subnet| explicit(&subnet.id, "associated")).collect();
+    network
+}
+
+#[test]
+fn a_card_names_ten_subnets_and_says_where_the_others_are() {
+    let call = api_call();
+    let elsewhere = "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._";
+    for (subnets, more) in [(9, None), (10, None), (11, Some("- and 1 more"))] {
+        let notices = [opened(finding(&used_by(subnets)))];
+        let card = card(&told(&call, &notices).messages(Channel::Chat)[0]);
+        let lines: Vec<&str> = card["content"]["description"].as_str().unwrap().lines().collect();
+        assert_eq!(lines.iter().filter(|line| line.starts_with("- subnet-")).count(), usize::from(subnets.min(10)));
+        assert_eq!(lines.iter().copied().find(|line| line.starts_with("- and ")), more, "{subnets}");
+        assert_eq!(lines.contains(&elsewhere), more.is_some(), "{subnets}");
+    }
 }
 
 #[test]
