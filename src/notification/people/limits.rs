@@ -229,6 +229,8 @@ fn a_message_that_would_be_too_large_is_shared_out() {
             continue;
         }
         assert!(messages.len() > 1);
+        let filled = messages.iter().rev().skip(1).all(|message| message.body.len() > 250_000);
+        assert!(filled, "no part begins before the one before it is full");
         for (n, message) in messages.iter().enumerate() {
             let part = format!(" (part {} of {})", n + 1, messages.len());
             assert!(message.subject.ends_with(&part), "{}", message.subject);
