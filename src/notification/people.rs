@@ -27,7 +27,7 @@ use crate::{
 
 const VPC: &str = "vpc-0a1b2c3d4e5f60001";
 const TABLE: &str = "rtb-0a1b2c3d4e5f60004";
-const NAT: (TargetKind, &str) = (TargetKind::NatGateway, "nat-0a1b2c3d4e5f60005");
+pub(super) const NAT: (TargetKind, &str) = (TargetKind::NatGateway, "nat-0a1b2c3d4e5f60005");
 
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -39,7 +39,7 @@ fn since() -> Timestamp {
 }
 
 /// A table that two subnets use, with this default route.
-fn private(egress: Option<(TargetKind, &str)>) -> Network {
+pub(super) fn private(egress: Option<(TargetKind, &str)>) -> Network {
     let place = |n: u8, name: &str| Subnet {
         name: Some(name.into()),
         availability_zone: Some(format!("{REGION}{}", if n == 1 { 'a' } else { 'b' })),
@@ -58,14 +58,14 @@ fn endpoint(state: &str, tables: &[&str]) -> Endpoint {
 }
 
 /// What is found in the network.
-fn findings(network: &Network, services: &[GatewayService]) -> Vec<Finding> {
+pub(super) fn findings(network: &Network, services: &[GatewayService]) -> Vec<Finding> {
     let home = Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() };
     let tables: BTreeSet<String> = network.route_tables.iter().map(|table| table.id.clone()).collect();
     evaluate(network, &tables, &services.iter().copied().collect(), &home, date(2026, 11, 23)).findings
 }
 
 /// The one finding about S3 in the network.
-fn finding(network: &Network) -> Finding {
+pub(super) fn finding(network: &Network) -> Finding {
     let [finding] = findings(network, &[GatewayService::S3]).try_into().unwrap();
     finding
 }
@@ -75,7 +75,7 @@ fn noticed(finding: Finding, change: Change) -> Notice {
     Notice { finding, change, since, resolution: None }
 }
 
-fn opened(finding: Finding) -> Notice {
+pub(super) fn opened(finding: Finding) -> Notice {
     noticed(finding, Change::Opened)
 }
 
@@ -87,7 +87,7 @@ fn resolved(finding: Finding, cause: Cause) -> Notice {
     Notice { finding, change: Change::Resolved, since: Some(since()), resolution: Some(resolution) }
 }
 
-fn api_call() -> Trigger {
+pub(super) fn api_call() -> Trigger {
     Trigger::ApiCall {
         event_name: "CreateRoute".into(),
         event_id: Some("0a1b2c3d-0000-4000-8000-000000000001".into()),
@@ -98,7 +98,7 @@ fn api_call() -> Trigger {
 }
 
 /// What there is to tell, in the circumstances that most scenarios have.
-fn told<'a>(trigger: &'a Trigger, notices: &'a [Notice]) -> Notification<'a> {
+pub(super) fn told<'a>(trigger: &'a Trigger, notices: &'a [Notice]) -> Notification<'a> {
     let no_ledger = notices.iter().any(|notice| notice.change == Change::Reported);
     Notification {
         account: "123456789012",

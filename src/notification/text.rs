@@ -214,3 +214,47 @@ fn line(Line { ours, theirs }: &Line<'_>) -> String {
 fn lines<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> String {
     lines.into_iter().map(|said| line(&said)).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::people, *};
+    use crate::notice::Notice;
+
+    /// How the cases of these notices are shared out: how many blocks are in each part.
+    fn shared_out(notices: &[Notice], room: impl Fn(&Letter<'_>) -> usize) -> Vec<usize> {
+        let call = people::api_call();
+        let told = people::told(&call, notices);
+        let cases = words::cases(&told);
+        let letter = Letter { told: &told, cases: &cases, joint: joint_fixes(&cases) };
+        letter.parts(room(&letter)).iter().map(|part| part.blocks.len()).collect()
+    }
+
+    /// What the case takes, with what stands between it and the next.
+    fn size(letter: &Letter<'_>, n: usize) -> usize {
+        let case = &letter.cases[n];
+        letter.block(n, case, 0..case.subnets().len()).len() + "\n\n".len()
+    }
+
+    #[test]
+    fn a_part_is_filled_to_the_byte() {
+        let one = people::opened(people::finding(&people::private(Some(people::NAT))));
+        let mut other = one.clone();
+        other.finding.route_table.id = "rtb-0a1b2c3d4e5f60007".into();
+        let two = [one, other];
+        assert_eq!(shared_out(&two, |letter| size(letter, 0) + size(letter, 1)), [2]);
+        assert_eq!(shared_out(&two, |letter| size(letter, 0) + size(letter, 1) - 1), [1, 1]);
+    }
+
+    #[test]
+    fn a_case_is_shared_out_when_it_is_a_byte_too_large_down_to_one_subnet() {
+        let one = [people::opened(people::finding(&people::private(Some(people::NAT))))];
+        assert_eq!(one[0].finding.subnets.len(), 2);
+        assert_eq!(shared_out(&one, |letter| size(letter, 0)), [1]);
+        assert_eq!(shared_out(&one, |letter| size(letter, 0) - 1), [1, 1]);
+        assert_eq!(
+            shared_out(&one, |_| 0),
+            [1, 1],
+            "what cannot be smaller is sent as it is, and nothing empty before it"
+        );
+    }
+}
