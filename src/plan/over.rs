@@ -10,6 +10,7 @@ use crate::{
     reason::reason_it_is_over,
     remediation::Remediation,
     service::GatewayService,
+    vpc::{RouteTable, Subnet},
 };
 
 /// What ended the problems that are over, and what is told of that.
@@ -17,7 +18,8 @@ pub(super) struct Over<'a> {
     seen: &'a Seen<'a>,
     policy: &'a Policy,
     exempt: BTreeSet<(&'a str, GatewayService)>,
-    subnets: HashMap<&'a str, SubnetRef>,
+    tables: HashMap<&'a str, &'a RouteTable>,
+    subnets: HashMap<&'a str, &'a Subnet>,
 }
 
 impl<'a> Over<'a> {
@@ -26,7 +28,8 @@ impl<'a> Over<'a> {
             seen,
             policy,
             exempt: seen.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)).collect(),
-            subnets: seen.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet.into())).collect(),
+            tables: seen.network.route_tables.iter().map(|table| (table.id.as_str(), table)).collect(),
+            subnets: seen.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet)).collect(),
         }
     }
 
@@ -59,7 +62,7 @@ impl<'a> Over<'a> {
     /// What ended it. `None` where it cannot be told: the table is there and was not judged.
     fn cause(&self, entry: &Entry) -> Option<Cause> {
         let Seen { network, home, .. } = self.seen;
-        let Some(table) = network.route_tables.iter().find(|table| table.id == entry.route_table.id) else {
+        let Some(table) = self.tables.get(entry.route_table.id.as_str()) else {
             let vpc_is_there = network.vpcs.iter().any(|vpc| vpc.id == entry.vpc_id);
             return Some(if vpc_is_there { Cause::TableDeleted } else { Cause::VpcDeleted });
         };
@@ -79,7 +82,7 @@ impl<'a> Over<'a> {
     /// The finding as it had been, with what is left of its subnets described as they are now.
     fn notice(&self, entry: &Entry, resolution: Resolution) -> Notice {
         let unknown = |id: &String| SubnetRef { id: id.clone(), name: None, availability_zone: None, cidr: None };
-        let subnet = |id: &String| self.subnets.get(id.as_str()).cloned().unwrap_or_else(|| unknown(id));
+        let subnet = |id: &String| self.subnets.get(id.as_str()).map_or_else(|| unknown(id), |subnet| (*subnet).into());
         let finding = Finding {
             id: entry.finding_id.clone(),
             service: entry.service,
