@@ -89,14 +89,13 @@ impl Gatewatch {
         let told = teller.tell(&plans).await;
 
         let published = published_before + told.iter().map(|told| told.published).sum::<usize>();
-        let ledger = match (&settings.ledger_table, &seen.unread) {
-            (None, _) => LedgerState::Off,
-            (Some(_), None) => LedgerState::On,
-            (Some(_), Some(_)) => LedgerState::Unavailable,
+        let ledger = match seen.ledger.state() {
+            LedgerState::Off if settings.ledger_table.is_some() => LedgerState::On,
+            state => state,
         };
         let report = Report { ledger, published, ..report };
         let overtaken = told.iter().any(|told| told.overtaken);
-        Ok(End { answer: Answer::new(payload, report, &touched, &told, seen.unread.as_ref()), overtaken, published })
+        Ok(End { answer: Answer::new(payload, report, &touched, &told, seen.ledger.unread()), overtaken, published })
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     channel::Channel,
+    error::Error,
     finding::{Finding, Gap, TableRef},
     notice::{Change, Resolution},
     service::GatewayService,
@@ -21,8 +22,8 @@ use crate::{
 pub enum Ledger {
     /// Nothing is kept: no table is set.
     Off,
-    /// It could not be read.
-    Unavailable,
+    /// It could not be read, for this reason.
+    Unavailable(Error),
     /// It was read.
     Open(Book),
 }
@@ -46,9 +47,15 @@ impl Ledger {
     pub fn state(&self) -> LedgerState {
         match self {
             Self::Off => LedgerState::Off,
-            Self::Unavailable => LedgerState::Unavailable,
+            Self::Unavailable(_) => LedgerState::Unavailable,
             Self::Open(_) => LedgerState::On,
         }
+    }
+
+    /// Why it could not be read, where that is so.
+    #[must_use]
+    pub fn unread(&self) -> Option<&Error> {
+        if let Self::Unavailable(why) = self { Some(why) } else { None }
     }
 
     /// Every entry that was read.
@@ -200,6 +207,7 @@ fn ids_of_subnets(finding: &Finding) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     #[test]
     fn a_ledger_says_whether_there_is_one() {
@@ -207,9 +215,10 @@ mod tests {
         for (ledger, state, name) in [
             (Ledger::Off, LedgerState::Off, "off"),
             (open, LedgerState::On, "on"),
-            (Ledger::Unavailable, LedgerState::Unavailable, "unavailable"),
+            (testing::unavailable(), LedgerState::Unavailable, "unavailable"),
         ] {
             assert_eq!(ledger.state(), state);
+            assert_eq!(ledger.unread().is_some(), state == LedgerState::Unavailable);
             assert_eq!(serde_json::to_value(state).unwrap(), name);
         }
     }

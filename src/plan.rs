@@ -159,7 +159,7 @@ pub fn plans(seen: &Seen<'_>, ledger: &Ledger, policy: &Policy) -> Vec<Plan> {
     let touches = |table: &str| seen.touched.iter().any(|touched| touched.route_table_ids.contains(table));
     let findings = seen.findings.iter().filter(|finding| touches(&finding.route_table.id));
     match ledger {
-        Ledger::Off | Ledger::Unavailable => without_ledger(findings, policy),
+        Ledger::Off | Ledger::Unavailable(_) => without_ledger(findings, policy),
         Ledger::Open(book) => with_ledger(findings, book, &touches, seen, policy),
     }
 }
@@ -289,7 +289,7 @@ mod tests {
         reason::reason_it_is_over,
         remediation::Remediation,
         scope::Scope,
-        testing::{REGION, main_table, subnet, table, vpc},
+        testing::{self, REGION, main_table, subnet, table, vpc},
         vpc::{Association, RouteTable, Subnet, Target, TargetKind},
     };
 
@@ -979,7 +979,7 @@ mod tests {
                 entry: None,
             }],
         };
-        for ledger in [Ledger::Off, Ledger::Unavailable] {
+        for ledger in [Ledger::Off, testing::unavailable()] {
             let mut given = Given { ledger, ..given(findings.clone(), []) }.with_min(Severity::Medium);
             assert_eq!(given.plans(), [reported(&finding()), reported(&other)]);
             given.scope = Scope { vpc_ids: ids(&[B]), ..Scope::default() };

@@ -499,7 +499,7 @@ mod tests {
         ] {
             assert_eq!(recalled(&scope), scope);
         }
-        for none in [Ledger::Off, Ledger::Unavailable] {
+        for none in [Ledger::Off, testing::unavailable()] {
             let scope = deleted("subnet-0000000f");
             assert_eq!(scope.recalling(&none, &network()), scope);
         }

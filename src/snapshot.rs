@@ -22,8 +22,6 @@ pub struct Snapshot {
     pub network: Network,
     /// What was told of it.
     pub ledger: Ledger,
-    /// Why the ledger could not be read.
-    pub unread: Option<Error>,
 }
 
 /// Reads what is in scope. The ledger is read while EC2 is, so that it costs no time. Only what EC2 does not show any more
@@ -39,33 +37,27 @@ pub async fn take(
     young: &Scope,
     deadline: &Deadline,
 ) -> Result<Snapshot, Error> {
-    let Some(table) = ledger else {
-        let located = reader.locate(scope).await?;
-        let (network, _) = reader.read_patiently(scope, young, located, deadline.patience_until()).await?;
-        return Ok(Snapshot { network, ledger: Ledger::Off, unread: None });
-    };
     let located = reader.locate(scope).await?;
     let asked = if located.is_whole && scope.deleted.is_empty() { located.reach.clone() } else { Reach::Region };
-    let remembering = timeout_at(deadline.ledger_until(), table.read(&asked));
-    let (read, remembered) =
-        join(reader.read_patiently(scope, young, located, deadline.patience_until()), remembering).await;
-    let (mut network, mut reach) = read?;
-    let mut book = match remembered.unwrap_or_else(|_| Err(too_late())) {
-        Ok(book) => book,
-        Err(error) => return Ok(Snapshot { network, ledger: Ledger::Unavailable, unread: Some(error) }),
+    let reading = reader.read_patiently(scope, young, located, deadline.patience_until());
+    let Some(table) = ledger else {
+        return Ok(Snapshot { network: reading.await?.0, ledger: Ledger::Off });
     };
+    let (read, mut remembered) = join(reading, recall(table, &asked, deadline)).await;
+    let (mut network, mut reach) = read?;
 
     // What EC2 came to show only while it was waited for.
     let late = reach.beyond(&asked);
-    if !late.is_empty() {
-        match timeout_at(deadline.ledger_until(), table.read(&Reach::Vpcs(late)))
-            .await
-            .unwrap_or_else(|_| Err(too_late()))
-        {
+    if let (Ok(book), false) = (&mut remembered, late.is_empty()) {
+        match recall(table, &Reach::Vpcs(late), deadline).await {
             Ok(more) => book.0.extend(more.0),
-            Err(error) => return Ok(Snapshot { network, ledger: Ledger::Unavailable, unread: Some(error) }),
+            Err(error) => remembered = Err(error),
         }
     }
+    let mut book = match remembered {
+        Ok(book) => book,
+        Err(error) => return Ok(Snapshot { network, ledger: Ledger::Unavailable(error) }),
+    };
     // What EC2 shows no more, and the ledger knows the VPC of.
     let recalled = Reach::Vpcs(vpcs_concerned(scope, &book)).beyond(&reach);
     if !recalled.is_empty() {
@@ -76,7 +68,13 @@ pub async fn take(
     book.0.retain(|vpc_id, _| reach.holds(vpc_id));
     // That a table was deleted is told only of one that EC2 does not show by its id either.
     network.route_tables.extend(reader.tables(tables_missing(&network, &book)).await?);
-    Ok(Snapshot { network, ledger: Ledger::Open(book), unread: None })
+    Ok(Snapshot { network, ledger: Ledger::Open(book) })
+}
+
+/// Reads the ledger, or says that it took too long.
+async fn recall(table: &LedgerTable<'_>, reach: &Reach, deadline: &Deadline) -> Result<Book, Error> {
+    let too_late = || Error::LedgerFailed("Query: not answered in time".to_owned());
+    timeout_at(deadline.ledger_until(), table.read(reach)).await.unwrap_or_else(|_| Err(too_late()))
 }
 
 /// The tables of open findings that are not among their VPC's.
@@ -93,8 +91,4 @@ fn vpcs_concerned(scope: &Scope, book: &Book) -> BTreeSet<String> {
         .filter(|entry| scope.concerns(entry))
         .map(|entry| entry.vpc_id.clone())
         .collect()
-}
-
-fn too_late() -> Error {
-    Error::LedgerFailed("Query: not answered in time".to_owned())
 }

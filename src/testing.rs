@@ -1,8 +1,9 @@
 //! Small networks for the unit tests.
 
 use crate::{
+    error::Error,
     finding::{Gap, TableRef},
-    ledger::{Entry, EntryState},
+    ledger::{Entry, EntryState, Ledger},
     notice::Change,
     service::GatewayService,
     severity::Severity,
@@ -101,4 +102,9 @@ pub fn entry(vpc_id: &str, table: &str, subnets: &[&str]) -> Entry {
         unaware: [].into(),
         thread: moment,
     }
+}
+
+/// A ledger that could not be read.
+pub fn unavailable() -> Ledger {
+    Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into()))
 }

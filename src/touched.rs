@@ -73,7 +73,7 @@ mod tests {
     use crate::{
         ledger::{Book, Page},
         payload::{Message, Trigger},
-        testing::{REGION, entry, main_table, subnet, table, table_of, vpc},
+        testing::{self, REGION, entry, main_table, subnet, table, table_of, vpc},
         vpc::{Association, RouteTable},
     };
 
@@ -187,7 +187,7 @@ mod tests {
     fn a_table_that_was_deleted_is_touched_where_the_ledger_knows_it() {
         let told = ledger(&[(A, "rtb-0000000f", &[])]);
         assert_eq!(touched(deleted("rtb-0000000f"), &told), said("rtb-0000000f", A));
-        for ledger in [Ledger::Off, Ledger::Unavailable, ledger(&[])] {
+        for ledger in [Ledger::Off, testing::unavailable(), ledger(&[])] {
             assert_eq!(touched(deleted("rtb-0000000f"), &ledger), said("", ""));
         }
     }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
     channel::Channel,
+    error::Error,
     evaluate::evaluate,
     home::Home,
     ledger::{Book, Entry, Ledger, Page},
@@ -506,7 +507,7 @@ impl Life {
             let pages = self.ledger.iter().filter(|(vpc, _)| vpcs.contains(*vpc));
             Ledger::Open(Book(pages.map(|(vpc, page)| (vpc.clone(), page.clone())).collect()))
         } else {
-            Ledger::Unavailable
+            Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into()))
         };
 
         let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
     channel::Channel,
+    error::Error,
     evaluate::evaluate,
     finding::{Gap, TableRef, finding_id},
     home::Home,
@@ -567,7 +568,7 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
 fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> Ledger {
     match bytes.below(4) {
         0 => return Ledger::Off,
-        1 => return Ledger::Unavailable,
+        1 => return Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into())),
         _ => {}
     }
     let gone = (0..bytes.below(4)).map(|n| {
