@@ -5,6 +5,7 @@ test_smallest_stack.py says. What a test expects to be told must not have been t
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -70,3 +71,24 @@ def ec2(cloud: Cloud, stack: Deployment) -> Any:
 def build(ec2: Any) -> Builder:
     """EC2 in an empty Region, in larger steps."""
     return Builder(ec2)
+
+
+@dataclass
+class Notes:
+    """Figures for who reads pytest's output."""
+
+    file: str
+    lines: list[str]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Called by pytest."""
+        for line in self.lines:
+            terminalreporter.write_line(f"{self.file}: {line}")
+
+
+@pytest.fixture(scope="module")
+def notes(request: pytest.FixtureRequest) -> list[str]:
+    """Lines for the end of pytest's output, under the name of the file."""
+    notes = Notes(request.path.name, [])
+    request.config.pluginmanager.register(notes)
+    return notes.lines

@@ -21,26 +21,6 @@ GAPS = 3
 """The findings of the demo's network."""
 
 
-@dataclass
-class Notes:
-    """Figures for who reads pytest's output."""
-
-    lines: list[str]
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called by pytest."""
-        for line in self.lines:
-            terminalreporter.write_line(f"test_ledger_claims.py: {line}")
-
-
-@pytest.fixture(scope="module")
-def notes(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of pytest's output."""
-    notes = Notes([])
-    request.config.pluginmanager.register(notes)
-    return notes.lines
-
-
 @pytest.fixture(scope="module")
 def shop(cloud: Cloud, stack: Deployment) -> Iterator[str]:
     """A VPC with gaps. The deployed function is told of nothing."""

@@ -53,26 +53,6 @@ class Region:
 SERVICES = ("s3", "dynamodb")
 
 
-@dataclass
-class Notes:
-    """Figures for who reads pytest's output."""
-
-    lines: list[str]
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called by pytest."""
-        for line in self.lines:
-            terminalreporter.write_line(f"test_ledger_sweep.py: {line}")
-
-
-@pytest.fixture(scope="module")
-def notes(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of pytest's output."""
-    notes = Notes([])
-    request.config.pluginmanager.register(notes)
-    return notes.lines
-
-
 @pytest.fixture(scope="module")
 def region(cloud: Cloud, stack: Deployment) -> Iterator[Region]:
     """VPCs with nothing but route tables."""
