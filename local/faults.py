@@ -20,6 +20,17 @@ from local.cloud import Cloud
 from local.processes import Server, free_port
 
 
+def named(name: str) -> dict[str, str]:
+    """The environment of a function whose calls are told from those of others. The dot ends the name: none is the
+    beginning of another."""
+    return {"AWS_SDK_UA_APP_ID": f"{name}."}
+
+
+def calls_of(name: str) -> dict[str, str]:
+    """The headers that such a function's calls have, and no other's: for a rule."""
+    return {"user-agent": f"app/{name}."}
+
+
 @dataclass(frozen=True)
 class Proxy:
     """A running microburst."""

@@ -9,7 +9,6 @@ The figures are at the end of pytest's output and in .tools/faults.txt.
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +18,12 @@ from typing import Any
 
 import pytest
 
+from bench import ALL_DONE, answer_or_error, errors_in, record
 from local import environment, networks
 from local.bare_function import BareFunction
 from local.cloud import Cloud
-from local.deployment import Deployment, InvocationFailed
-from local.faults import Proxy, proxy_before
+from local.deployment import Deployment
+from local.faults import Proxy, calls_of, named, proxy_before
 from local.inbox import Inbox, Message, as_reported
 from local.networks import DYNAMODB, S3, Builder
 
@@ -110,8 +110,8 @@ class Case:
 
     @property
     def headers(self) -> dict[str, str]:
-        """By these microburst knows the calls of this case. The dot ends the name: none is the beginning of another."""
-        return {"user-agent": f"app/{self.name}."}
+        """By these microburst knows the calls of this case."""
+        return calls_of(self.name)
 
     @property
     def rule(self) -> dict[str, Any]:
@@ -147,12 +147,6 @@ class Networks:
         return {"Records": [record("shop", self.shop), record("covered", self.covered)]}
 
 
-def record(message_id: str, vpc: str) -> dict[str, Any]:
-    """A message of the queue."""
-    return {"messageId": message_id, "eventSource": "aws:sqs", "body": json.dumps({"check": {"vpcIds": [vpc]}})}
-
-
-ALL_DONE: dict[str, Any] = {"batchItemFailures": []}
 SHOP_FAILED = {"batchItemFailures": [{"itemIdentifier": "shop"}]}
 
 
@@ -293,7 +287,7 @@ def play(cloud: Cloud, proxies: dict[str, Proxy], there: Networks, case: Case) -
     with function(cloud, proxies, case.name) as bare:
         answer = answer_or_error(bare, there.batch, case.fault.seconds)
         messages = inbox.all_within(seconds=1, at_least=1 if answer == ALL_DONE else 0)
-        said, injected = errors_in(bare.log.read_text()), proxy.injected(rule)
+        said, injected = errors_in(bare), proxy.injected(rule)
         proxy.heal(case.headers)
         answer_again = None if answer == ALL_DONE else answer_or_error(bare, there.batch, 60)
         messages_again = [] if answer_again is None else inbox.all_within(seconds=1, at_least=1)
@@ -321,30 +315,8 @@ def function(cloud: Cloud, proxies: dict[str, Proxy], name: str) -> BareFunction
         "TOPIC_ARN": f"arn:aws:sns:{environment.REGION}:{environment.ACCOUNT}:{name}",
         "AWS_ENDPOINT_URL_EC2": proxies["ec2"].url,
         "AWS_ENDPOINT_URL_SNS": proxies["sns"].url,
-        "AWS_SDK_UA_APP_ID": f"{name}.",
-    }
+    } | named(name)
     return BareFunction(env, cloud.logs / "faults" / f"{name}.log")
-
-
-def answer_or_error(bare: BareFunction, payload: Any, seconds: float) -> Any:
-    """The answer, or the error without the request ids in it."""
-    try:
-        return bare.invoke(payload, seconds)
-    except InvocationFailed as failure:
-        message = without_request_ids(failure.error["errorMessage"])
-        return {"errorType": failure.error["errorType"], "errorMessage": message}
-
-
-def errors_in(log: str) -> list[str]:
-    """What the log says of each failed message of a batch."""
-    lines = [json.loads(line)["fields"] for line in log.splitlines() if line.startswith("{")]
-    failures = [line for line in lines if "error_type" in line]
-    return [f"{line['error_type']}: {without_request_ids(json.loads(line['error']))}" for line in failures]
-
-
-def without_request_ids(text: str) -> str:
-    """The same text for each run."""
-    return re.sub(r"request id [\w-]+", "request id …", text)
 
 
 # --- Through the deployed queue ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from bench import ALL_DONE, Bench, another_is_telling, answer_or_error, changes,
 from local import ledger, networks
 from local.cloud import Cloud
 from local.deployment import Deployment
-from local.faults import Proxy, proxy_before
+from local.faults import Proxy, calls_of, named, proxy_before
 from local.gate import gate_before
 from local.inbox import Inbox, Message
 from local.networks import DYNAMODB, S3
@@ -126,8 +126,8 @@ class Case:
 
     @property
     def headers(self) -> dict[str, str]:
-        """By these microburst knows the calls of this case. The dot ends the name."""
-        return {"user-agent": f"app/{self.name}."}
+        """By these microburst knows the calls of this case."""
+        return calls_of(self.name)
 
     @property
     def rule(self) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def outcomes(cloud: Cloud, world: World, proxy: Proxy, figures: Figures) -> dict
 
 def play(cloud: Cloud, proxy: Proxy, world: World, case: Case) -> Outcome:
     """Sends the batch while the fault is there, when it is over, when a claim that is left has ended, and once more."""
-    bench = Bench(cloud, case.name, {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, "AWS_SDK_UA_APP_ID": f"{case.name}."})
+    bench = Bench(cloud, case.name, {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url} | named(case.name))
     bench.dynamodb.batch_write_item(
         RequestItems={bench.table: [{"PutRequest": {"Item": item}} for item in world.seed]}
     )
