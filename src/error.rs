@@ -30,6 +30,12 @@ impl Error {
     pub const TYPES: [&str; 6] =
         ["ConfigError", "UnsupportedEvent", "Ec2ReadFailed", "PublishFailed", "LedgerFailed", "InternalError"];
 
+    /// The code that handled a record panicked. The panic hook has logged where and why.
+    #[must_use]
+    pub fn panicked() -> Self {
+        Self::Internal("the code panicked; its message is in the log".to_owned())
+    }
+
     /// The stable `errorType` of the answer: the name to alarm on and to search the log for.
     #[must_use]
     pub fn error_type(&self) -> &'static str {

@@ -11,7 +11,7 @@ use crate::{
     checks::{exemption::is_tag_character, severity::Severity},
     error::Error,
     network::{
-        account::{is_account, is_region},
+        arn::{Arn, is_region},
         service::GatewayService,
     },
 };
@@ -100,12 +100,9 @@ fn topics(variable: impl Fn(&str) -> Option<String>) -> Result<BTreeMap<Channel,
 /// Reads `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is refused: it takes no message without a group
 /// and delivers to queues alone (<https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html>).
 fn topic(variable: &str, value: &str) -> Result<Topic, Error> {
-    let parts: Vec<&str> = value.split(':').collect();
-    match parts.as_slice() {
-        ["arn", partition, "sns", region, account, name]
-            if partition.starts_with("aws") && is_region(region) && is_account(account) && is_topic_name(name) =>
-        {
-            Ok(Topic { arn: value.to_owned(), region: (*region).to_owned() })
+    match Arn::parse(value) {
+        Some(arn) if arn.service == "sns" && is_topic_name(arn.resource) => {
+            Ok(Topic { arn: value.to_owned(), region: arn.region.to_owned() })
         }
         _ => Err(unreadable(
             variable,
@@ -123,7 +120,8 @@ fn is_topic_name(text: &str) -> bool {
 
 fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
     value.split(',').map(|name| GatewayService::from_name(name.trim())).collect::<Option<_>>().ok_or_else(|| {
-        unreadable("REQUIRED_SERVICES", value, "one or more of s3, dynamodb and s3express, separated by commas")
+        let allowed = format!("one or more of {}, separated by commas", GatewayService::LIST);
+        unreadable("REQUIRED_SERVICES", value, &allowed)
     })
 }
 

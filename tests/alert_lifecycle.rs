@@ -13,6 +13,9 @@
 // All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
@@ -46,8 +49,10 @@ use proptest::{
     prelude::*,
     sample::{Index, select},
     strategy::ValueTree,
-    test_runner::{Config, TestRunner},
+    test_runner::TestRunner,
 };
+
+use seeds::runner;
 
 /// How many lives are lived where `PROPTEST_CASES` says nothing.
 const CASES: u32 = 300;
@@ -705,15 +710,9 @@ impl Heard {
     }
 }
 
-fn runner() -> TestRunner {
-    // The default has read the variable already.
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
-    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
-}
-
 #[test]
 fn what_people_hear_adds_up() {
-    let outcome = runner().run(&life(), |(min_severity, reminds, acts)| {
+    let outcome = runner(CASES).run(&life(), |(min_severity, reminds, acts)| {
         Life::new(min_severity, reminds).live(&acts);
         Ok(())
     });

@@ -6,6 +6,8 @@ mod fuzz;
 #[path = "support/schemas.rs"]
 #[allow(dead_code, reason = "no errors are seen here")]
 mod schemas;
+#[path = "support/seeds.rs"]
+mod seeds;
 
 use std::{
     fs, io,
@@ -13,12 +15,13 @@ use std::{
 };
 
 use gatewatch::{events::payload::Payload, network::account::AccountRegion};
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use crate::{
     fuzz::{findings_to_message, payload_to_scope},
     schemas::{assert_answer, assert_notification},
+    seeds::runner,
 };
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -153,28 +156,34 @@ fn a_value_of_the_wrong_type_drops_no_event() -> Result {
     Ok(())
 }
 
-proptest! {
-    // A case that fails becomes a test by name, here or where the bug is.
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+/// How many cases are tried where `PROPTEST_CASES` says nothing.
+const CASES: u32 = 256;
 
-    #[test]
-    fn several_wrong_values_break_nothing(
-        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 2..6),
-        event in any::<prop::sample::Index>(),
-    ) {
-        let events = events().unwrap_or_default();
+#[test]
+fn several_wrong_values_break_nothing() -> Result {
+    let events = events()?;
+    let picks = prop::collection::vec((any::<Index>(), any::<Index>()), 2..6);
+    let outcome = runner(CASES).run(&(picks, any::<Index>()), |(picks, event)| {
         let (_, mut payload) = event.get(&events).clone();
         for (place, way) in &picks {
             let paths = paths(&payload);
-            if let Some(value) = (!paths.is_empty()).then(|| place.get(&paths)).and_then(|path| payload.pointer_mut(path)) {
+            if let Some(value) =
+                (!paths.is_empty()).then(|| place.get(&paths)).and_then(|path| payload.pointer_mut(path))
+            {
                 *value = way.get(&wrong(value)).clone();
             }
         }
         payload_to_scope::check_value(&payload);
-    }
+        Ok(())
+    });
+    Ok(outcome?)
+}
 
-    #[test]
-    fn no_finding_is_lost_on_its_way_to_a_message(bytes in prop::collection::vec(any::<u8>(), 0..1000)) {
+#[test]
+fn no_finding_is_lost_on_its_way_to_a_message() -> Result {
+    let outcome = runner(CASES).run(&prop::collection::vec(any::<u8>(), 0..1000), |bytes| {
         findings_to_message::check(&bytes, assert_answer, assert_notification);
-    }
+        Ok(())
+    });
+    Ok(outcome?)
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use gatewatch::{
-    events::{payload::Payload, record::Record, scope::Scope},
+    events::{cloudtrail::call_names, payload::Payload, record::Record, scope::Scope},
     messages::json,
     network::{
         account::AccountRegion,
@@ -16,29 +16,6 @@ use serde_json::Value;
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-west-1";
 const EXEMPT_TAG: &str = "gatewatch:exempt";
-
-/// The calls of the contract that touch something unless they say otherwise.
-const LISTED: [&str; 19] = [
-    "AssociateRouteTable",
-    "CreateDefaultSubnet",
-    "CreateDefaultVpc",
-    "CreateRoute",
-    "CreateRouteTable",
-    "CreateSubnet",
-    "CreateTags",
-    "CreateVpc",
-    "CreateVpcEndpoint",
-    "DeleteRoute",
-    "DeleteRouteTable",
-    "DeleteSubnet",
-    "DeleteTags",
-    "DeleteVpc",
-    "DeleteVpcEndpoints",
-    "DisassociateRouteTable",
-    "ModifyVpcEndpoint",
-    "ReplaceRoute",
-    "ReplaceRouteTableAssociation",
-];
 
 /// Checks what was sent. Bytes that are not JSON never reach gatewatch: the runtime refuses them.
 pub fn check(bytes: &[u8]) {
@@ -142,7 +119,8 @@ pub fn must_be_checked(payload: &Value) -> bool {
 }
 
 fn must_call_be_checked(detail: &Value) -> bool {
-    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| LISTED.contains(name)) else {
+    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| call_names().contains(name))
+    else {
         return false;
     };
     let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";

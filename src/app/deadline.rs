@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::error::Error;
+use crate::{aws::backoff::Backoff, error::Error};
 
 /// Reserved for returning the answer.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -21,7 +21,7 @@ const CONSISTENCY_RETRY: Duration = Duration::from_secs(10);
 const RECORDING: Duration = Duration::from_secs(6);
 /// The maximum difference between the clocks of two invocations.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
-/// The first wait for another invocation to release a lease. Each wait is twice the one before.
+/// The first wait for another invocation to release a lease.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The time that is assumed if the deadline cannot be right: the limit in the template.
 const DEFAULT_TIME: Duration = Duration::from_mins(1);
@@ -97,10 +97,16 @@ impl Deadline {
         began.saturating_add(lease).unwrap_or(Timestamp::MAX)
     }
 
+    /// The waits for another invocation to release a lease.
+    #[must_use]
+    pub fn backoff() -> Backoff {
+        Backoff::new(FIRST_WAIT, Duration::MAX)
+    }
+
     /// Waits for another invocation to release a lease, if there is time for another attempt after that. Returns whether
     /// there is.
-    pub async fn allows_another_attempt(&self, attempts: u32) -> bool {
-        let wait = FIRST_WAIT * 2u32.saturating_pow(attempts);
+    pub async fn allows_another_attempt(&self, backoff: &mut Backoff) -> bool {
+        let wait = backoff.next_wait();
         let in_time = Instant::now() + wait < self.retry_until;
         if in_time {
             sleep(wait).await;

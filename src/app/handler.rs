@@ -65,14 +65,13 @@ impl Gatewatch {
 
     /// Processes a payload. If another invocation has the lease of a VPC, everything is read again after a wait.
     async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
-        let (mut attempts, mut published) = (0, 0);
+        let (mut backoff, mut published) = (Deadline::backoff(), 0);
         loop {
             let attempt = self.attempt(payload, invocation, published).await?;
-            if !attempt.lost_lease || !invocation.deadline.allows_another_attempt(attempts).await {
+            if !attempt.lost_lease || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
             }
-            attempts += 1;
             published = attempt.published;
         }
     }

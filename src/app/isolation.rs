@@ -52,11 +52,7 @@ async fn run(
     process: &impl AsyncFn(&Payload) -> Result<Outcome, Error>,
     payload: &Payload,
 ) -> Result<Result<Outcome, Error>, Error> {
-    AssertUnwindSafe(process(payload)).catch_unwind().await.map_err(|_| panicked())
-}
-
-fn panicked() -> Error {
-    Error::Internal("the code panicked; its message is in the log".to_owned())
+    AssertUnwindSafe(process(payload)).catch_unwind().await.map_err(|_| Error::panicked())
 }
 
 #[cfg(test)]
@@ -95,7 +91,7 @@ mod tests {
             isolate(Payload::Batch(batch.into()), process).await,
             Ok(Outcome::Batch {
                 failures: vec![
-                    failure("vpc-panic", panicked()),
+                    failure("vpc-panic", Error::panicked()),
                     failure("vpc-fail", Error::PublishFailed("Publish: Throttled".into())),
                     failure("vpc-error", Error::Ec2ReadFailed("DescribeVpcs: Throttled".into())),
                 ],
@@ -107,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_fails_a_direct_invocation() {
         let record = message("vpc-panic").record.unwrap();
-        assert_eq!(isolate(Payload::Direct(Box::new(record)), process).await, Err(panicked()));
+        assert_eq!(isolate(Payload::Direct(Box::new(record)), process).await, Err(Error::panicked()));
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
 //! One invocation, from the payload to the answer.
+#![allow(clippy::disallowed_methods, reason = "an invocation has a clock")]
 
 #[cfg(feature = "aws")]
 pub mod deadline;

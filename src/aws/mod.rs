@@ -1,5 +1,7 @@
 //! AWS: the only code that uses SDK types.
+#![allow(clippy::disallowed_methods, reason = "retries have a clock")]
 
+pub mod backoff;
 pub mod clients;
 pub mod dynamodb;
 pub mod ec2;

@@ -71,7 +71,7 @@ fn read(value: &str) -> Result<Exemption, String> {
             .iter()
             .map(|name| {
                 GatewayService::from_name(name)
-                    .ok_or_else(|| format!("{name:?} is not a service; allowed are s3, dynamodb and s3express"))
+                    .ok_or_else(|| format!("{name:?} is not a service; allowed are {}", GatewayService::LIST))
             })
             .collect::<Result<_, _>>()?,
     };

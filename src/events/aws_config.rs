@@ -47,35 +47,69 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
     })
 }
 
+/// How the affected resources of an item are found. `None` if they cannot be found: the Region is affected.
+type FindScope = fn(&Value) -> Option<Scope>;
+
+/// The resource types that affect something. The rule in `template.yaml` lets these items through and no others.
+const RESOURCE_TYPES: [(&str, FindScope); 4] = [
+    ("AWS::EC2::RouteTable", |item| {
+        resource_or_deleted(item, ids::ROUTE_TABLE, |id| Scope {
+            route_tables: BTreeMap::from([(id, vpc_of(item))]),
+            ..Scope::default()
+        })
+    }),
+    ("AWS::EC2::Subnet", |item| {
+        resource_or_deleted(item, ids::SUBNET, |id| Scope {
+            subnets: BTreeMap::from([(id, vpc_of(item))]),
+            ..Scope::default()
+        })
+    }),
+    ("AWS::EC2::VPC", |item| resource_or_deleted(item, ids::VPC, vpc)),
+    ("AWS::EC2::VPCEndpoint", endpoint),
+];
+
+/// The names of the resource types that affect something, sorted.
+#[must_use]
+pub fn resource_types() -> [&'static str; RESOURCE_TYPES.len()] {
+    RESOURCE_TYPES.map(|(name, _)| name)
+}
+
 fn scope(item: &Value, resource_type: &str) -> Scope {
-    let id = |prefix| text_at(item, &["resourceId"]).filter(|id| is_id(prefix, id));
-    let vpc = |id| Scope { vpc_ids: BTreeSet::from([id]), ..Scope::default() };
-    let deleted = |id| Scope { deleted: BTreeSet::from([id]), ..Scope::default() };
-    let found = match resource_type {
-        "AWS::EC2::Subnet" if is_deleted(item) => id(ids::SUBNET).map(deleted),
-        "AWS::EC2::RouteTable" if is_deleted(item) => id(ids::ROUTE_TABLE).map(deleted),
-        "AWS::EC2::VPC" if is_deleted(item) => id(ids::VPC).map(deleted),
-        "AWS::EC2::Subnet" => {
-            id(ids::SUBNET).map(|id| Scope { subnets: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() })
-        }
-        "AWS::EC2::RouteTable" => id(ids::ROUTE_TABLE)
-            .map(|id| Scope { route_tables: BTreeMap::from([(id, vpc_of(item))]), ..Scope::default() }),
-        "AWS::EC2::VPC" => id(ids::VPC).map(vpc),
-        "AWS::EC2::VPCEndpoint" if is_of_another_type(item) => Some(Scope::default()),
-        "AWS::EC2::VPCEndpoint" if is_deleted(item) => vpc_of(item).map(vpc),
-        // Where the VPC is known it is checked whatever has become of the endpoint since. The endpoint is named as well,
-        // so that a young one that EC2 does not show yet is waited for.
-        "AWS::EC2::VPCEndpoint" => {
-            let vpc_id = vpc_of(item);
-            id(ids::ENDPOINT).map(|id| Scope {
-                vpc_ids: vpc_id.iter().cloned().collect(),
-                endpoints: BTreeMap::from([(id, vpc_id)]),
-                ..Scope::default()
-            })
-        }
-        _ => Some(Scope::default()),
-    };
-    found.unwrap_or_else(Scope::region)
+    match RESOURCE_TYPES.iter().find(|(name, _)| *name == resource_type) {
+        Some((_, affected)) => affected(item).unwrap_or_else(Scope::region),
+        None => Scope::default(),
+    }
+}
+
+/// The resource of the item; or that it was deleted.
+fn resource_or_deleted(item: &Value, prefix: &str, affected: impl FnOnce(String) -> Scope) -> Option<Scope> {
+    let id = id_of(item, prefix)?;
+    Some(if is_deleted(item) { Scope { deleted: BTreeSet::from([id]), ..Scope::default() } } else { affected(id) })
+}
+
+fn endpoint(item: &Value) -> Option<Scope> {
+    if is_of_another_type(item) {
+        return Some(Scope::default());
+    }
+    let vpc_id = vpc_of(item);
+    if is_deleted(item) {
+        return vpc_id.map(vpc);
+    }
+    // If the VPC is known, it is checked whatever has become of the endpoint since. The endpoint is named as well, so that
+    // a recent one that EC2 does not show yet is waited for.
+    Some(Scope {
+        vpc_ids: vpc_id.iter().cloned().collect(),
+        endpoints: BTreeMap::from([(id_of(item, ids::ENDPOINT)?, vpc_id)]),
+        ..Scope::default()
+    })
+}
+
+fn vpc(id: String) -> Scope {
+    Scope { vpc_ids: BTreeSet::from([id]), ..Scope::default() }
+}
+
+fn id_of(item: &Value, prefix: &str) -> Option<String> {
+    text_at(item, &["resourceId"]).filter(|id| is_id(prefix, id))
 }
 
 /// `ResourceDeleted`, `ResourceDeletedNotRecorded`; summaries say `changeType` `DELETE` as well.
@@ -109,7 +143,7 @@ mod tests {
     }
 
     fn vpc() -> Scope {
-        Scope { vpc_ids: [VPC.to_owned()].into(), ..Scope::default() }
+        super::vpc(VPC.to_owned())
     }
 
     #[test]

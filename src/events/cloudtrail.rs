@@ -31,6 +31,38 @@ use crate::{
     network::ids::{self, is_id, is_id_of_none},
 };
 
+/// How the affected resources of a call are found. `None` if they cannot be found: the Region is affected.
+type FindScope = fn(&Call<'_>) -> Option<Scope>;
+
+/// The calls that affect something. The rules in `template.yaml` let these calls through and no others.
+const CALLS: [(&str, FindScope); 19] = [
+    ("AssociateRouteTable", |call| call.associated()),
+    ("CreateDefaultSubnet", |call| call.created_subnet()),
+    ("CreateDefaultVpc", |call| call.created_vpc()),
+    ("CreateRoute", |call| call.requested_table()),
+    ("CreateRouteTable", |call| call.created(ids::ROUTE_TABLE, "routeTable", "routeTableId").map(route_tables)),
+    ("CreateSubnet", |call| call.created_subnet()),
+    ("CreateTags", |call| call.tagged()),
+    ("CreateVpc", |call| call.created_vpc()),
+    ("CreateVpcEndpoint", |call| call.created_endpoint()),
+    ("DeleteRoute", |call| call.requested_table()),
+    ("DeleteRouteTable", |call| call.requested(ids::ROUTE_TABLE, "routeTableId").map(deleted)),
+    ("DeleteSubnet", |call| call.requested(ids::SUBNET, "subnetId").map(deleted)),
+    ("DeleteTags", |call| call.tagged()),
+    ("DeleteVpc", |call| call.requested(ids::VPC, "vpcId").map(deleted)),
+    ("DeleteVpcEndpoints", |_| None),
+    ("DisassociateRouteTable", |_| None),
+    ("ModifyVpcEndpoint", |call| call.requested(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None)))),
+    ("ReplaceRoute", |call| call.requested_table()),
+    ("ReplaceRouteTableAssociation", |call| call.associated()),
+];
+
+/// The names of the calls that affect something, sorted.
+#[must_use]
+pub fn call_names() -> [&'static str; CALLS.len()] {
+    CALLS.map(|(name, _)| name)
+}
+
 /// Reads the envelope of one call.
 pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
     let event_name = text_at(envelope, &["detail", "eventName"])
@@ -52,25 +84,10 @@ impl Call<'_> {
         if self.changed_nothing() {
             return Scope::default();
         }
-        let found = match self.event_name {
-            "CreateSubnet" | "CreateDefaultSubnet" => self.created(ids::SUBNET, "subnet", "subnetId").map(subnets),
-            "CreateRouteTable" => self.created(ids::ROUTE_TABLE, "routeTable", "routeTableId").map(route_tables),
-            "AssociateRouteTable" | "ReplaceRouteTableAssociation" => self.associated(),
-            "CreateRoute" | "ReplaceRoute" | "DeleteRoute" => {
-                self.requested(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))
-            }
-            "CreateVpc" | "CreateDefaultVpc" => self.answered(ids::VPC, &["vpc", "vpcId"]).map(vpc),
-            "CreateVpcEndpoint" if !self.is_of_gateway_endpoint() => Some(Scope::default()),
-            "CreateVpcEndpoint" => self.endpoint_created(),
-            "ModifyVpcEndpoint" => self.requested(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None))),
-            "CreateTags" | "DeleteTags" => self.tagged(),
-            "DeleteSubnet" => self.requested(ids::SUBNET, "subnetId").map(deleted),
-            "DeleteRouteTable" => self.requested(ids::ROUTE_TABLE, "routeTableId").map(deleted),
-            "DeleteVpc" => self.requested(ids::VPC, "vpcId").map(deleted),
-            "DeleteVpcEndpoints" | "DisassociateRouteTable" => None,
-            _ => Some(Scope::default()),
-        };
-        found.unwrap_or_else(Scope::region)
+        match CALLS.iter().find(|(name, _)| *name == self.event_name) {
+            Some((_, affected)) => affected(self).unwrap_or_else(Scope::region),
+            None => Scope::default(),
+        }
     }
 
     /// Whether the call failed, was a dry run (which also answers with an error code), or only read.
@@ -94,8 +111,23 @@ impl Call<'_> {
         self.answered(prefix, &[resource, id]).map(|id| (id, vpc_id))
     }
 
+    fn created_subnet(&self) -> Option<Scope> {
+        self.created(ids::SUBNET, "subnet", "subnetId").map(subnets)
+    }
+
+    fn created_vpc(&self) -> Option<Scope> {
+        self.answered(ids::VPC, &["vpc", "vpcId"]).map(vpc)
+    }
+
+    fn requested_table(&self) -> Option<Scope> {
+        self.requested(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))
+    }
+
     /// The VPC of a new endpoint. The endpoint is named too: where EC2 does not show it yet, the VPC would seem to have none.
-    fn endpoint_created(&self) -> Option<Scope> {
+    fn created_endpoint(&self) -> Option<Scope> {
+        if !self.is_of_gateway_endpoint() {
+            return Some(Scope::default());
+        }
         let vpc_id =
             self.answered(ids::VPC, &["vpcEndpoint", "vpcId"]).or_else(|| self.requested(ids::VPC, "vpcId"))?;
         let mut scope = vpc(vpc_id.clone());
@@ -212,35 +244,13 @@ mod tests {
     use super::*;
 
     const TAG: &str = "gatewatch:exempt";
-    const LISTED: [&str; 19] = [
-        "AssociateRouteTable",
-        "CreateDefaultSubnet",
-        "CreateDefaultVpc",
-        "CreateRoute",
-        "CreateRouteTable",
-        "CreateSubnet",
-        "CreateVpc",
-        "CreateTags",
-        "CreateVpcEndpoint",
-        "DeleteRoute",
-        "DeleteRouteTable",
-        "DeleteSubnet",
-        "DeleteTags",
-        "DeleteVpc",
-        "DeleteVpcEndpoints",
-        "DisassociateRouteTable",
-        "ModifyVpcEndpoint",
-        "ReplaceRoute",
-        "ReplaceRouteTableAssociation",
-    ];
-
     fn scope(detail: &Value) -> Scope {
         read(&json!({"detail": detail}), TAG).unwrap().scope
     }
 
     #[test]
     fn a_listed_call_without_its_ids_is_checked_as_the_region() {
-        for name in LISTED {
+        for name in call_names() {
             for half in [
                 json!(null),
                 json!(""),
@@ -260,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_call_that_failed_or_only_read_touches_nothing() {
-        for name in LISTED {
+        for name in call_names() {
             for (field, value) in [
                 ("errorCode", json!("Client.UnauthorizedOperation")),
                 ("errorCode", json!("Client.DryRunOperation")),

@@ -2,8 +2,8 @@
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
-mod aws_config;
-mod cloudtrail;
+pub mod aws_config;
+pub mod cloudtrail;
 mod envelope;
 mod event;
 mod json_path;

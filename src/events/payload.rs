@@ -79,11 +79,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::events::record::Trigger;
-
-    fn account_region() -> AccountRegion {
-        AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: "eu-west-1".into() }
-    }
+    use crate::{events::record::Trigger, network::testing::account_region};
 
     fn error(payload: &Value) -> String {
         match Payload::read(payload, &account_region(), "gatewatch:exempt") {

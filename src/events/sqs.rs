@@ -1,5 +1,7 @@
 //! Batches of messages from SQS (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde_json::Value;
 
 use super::{
@@ -27,7 +29,7 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
         .iter()
         .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
             (Some(source), Some(id)) if source == "aws:sqs" => {
-                Ok(Message { id, record: body(record, account_region, exempt_tag) })
+                Ok(Message { id, record: isolated(|| body(record, account_region, exempt_tag)) })
             }
             (Some(source), None) if source == "aws:sqs" => {
                 Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
@@ -38,6 +40,11 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
             ))),
         })
         .collect()
+}
+
+/// Reads one message. A panic fails only this message.
+fn isolated(read: impl FnOnce() -> Result<Record, Error>) -> Result<Record, Error> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(Error::panicked()))
 }
 
 fn body(record: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
@@ -91,6 +98,13 @@ mod tests {
                 ),
             ])
         );
+    }
+
+    #[test]
+    fn a_panic_fails_only_its_message() {
+        let record = || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, publish: true };
+        assert_eq!(isolated(|| panic!("a bug")), Err(Error::panicked()));
+        assert_eq!(isolated(|| Ok(record())), Ok(record()));
     }
 
     #[test]

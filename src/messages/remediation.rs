@@ -9,7 +9,7 @@ use crate::{
         fix::{Endpoint, Fix},
     },
     network::{
-        account::is_region,
+        arn::is_region,
         ids::{self, is_id},
         service::GatewayService,
     },

@@ -1,4 +1,8 @@
 //! Where the function runs: the one account and Region whose network it may judge.
+//!
+//! Pure: no SDK type, no I/O, no clock, no environment.
+
+use super::arn::Arn;
 
 /// The partition, account and Region of the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,39 +22,20 @@ impl AccountRegion {
     /// Text that is no such ARN gives no account, and the partition that the Region belongs to.
     #[must_use]
     pub fn new(function_arn: &str, region: &str) -> Self {
-        let parts: Vec<&str> = function_arn.split(':').collect();
-        let known = match parts.as_slice() {
-            ["arn", partition, "lambda", _, account, "function", ..] if is_account(account) => {
-                Some((partition, account))
-            }
-            _ => None,
-        };
+        let arn =
+            Arn::parse(function_arn).filter(|arn| arn.service == "lambda" && arn.resource.starts_with("function:"));
         Self {
-            partition: known.map_or_else(|| partition_of(region), |(partition, _)| partition).to_owned(),
-            account: known.map(|(_, account)| (*account).to_owned()),
+            partition: arn.map_or_else(|| partition_of(region), |arn| arn.partition).to_owned(),
+            account: arn.map(|arn| arn.account.to_owned()),
             region: region.to_owned(),
         }
     }
-}
 
-impl AccountRegion {
     /// Whether this is known to be another account's, by the id of its owner.
     #[must_use]
     pub fn is_foreign(&self, owner_id: Option<&str>) -> bool {
         matches!((owner_id, self.account.as_deref()), (Some(owner), Some(ours)) if owner != ours)
     }
-}
-
-/// Whether the text is written like a Region, such as `eu-west-1`.
-#[must_use]
-pub fn is_region(text: &str) -> bool {
-    text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
-
-/// Whether the text is an account number: 12 digits.
-#[must_use]
-pub fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The partition of a Region, by its prefix

@@ -3,6 +3,7 @@
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
 pub mod account;
+pub mod arn;
 pub mod ids;
 pub mod model;
 pub mod name;

@@ -18,6 +18,9 @@ pub enum GatewayService {
 named!(GatewayService { DynamoDb => "dynamodb", S3 => "s3", S3Express => "s3express" });
 
 impl GatewayService {
+    /// The names of all services, as error messages list them.
+    pub const LIST: &str = "s3, dynamodb and s3express";
+
     /// The name that people use for it.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -72,6 +75,14 @@ mod tests {
         ] {
             assert!(!GatewayService::S3.is_named(other, "eu-west-1"), "{other}");
         }
+    }
+
+    #[test]
+    fn error_messages_list_every_service() {
+        let mut listed: Vec<&str> =
+            GatewayService::LIST.split([',', ' ']).filter(|word| !["", "and"].contains(word)).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, GatewayService::ALL.map(GatewayService::name));
     }
 
     #[test]

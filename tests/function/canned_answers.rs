@@ -91,6 +91,20 @@ fn call(name: &str, request: &Value, response: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn every_line_of_the_log_names_the_version() {
+    for (format, level) in [("JSON", "INFO"), ("JSON", "ERROR"), ("Text", "INFO")] {
+        let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+        let bad = json!({"Records": [message("bad", &json!({"check": 7})), message("good", &check_vpc())]});
+        let settings = [("AWS_LAMBDA_LOG_FORMAT", format), ("AWS_LAMBDA_LOG_LEVEL", level)];
+        let log = run(&ec2, &sns, &settings, &bad).await.log;
+        assert!(log.contains("a message of the batch failed"), "{log}");
+        for line in log.lines() {
+            assert!(line.contains(env!("CARGO_PKG_VERSION")), "{format}, {level}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_ec2_really_writes_is_understood() {
     let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
     let settings = [("REQUIRED_SERVICES", "s3")];

@@ -13,31 +13,27 @@ mod networks;
 #[path = "../support/schemas.rs"]
 #[allow(dead_code, reason = "the oracle sees answers only")]
 mod schemas;
+#[path = "../support/seeds.rs"]
+mod seeds;
 
 use std::collections::BTreeMap;
 
 use proptest::{
     prop_assert_eq,
     strategy::{Strategy, ValueTree},
-    test_runner::{Config, TestRunner},
+    test_runner::TestRunner,
 };
 
 use answer::{Answer, Judgement};
 use networks::Case;
+use seeds::runner;
 
 /// How many networks are judged where `PROPTEST_CASES` says nothing.
 const CASES: u32 = 2_000;
 
-/// A runner that stores nothing: a counterexample is kept as a named test instead.
-fn runner() -> TestRunner {
-    // The default has read the variable already.
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
-    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
-}
-
 #[test]
 fn the_rule_and_the_contract_agree_on_any_network() {
-    let outcome = runner().run(&networks::case(), |case| {
+    let outcome = runner(CASES).run(&networks::case(), |case| {
         prop_assert_eq!(answer::of_the_rule(&case), naive::judge(&case));
         Ok(())
     });
@@ -47,7 +43,7 @@ fn the_rule_and_the_contract_agree_on_any_network() {
 /// "Lists are sorted by id, so the same network always gives the same bytes."
 #[test]
 fn the_order_in_which_ec2_lists_things_changes_nothing() {
-    let outcome = runner().run(&networks::case(), |case| {
+    let outcome = runner(CASES).run(&networks::case(), |case| {
         prop_assert_eq!(answer::report(&case), answer::report(&backwards(&case)));
         Ok(())
     });

@@ -29,7 +29,7 @@ use crate::{
         history::{AlertRecord, VpcHistory},
         plan::TrackedPlan,
     },
-    aws::error::describe,
+    aws::{backoff::Backoff, error::describe},
     error::Error,
     network::{account::AccountRegion, selection::VpcSelection},
 };
@@ -41,7 +41,7 @@ const MAX_BATCH: usize = 25;
 const MAX_CONCURRENT_BATCHES: usize = 4;
 /// How long a row is kept after its problem was resolved, for people who want to look it up.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// The first wait before rows are sent again that DynamoDB did not accept. Each wait is twice the one before.
+/// The first and the longest wait before rows are sent again that DynamoDB did not accept.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const LEASE: &str = "claim";
@@ -228,7 +228,7 @@ impl<'a> HistoryTable<'a> {
     /// Writes one batch, and sends again what DynamoDB did not accept: it accepts what it has capacity for, under HTTP 200.
     /// The deadline of the invocation ends this.
     async fn write_batch(&self, mut batch: Vec<WriteRequest>) -> Result<(), Error> {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let answer = (self.client.batch_write_item().request_items(self.table, batch).send().await)
                 .map_err(|error| failed("BatchWriteItem", &error))?;
@@ -236,8 +236,7 @@ impl<'a> HistoryTable<'a> {
                 Some(rest) if !rest.is_empty() => batch = rest,
                 _ => return Ok(()),
             }
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            sleep(backoff.next_wait()).await;
         }
     }
 }

@@ -10,12 +10,13 @@ use tokio::time::{Instant, sleep};
 
 use super::reader::{Lookup, Reader};
 use crate::{
+    aws::backoff::Backoff,
     error::Error,
     events::scope::Scope,
     network::{model::Network, selection::VpcSelection},
 };
 
-/// The first wait. Each is twice the one before.
+/// The first wait before EC2 is asked again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Reader<'_> {
@@ -34,15 +35,14 @@ impl Reader<'_> {
         mut lookup: Lookup,
         until: Instant,
     ) -> Result<(Network, VpcSelection), Error> {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, Duration::MAX);
         loop {
             let (network, selection) = self.read(lookup).await?;
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || recent.is_shown_in(&network) {
                 return Ok((network, selection));
             }
-            sleep(wait.min(left)).await;
-            wait *= 2;
+            sleep(backoff.next_wait().min(left)).await;
             lookup = self.locate(scope).await?;
         }
     }

@@ -228,17 +228,16 @@ mod tests {
         checks::{finding::EndpointRef, fix, severity::Severity},
         network::{
             model::{Association, Route, Target},
-            testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
+            testing::{
+                REGION, account_region, explicit, gateway_endpoint, main_table, route, route_to, subnet, table,
+                table_of, vpc,
+            },
         },
     };
 
     const VPC: &str = "vpc-0000000a";
     const S3_ENDPOINT: &str = "vpce-0000000a";
     const TODAY: Date = jiff::civil::date(2026, 11, 23);
-
-    fn account_region() -> AccountRegion {
-        AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
-    }
 
     /// The findings for S3 on every table of the network.
     fn findings(network: &Network) -> Vec<Finding> {

@@ -8,6 +8,7 @@ use super::{answer::Answer, error::Error, notification::Notification};
 
 /// Compares a file with the schema of a type, or writes it if `UPDATE_SCHEMAS` is set.
 #[track_caller]
+#[allow(clippy::disallowed_methods, reason = "make schemas sets the variable")]
 fn check<T: JsonSchema>(file: &str, title: &str) {
     let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());

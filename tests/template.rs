@@ -1,0 +1,60 @@
+//! The rules in `template.yaml` let through the events that the code understands, and no others.
+// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use gatewatch::{
+    events::{aws_config::resource_types, cloudtrail::call_names},
+    network::service::GatewayService,
+};
+
+const TEMPLATE: &str = include_str!("../template.yaml");
+
+/// The resource with this logical id, as text.
+fn resource(id: &str) -> String {
+    let lines = TEMPLATE.lines().skip_while(|line| *line != format!("  {id}:")).skip(1);
+    lines.take_while(|line| line.is_empty() || line.starts_with("   ")).collect::<Vec<_>>().join("\n")
+}
+
+/// The values of every list with this key: `key: [A, B]`, or one `- A` or `- !If [Condition, A, …]` per line.
+fn lists(text: &str, key: &str) -> Vec<BTreeSet<String>> {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    let heads = lines.iter().enumerate().filter(|(_, line)| line.starts_with(&format!("{key}:")));
+    heads
+        .map(|(n, head)| {
+            let inline = head.split_once(": [").map(|(_, list)| list.trim_end_matches(']').split(", "));
+            let items = lines[n + 1..].iter().map_while(|line| line.strip_prefix("- ")).map(|item| {
+                let value = item.strip_prefix("!If [").and_then(|list| list.split(", ").nth(1));
+                value.unwrap_or(item)
+            });
+            inline.map_or_else(|| items.map(str::to_owned).collect(), |list| list.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_rules_let_through_the_calls_that_affect_something() {
+    let calls: BTreeSet<String> = (["ChangesRule", "ExemptionsRule"].iter())
+        .flat_map(|rule| lists(&resource(rule), "eventName"))
+        .flatten()
+        .collect();
+    assert_eq!(calls, call_names().map(str::to_owned).into());
+}
+
+#[test]
+fn the_rule_lets_through_the_config_items_that_affect_something() {
+    let types = lists(&resource("ConfigItemsRule"), "resourceType");
+    let expected: BTreeSet<String> = resource_types().map(str::to_owned).into();
+    assert_eq!(types, [expected.clone(), expected], "complete items and summaries");
+}
+
+#[test]
+fn the_parameter_allows_every_service() {
+    let alternatives = TEMPLATE.lines().find_map(|line| line.trim().strip_prefix("AllowedPattern: ^(s3|")).unwrap();
+    let pattern = format!("s3|{}", alternatives.split(')').next().unwrap());
+    assert_eq!(
+        pattern.split('|').map(str::to_owned).collect::<BTreeSet<_>>(),
+        GatewayService::ALL.map(|service| service.name().to_owned()).into()
+    );
+}
