@@ -532,7 +532,7 @@ impl Life {
         let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };
         let payload = Payload::Direct(Box::new(record));
         let affected = Affected::by(&payload, &network, &ledger, &self.account_region);
-        let judged = with_history(scope, &ledger, &network).resolve(&network, &self.account_region).route_table_ids;
+        let judged = with_history(scope, &ledger, &network).tables_in(&network, &self.account_region).route_table_ids;
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let verdict = evaluate(&network, &judged, &self.policy.required_services, &self.account_region, today);
         let (findings, exempt) = (&verdict.findings, &verdict.exempt);

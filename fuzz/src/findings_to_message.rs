@@ -74,7 +74,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let policy = Policy { required_services, min_severity, remind_after, channels };
 
     let scope = payload.scope();
-    let resolved = with_history(&scope, &ledger, &network).resolve(&network, &account_region);
+    let resolved = with_history(&scope, &ledger, &network).tables_in(&network, &account_region);
     let today = jiff::civil::date(2026, 11, 23);
     let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &account_region, today);
     let judged = resolved.route_table_ids.clone();
@@ -211,7 +211,8 @@ impl Sent<'_> {
     /// What the messages of a plan hold is what the plan tells, on each channel, whole and once.
     fn check_messages(&self, plan: &Plan) {
         let Observation { network, affected, .. } = *self.seen;
-        let context = MessageContext { network, affected, ledger: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
+        let context =
+            MessageContext { network, affected, history: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
         for channel in CHANNELS {
             let told: Vec<&Alert> =
                 plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();

@@ -84,7 +84,7 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     assert_eq!(both.region, scope.region);
     assert_eq!(named(&both), named(&scope), "what is recent is in scope");
 
-    let resolved = scope.resolve(&NETWORK, account_region);
+    let resolved = scope.tables_in(&NETWORK, account_region);
     let judged: BTreeSet<&str> = resolved.route_table_ids.iter().map(String::as_str).collect();
     let checkable = BTreeSet::from([MAIN, PRIVATE, OTHER]);
     assert!(judged.is_subset(&checkable), "{judged:?}");

@@ -56,7 +56,7 @@ fn touched_by(
     history: &AlertHistory,
     account_region: &AccountRegion,
 ) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut tables = with_history(scope, history, network).resolve(network, account_region).route_table_ids;
+    let mut tables = with_history(scope, history, network).tables_in(network, account_region).route_table_ids;
     let mut vpcs: BTreeSet<String> = (network.route_tables.iter())
         .filter(|table| tables.contains(&table.id))
         .map(|table| table.vpc_id.clone())

@@ -72,7 +72,7 @@ impl Notifier<'_> {
 
     async fn carry_out(&self, plan: &Plan) -> DeliveryResult {
         let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
-            let published = self.publish(plan, self.context.ledger).await;
+            let published = self.publish(plan, self.context.history).await;
             return delivered(plan.vpc_id(), &published, None);
         };
         let vpc_id = &tracked.vpc_id;
@@ -114,8 +114,8 @@ impl Notifier<'_> {
     }
 
     /// Publishes to all channels concurrently. A failing channel does not block the others.
-    async fn publish(&self, plan: &Plan, ledger: HistoryState) -> Published {
-        let context = MessageContext { ledger, ..self.context };
+    async fn publish(&self, plan: &Plan, history: HistoryState) -> Published {
+        let context = MessageContext { history, ..self.context };
         let on_channels = self.clients.topics.iter().filter_map(|topic| {
             let messages = render(&AlertGroup::new(plan, topic.channel, &context)?, topic.channel);
             Some(self.publish_on(topic, plan.vpc_id(), messages))

@@ -28,7 +28,7 @@ use crate::{
     error::Error,
     events::{
         payload::Payload,
-        scope::{Resolved, Scope},
+        scope::{Scope, TablesInScope},
     },
     messages::{
         alert_group::MessageContext,
@@ -96,7 +96,7 @@ impl Gatewatch {
             context: MessageContext {
                 network: &snapshot.network,
                 affected: &affected,
-                ledger: snapshot.history.state(),
+                history: snapshot.history.state(),
                 exempt_tag: &self.settings.exempt_tag,
             },
             holder: &invocation.id,
@@ -128,11 +128,11 @@ impl Gatewatch {
 
     fn check(&self, scope: &Scope, snapshot: &Snapshot, account_region: &AccountRegion, now: Timestamp) -> Check {
         let Snapshot { network, history } = snapshot;
-        let resolved = with_history(scope, history, network).resolve(network, account_region);
+        let tables = with_history(scope, history, network).tables_in(network, account_region);
         let today = now.to_zoned(TimeZone::UTC).date();
         let required = &self.settings.required_services;
-        let verdict = evaluate(network, &resolved.route_table_ids, required, account_region, today);
-        Check { resolved, verdict }
+        let verdict = evaluate(network, &tables.route_table_ids, required, account_region, today);
+        Check { tables, verdict }
     }
 
     fn plan(
@@ -163,7 +163,7 @@ impl Gatewatch {
             AlertHistory::Off if self.settings.ledger_table.is_some() => HistoryState::On,
             history => history.state(),
         };
-        let report = Report::new(payload.scope(), &snapshot.network, check.resolved, check.verdict, ledger, published);
+        let report = Report::new(payload.scope(), &snapshot.network, check.tables, check.verdict, ledger, published);
         Attempt {
             outcome: Outcome::new(payload, report, affected, delivered, snapshot.history.read_error()),
             lost_lease: delivered.iter().any(|result| result.lost_lease),
@@ -205,7 +205,7 @@ impl Invocation {
 /// What was found in the tables in scope.
 #[derive(Debug)]
 struct Check {
-    resolved: Resolved,
+    tables: TablesInScope,
     verdict: Verdict,
 }
 

@@ -67,7 +67,7 @@ fn figures(payload: &Payload, report: &Report, failed: usize) {
         route_tables = report.checked.route_tables,
         findings = report.findings.len(),
         exempt = report.exempt.len(),
-        unassessed = report.unassessed.len(),
+        unassessed = report.not_assessed.len(),
         not_found = report.not_found.len(),
         unreadable_exemptions = report.unreadable_exemptions.len(),
         ledger = ?report.ledger,

@@ -11,7 +11,7 @@ use crate::{
         finding::Finding,
         gateway_endpoint::rule::Verdict,
     },
-    events::scope::{Resolved, Scope},
+    events::scope::{Scope, TablesInScope},
     messages::json::{answer, name::Name},
     network::{model::Network, not_assessed::NotAssessed},
 };
@@ -28,7 +28,7 @@ pub struct Report {
     /// What lacks a gateway route and needs none.
     pub exempt: Vec<Exempt>,
     /// What could not be judged, and why: neither a finding nor covered.
-    pub unassessed: BTreeSet<NotAssessed>,
+    pub not_assessed: BTreeSet<NotAssessed>,
     /// The ids that were named and that EC2 does not show: neither a finding nor covered.
     pub not_found: BTreeSet<String>,
     /// The exemption tags that cannot be read, and so exempt nothing.
@@ -45,16 +45,16 @@ impl Report {
     pub fn new(
         scope: Scope,
         network: &Network,
-        resolved: Resolved,
+        tables: TablesInScope,
         verdict: Verdict,
         ledger: HistoryState,
         published: usize,
     ) -> Self {
-        let checked = Checked::count(network, &resolved);
-        let Resolved { mut unassessed, not_found, .. } = resolved;
-        let Verdict { findings, exempt, unassessed: ipv6_only, unreadable_exemptions } = verdict;
-        unassessed.extend(ipv6_only);
-        Self { scope, checked, findings, exempt, unassessed, not_found, unreadable_exemptions, ledger, published }
+        let checked = Checked::count(network, &tables);
+        let TablesInScope { mut not_assessed, not_found, .. } = tables;
+        let Verdict { findings, exempt, not_assessed: ipv6_only, unreadable_exemptions } = verdict;
+        not_assessed.extend(ipv6_only);
+        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, ledger, published }
     }
 }
 
@@ -72,9 +72,9 @@ pub struct Checked {
 impl Checked {
     /// Counts what was judged.
     #[must_use]
-    pub fn count(network: &Network, resolved: &Resolved) -> Self {
+    pub fn count(network: &Network, tables: &TablesInScope) -> Self {
         let effective = network.effective_tables();
-        let judged = |id: &String| resolved.route_table_ids.contains(id);
+        let judged = |id: &String| tables.route_table_ids.contains(id);
         let tables = network.route_tables.iter().filter(|table| judged(&table.id));
         Self {
             vpcs: tables.clone().map(|table| &table.vpc_id).collect::<BTreeSet<_>>().len(),
@@ -97,7 +97,7 @@ impl From<&Report> for answer::Report {
             },
             findings: report.findings.iter().map(Into::into).collect(),
             exempt: report.exempt.iter().map(Into::into).collect(),
-            unassessed: report.unassessed.iter().map(Into::into).collect(),
+            unassessed: report.not_assessed.iter().map(Into::into).collect(),
             not_found: report.not_found.iter().cloned().collect(),
             unreadable_exemptions: report.unreadable_exemptions.iter().map(Into::into).collect(),
             ledger: Name(report.ledger),
@@ -134,7 +134,7 @@ mod tests {
         };
         let checked = |tables: &[&str]| {
             let route_table_ids = tables.iter().map(|&id| id.to_owned()).collect();
-            Checked::count(&network, &Resolved { route_table_ids, ..Resolved::default() })
+            Checked::count(&network, &TablesInScope { route_table_ids, ..TablesInScope::default() })
         };
         assert_eq!(checked(&["rtb-0000000a"]), Checked { vpcs: 1, subnets: 1, route_tables: 1 });
         assert_eq!(checked(&["rtb-0000000a", "rtb-0000000b"]), Checked { vpcs: 1, subnets: 2, route_tables: 2 });

@@ -277,7 +277,7 @@ mod tests {
             ..Network::default()
         };
         let account_region = AccountRegion { partition: "aws".into(), account: None, region: REGION.into() };
-        let resolved = Scope::region().resolve(&network, &account_region);
+        let resolved = Scope::region().tables_in(&network, &account_region);
         let required = [GatewayService::S3].into();
         let verdict =
             evaluate(&network, &resolved.route_table_ids, &required, &account_region, jiff::civil::date(2026, 11, 23));

@@ -30,11 +30,11 @@ pub struct Scope {
 
 /// What a scope comes down to in a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resolved {
+pub struct TablesInScope {
     /// The ids of the tables to judge. Edge tables are not among them.
     pub route_table_ids: BTreeSet<String>,
     /// What is in scope and cannot be judged, by id.
-    pub unassessed: BTreeSet<NotAssessed>,
+    pub not_assessed: BTreeSet<NotAssessed>,
     /// The ids that were named and are not in the network.
     pub not_found: BTreeSet<String>,
 }
@@ -73,36 +73,36 @@ impl Scope {
     ///
     /// What another account owns is never judged: its endpoints cannot be seen from here.
     #[must_use]
-    pub fn resolve(&self, network: &Network, account_region: &AccountRegion) -> Resolved {
+    pub fn tables_in(&self, network: &Network, account_region: &AccountRegion) -> TablesInScope {
         let effective = network.effective_tables();
-        let mut resolved = Resolved::default();
+        let mut tables = TablesInScope::default();
         let own_tables =
             || network.route_tables.iter().filter(|table| !account_region.is_foreign(table.owner_id.as_deref()));
         for table in own_tables() {
             if self.region || self.vpc_ids.contains(&table.vpc_id) || self.route_tables.contains_key(&table.id) {
-                resolved.add(table);
+                tables.add(table);
             }
         }
         for subnet in &network.subnets {
             if self.region || self.vpc_ids.contains(&subnet.vpc_id) || self.subnets.contains_key(&subnet.id) {
                 match effective.of(subnet) {
                     _ if account_region.is_foreign(subnet.owner_id.as_deref()) => {
-                        resolved.unassessed.insert(NotAssessed::shared(subnet));
+                        tables.not_assessed.insert(NotAssessed::shared(subnet));
                     }
-                    Some(table) => resolved.add(table),
+                    Some(table) => tables.add(table),
                     None => {
-                        resolved.unassessed.insert(NotAssessed::without_table(subnet));
+                        tables.not_assessed.insert(NotAssessed::without_table(subnet));
                     }
                 }
             }
         }
         for endpoint in &network.endpoints {
             if endpoint.kind == EndpointKind::Gateway && self.endpoints.contains_key(&endpoint.id) {
-                own_tables().filter(|table| table.vpc_id == endpoint.vpc_id).for_each(|table| resolved.add(table));
+                own_tables().filter(|table| table.vpc_id == endpoint.vpc_id).for_each(|table| tables.add(table));
             }
         }
-        resolved.not_found = self.missing_from(network);
-        resolved
+        tables.not_found = self.missing_from(network);
+        tables
     }
 
     /// Whether EC2 shows all that is named, with the tables that its verdict depends on: a VPC comes with a main table.
@@ -130,7 +130,7 @@ impl Scope {
     }
 }
 
-impl Resolved {
+impl TablesInScope {
     fn add(&mut self, table: &RouteTable) {
         if !table.is_edge() {
             self.route_table_ids.insert(table.id.clone());
@@ -187,10 +187,13 @@ mod tests {
 
     #[test]
     fn the_region_is_every_table_but_edge_tables() {
-        let found = Scope::region().resolve(&network(), &account_region());
+        let found = Scope::region().tables_in(&network(), &account_region());
         assert_eq!(
             found,
-            Resolved { route_table_ids: ids(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]), ..Resolved::default() }
+            TablesInScope {
+                route_table_ids: ids(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]),
+                ..TablesInScope::default()
+            }
         );
     }
 
@@ -198,14 +201,14 @@ mod tests {
     fn a_vpc_is_its_tables() {
         let scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
         assert_eq!(
-            scope.resolve(&network(), &account_region()).route_table_ids,
+            scope.tables_in(&network(), &account_region()).route_table_ids,
             ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"])
         );
     }
 
     #[test]
     fn a_subnet_is_its_effective_table() {
-        let tables = |subnet| named(&[subnet], &[]).resolve(&network(), &account_region()).route_table_ids;
+        let tables = |subnet| named(&[subnet], &[]).tables_in(&network(), &account_region()).route_table_ids;
         assert_eq!(tables("subnet-0000000a"), ids::<BTreeSet<_>>(&["rtb-0000000c"]));
         assert_eq!(tables("subnet-0000000c"), ids::<BTreeSet<_>>(&["rtb-0000000a"]));
         assert_eq!(tables("subnet-0000000b"), ids::<BTreeSet<_>>(&["rtb-0000000b"]));
@@ -214,10 +217,10 @@ mod tests {
     #[test]
     fn a_table_is_itself_unless_it_is_an_edge_table() {
         assert_eq!(
-            named(&[], &["rtb-0000000c"]).resolve(&network(), &account_region()).route_table_ids,
+            named(&[], &["rtb-0000000c"]).tables_in(&network(), &account_region()).route_table_ids,
             ids::<BTreeSet<_>>(&["rtb-0000000c"])
         );
-        assert_eq!(named(&[], &["rtb-0000000e"]).resolve(&network(), &account_region()), Resolved::default());
+        assert_eq!(named(&[], &["rtb-0000000e"]).tables_in(&network(), &account_region()), TablesInScope::default());
 
         let mut ended = network();
         for association in ended.route_tables.iter_mut().flat_map(|table| &mut table.associations) {
@@ -226,7 +229,7 @@ mod tests {
             }
         }
         assert_eq!(
-            named(&[], &["rtb-0000000e"]).resolve(&ended, &account_region()).route_table_ids,
+            named(&[], &["rtb-0000000e"]).tables_in(&ended, &account_region()).route_table_ids,
             ids::<BTreeSet<_>>(&["rtb-0000000e"]),
             "no longer an edge table"
         );
@@ -236,10 +239,10 @@ mod tests {
     fn a_gateway_endpoint_is_the_tables_of_its_vpc_and_an_interface_endpoint_nothing() {
         let resolve = |id: &str| {
             Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() }
-                .resolve(&network(), &account_region())
+                .tables_in(&network(), &account_region())
         };
         assert_eq!(resolve("vpce-0000000a").route_table_ids, ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"]));
-        assert_eq!(resolve("vpce-0000000b"), Resolved::default());
+        assert_eq!(resolve("vpce-0000000b"), TablesInScope::default());
     }
 
     #[test]
@@ -251,7 +254,7 @@ mod tests {
             endpoints: ["vpce-0000000f", "vpce-0000000a"].map(|id| (id.to_owned(), None)).into(),
             ..named(&["subnet-0000000f", "subnet-0000000a"], &["rtb-0000000f", "rtb-0000000a"])
         };
-        assert_eq!(scope.resolve(&network(), &account_region()).not_found, ids::<BTreeSet<_>>(&missing));
+        assert_eq!(scope.tables_in(&network(), &account_region()).not_found, ids::<BTreeSet<_>>(&missing));
     }
 
     #[test]
@@ -273,9 +276,12 @@ mod tests {
             },
         ]);
         for scope in [Scope::region(), named(&["subnet-0000000d", "subnet-0000000f"], &[])] {
-            assert_eq!(scope.resolve(&network, &account_region()).unassessed, expected);
+            assert_eq!(scope.tables_in(&network, &account_region()).not_assessed, expected);
         }
-        assert_eq!(named(&["subnet-0000000a"], &[]).resolve(&network, &account_region()).unassessed, BTreeSet::new());
+        assert_eq!(
+            named(&["subnet-0000000a"], &[]).tables_in(&network, &account_region()).not_assessed,
+            BTreeSet::new()
+        );
     }
 
     #[test]
@@ -309,19 +315,19 @@ mod tests {
         let in_theirs = Scope { vpc_ids: ids(&[theirs]), ..Scope::default() };
         for scope in [in_theirs, named(&["subnet-0000000d"], &["rtb-0000000d"])] {
             assert_eq!(
-                scope.resolve(&network, &account_region()),
-                Resolved {
-                    unassessed: BTreeSet::from([NotAssessed {
+                scope.tables_in(&network, &account_region()),
+                TablesInScope {
+                    not_assessed: BTreeSet::from([NotAssessed {
                         subnet_id: "subnet-0000000d".into(),
                         vpc_id: theirs.into(),
                         reason: NotAssessedReason::SharedSubnet,
                     }]),
-                    ..Resolved::default()
+                    ..TablesInScope::default()
                 }
             );
         }
         let ours = ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]);
-        assert_eq!(Scope::region().resolve(&network, &account_region()).route_table_ids, ours);
+        assert_eq!(Scope::region().tables_in(&network, &account_region()).route_table_ids, ours);
     }
 
     #[test]
@@ -351,7 +357,7 @@ mod tests {
         for scope in [Scope::region(), Scope { vpc_ids: ids(&[A]), ..Scope::default() }, named(&[], &["rtb-0000000a"])]
         {
             assert_eq!(
-                scope.resolve(&network, &account_region()).route_table_ids,
+                scope.tables_in(&network, &account_region()).route_table_ids,
                 ids::<BTreeSet<_>>(&["rtb-0000000a"])
             );
         }
@@ -365,7 +371,7 @@ mod tests {
     fn what_was_deleted_is_neither_judged_nor_looked_for() {
         let scope = Scope { deleted: ids(&["vpc-0000000f", "rtb-0000000a", "subnet-0000000a"]), ..Scope::default() };
         assert!(!scope.is_empty());
-        assert_eq!(scope.resolve(&network(), &account_region()), Resolved::default());
+        assert_eq!(scope.tables_in(&network(), &account_region()), TablesInScope::default());
         assert!(scope.is_shown_in(&Network::default()));
     }
 

@@ -36,7 +36,7 @@ pub struct AlertGroup<'a> {
     /// The number of records that affect it.
     pub triggers: usize,
     /// Whether the alerts are recorded in the alert history.
-    pub ledger: HistoryState,
+    pub history: HistoryState,
     /// When the incident began that the alerts belong to; `None` without an alert history.
     pub incident_started_at: Option<Timestamp>,
     /// The key of the exemption tag.
@@ -53,7 +53,7 @@ pub struct MessageContext<'a> {
     /// What each record affects.
     pub affected: &'a [Affected<'a>],
     /// Whether the alerts are recorded in the alert history.
-    pub ledger: HistoryState,
+    pub history: HistoryState,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
 }
@@ -62,7 +62,7 @@ impl<'a> AlertGroup<'a> {
     /// The alerts that a plan sends on a channel; `None` if there are none.
     #[must_use]
     pub fn new(plan: &'a Plan, channel: Channel, context: &MessageContext<'a>) -> Option<Self> {
-        let MessageContext { network, affected, ledger, exempt_tag } = *context;
+        let MessageContext { network, affected, history, exempt_tag } = *context;
         let vpc_id = plan.vpc_id();
         let alerts: Vec<&Alert> =
             plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
@@ -76,7 +76,7 @@ impl<'a> AlertGroup<'a> {
             // Of records of the same second, and of those without a time, the last in the batch counts as the newest.
             trigger: records().max_by_key(|record| record.time).map(|record| &record.trigger),
             triggers: records().count(),
-            ledger,
+            history,
             incident_started_at: plan.incident_started_at(),
             exempt_tag,
             alerts,

@@ -345,7 +345,7 @@ pub(super) fn happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
 
 /// That the alert may be a repetition.
 pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
-    (message.ledger == HistoryState::Unavailable)
+    (message.history == HistoryState::Unavailable)
         .then_some("What was told before could not be looked up: this may be a repetition.")
 }
 
@@ -566,7 +566,7 @@ mod tests {
             vpc_name: None,
             trigger: None,
             triggers: 0,
-            ledger: HistoryState::On,
+            history: HistoryState::On,
             incident_started_at: None,
             exempt_tag: "gatewatch:exempt",
             alerts: vec![&alert],

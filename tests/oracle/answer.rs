@@ -88,7 +88,7 @@ pub fn of_the_rule(case: &Case) -> Answer {
 /// The tables that the rule checked, and its report.
 fn judged(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
     let scope = Scope { region: true, ..Scope::default() };
-    let resolved = scope.resolve(&case.network, &case.account_region);
+    let resolved = scope.tables_in(&case.network, &case.account_region);
     let required = case.services.iter().map(|service| match *service {
         "s3" => GatewayService::S3,
         "dynamodb" => GatewayService::DynamoDb,

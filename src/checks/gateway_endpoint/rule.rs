@@ -51,7 +51,7 @@ pub struct Verdict {
     /// Those that lack one and need none, sorted alike.
     pub exempt: Vec<Exempt>,
     /// The subnets that their table's endpoint may not serve.
-    pub unassessed: BTreeSet<NotAssessed>,
+    pub not_assessed: BTreeSet<NotAssessed>,
     /// The exemption tags that cannot be read.
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
 }
@@ -93,7 +93,7 @@ pub fn evaluate(
             let Some(gap) = endpoints.gap(table) else {
                 if endpoints.covering(table).all(Endpoint::excludes_ipv6) {
                     let ipv6_only = subnets.iter().filter(|subnet| subnet.ipv6_native && !is_exempt(subnet));
-                    verdict.unassessed.extend(ipv6_only.map(|subnet| NotAssessed::ipv6_only(subnet)));
+                    verdict.not_assessed.extend(ipv6_only.map(|subnet| NotAssessed::ipv6_only(subnet)));
                 }
                 continue;
             };
@@ -713,7 +713,7 @@ mod tests {
                 &account_region(),
                 TODAY,
             );
-            (verdict.findings.len(), verdict.unassessed)
+            (verdict.findings.len(), verdict.not_assessed)
         };
         let only_ipv6 = BTreeSet::from([NotAssessed::ipv6_only(&native)]);
         assert_eq!(unassessed(&[Some("ipv4")], None), (0, only_ipv6.clone()));

@@ -27,7 +27,7 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         summary: &summary,
         trigger: alerts.trigger.map(Into::into),
         triggers: alerts.triggers,
-        ledger: Name(alerts.ledger),
+        ledger: Name(alerts.history),
         part: None,
         findings: &[],
     };
@@ -184,9 +184,9 @@ mod tests {
         plans: &[Plan],
         network: &Network,
         affected: &[Affected<'_>],
-        ledger: HistoryState,
+        history: HistoryState,
     ) -> Vec<(String, Message)> {
-        let context = MessageContext { network, affected, ledger, exempt_tag: "gatewatch:exempt" };
+        let context = MessageContext { network, affected, history, exempt_tag: "gatewatch:exempt" };
         (plans.iter())
             .flat_map(|plan| {
                 let alerts = AlertGroup::new(plan, Channel::Json, &context).unwrap();

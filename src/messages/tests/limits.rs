@@ -292,7 +292,7 @@ fn the_least_card_always_fits() {
     };
     let told = AlertGroup {
         vpc_name: Some(&longest),
-        ledger: HistoryState::Unavailable,
+        history: HistoryState::Unavailable,
         region: "ap-southeast-2",
         triggers: usize::MAX,
         ..told(&trigger, &notices)

@@ -126,7 +126,7 @@ pub(super) fn told<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<
         vpc_name: Some("prod"),
         trigger: Some(trigger),
         triggers: 1,
-        ledger: if no_ledger { HistoryState::Off } else { HistoryState::On },
+        history: if no_ledger { HistoryState::Off } else { HistoryState::On },
         incident_started_at: (!no_ledger).then(since),
         exempt_tag: "gatewatch:exempt",
         alerts: alerts.iter().collect(),

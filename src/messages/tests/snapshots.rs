@@ -117,7 +117,7 @@ fn each_change() {
     });
     let call = api_call();
     let mut scenarios: Vec<_> = alerts.iter().map(|(change, alerts)| (change.name(), told(&call, alerts))).collect();
-    let doubted = AlertGroup { ledger: HistoryState::Unavailable, ..told(&call, &alerts[0].1) };
+    let doubted = AlertGroup { history: HistoryState::Unavailable, ..told(&call, &alerts[0].1) };
     scenarios.insert(1, ("reported, the ledger out of reach", doubted));
     keep("changes", &scenarios);
 }
