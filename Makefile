@@ -32,18 +32,11 @@ quick: ## The tests of the pure part, in seconds
 schemas: ## Writes the JSON Schemas in schemas/ from the types
 	UPDATE_SCHEMAS=1 cargo test --no-default-features --lib the_schema_of
 
-# Seconds for each of the two fuzz targets.
-FUZZ_SECONDS ?= 1800
+# `make verify PART=left` prints what is left; tests/verify.py names the parts. FUZZ_SECONDS is for each fuzz target.
+PART ?= all
 
-# What fuzzing finds new stays in .tools/fuzz; what is worth keeping goes to fuzz/corpus by hand, for `tests/replay.rs`.
-verify: .tools/cargo/.installed ## Long checks: an hour of fuzzing (FUZZ_SECONDS is for each half), mutation testing
-	mkdir -p .tools/fuzz/payload_to_scope .tools/fuzz/findings_to_message
-	cargo +nightly fuzz run --target-dir target/fuzz payload_to_scope .tools/fuzz/payload_to_scope \
-	  fuzz/corpus/payload_to_scope events -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1
-	cargo +nightly fuzz run --target-dir target/fuzz findings_to_message .tools/fuzz/findings_to_message \
-	  fuzz/corpus/findings_to_message -- -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -len_control=0 \
-	  -print_final_stats=1
-	cargo mutants --jobs 2 --output .tools
+verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutation testing, random tests with new seeds
+	@python3 tests/verify.py $(PART)
 
 verify: export PATH := $(CURDIR)/.tools/cargo/bin:$(PATH)
 

@@ -1,5 +1,5 @@
-//! The Lambda function: reads its settings, connects, and waits for events.
-#![allow(clippy::disallowed_methods, reason = "the settings are in the environment")]
+//! The Lambda function: reads its settings, creates its AWS clients, and waits for events.
+#![allow(clippy::disallowed_methods, reason = "settings are environment variables")]
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use tracing::{Instrument, error, error_span};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logging::init();
-    // At the level ERROR, so that no filter takes the version out of the lines.
+    // The span has the level ERROR, so that no filter removes the version from the log lines.
     run().instrument(error_span!("gatewatch", version = env!("CARGO_PKG_VERSION"))).await
 }
 

@@ -1,5 +1,5 @@
-//! The dependencies of `src/`: they point one way, without cycles, and AWS's SDKs stay in one folder.
-// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+//! The module dependencies in `src/` point one way and have no cycles, and only one folder uses the AWS SDKs.
+// Clippy allows `unwrap` only in functions under `#[test]`, but the helpers here are test code too.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -8,13 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folders, from the top. Each may import those below it. `checks` and `events` are beside each other.
+/// The folders, from the top layer to the bottom. A folder may import the layers below it. `checks` and `events` share a
+/// layer, so neither imports the other.
 const LAYERS: [&[&str]; 6] = [&["app"], &["aws"], &["messages"], &["alerts"], &["checks", "events"], &["network"]];
 
-/// Files that any folder may import. They import nothing of `app` or `aws`.
+/// Files that any folder may import. They import nothing from `app` or `aws`.
 const SHARED: [&str; 2] = ["error", "settings"];
 
-/// A module, as its path from the crate's root, such as `alerts::plan`; and its code without tests and comments.
+/// Modules by their path from the crate root, such as `alerts::plan`, with their code without tests and comments.
 type Modules = BTreeMap<String, String>;
 
 fn modules() -> Modules {
@@ -36,13 +37,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The code up to the unit tests, which stand at the end of each file, without comments.
+/// The code of a file without comments and unit tests. The unit tests are at the end of each file.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// The modules that a module names in `use crate::…`, `use super::…` and in paths that begin with `crate::`.
+/// The modules that a module names in `use crate::…`, in `use super::…` and in paths that begin with `crate::`.
 fn imports(module: &str, code: &str, modules: &Modules) -> BTreeSet<String> {
     let mut paths = Vec::new();
     for root in ["crate::", "super::"] {
@@ -55,14 +56,14 @@ fn imports(module: &str, code: &str, modules: &Modules) -> BTreeSet<String> {
             }
         }
     }
-    paths.iter().filter_map(|path| longest_module(path, modules)).filter(|found| found != module).collect()
+    paths.iter().filter_map(|path| longest_module(path, modules)).filter(|imported| imported != module).collect()
 }
 
 fn parent_of(module: &str) -> String {
     module.rsplit_once("::").map_or(String::new(), |(parent, _)| parent.to_owned())
 }
 
-/// A path below a module; each further `super` goes up.
+/// Resolves a path that is relative to `parent`. Each `super` in it goes up one level.
 fn absolute(parent: &str, path: &str) -> String {
     let mut parts: Vec<&str> = parent.split("::").filter(|part| !part.is_empty()).collect();
     for part in path.split("::") {
@@ -75,7 +76,7 @@ fn absolute(parent: &str, path: &str) -> String {
     parts.join("::")
 }
 
-/// The paths of a use tree: `a::{b, c::D}` is `a::b` and `a::c::D`.
+/// Expands a use tree into its paths: `a::{b, c::D}` becomes `a::b` and `a::c::D`.
 fn expand(tree: &str) -> Vec<String> {
     let end = tree.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(tree.len());
     let (prefix, rest) = tree.split_at(end);
@@ -101,12 +102,13 @@ fn expand(tree: &str) -> Vec<String> {
     paths
 }
 
-/// The module that a path leads to: `alerts::plan::Plan` to `alerts::plan`.
+/// The module that contains the item at a path: `alerts::plan` for `alerts::plan::Plan`.
 fn longest_module(path: &str, modules: &Modules) -> Option<String> {
     let parts: Vec<&str> = path.split("::").collect();
     (1..=parts.len()).rev().map(|n| parts[..n].join("::")).find(|module| modules.contains_key(module))
 }
 
+/// The modules, with the modules that each imports.
 fn graph() -> BTreeMap<String, BTreeSet<String>> {
     let modules = modules();
     modules.iter().map(|(module, code)| (module.clone(), imports(module, code, &modules))).collect()
@@ -121,14 +123,14 @@ fn layer_of(folder: &str) -> Option<usize> {
 }
 
 #[test]
-fn a_use_tree_is_expanded() {
+fn a_use_tree_expands_to_its_paths() {
     assert_eq!(expand("a::{b, c::{D, e::F as G}, h::*};"), ["a::b", "a::c::D", "a::c::e::F", "a::h"]);
     assert_eq!(expand("a::B;"), ["a::B"]);
     assert_eq!(absolute("messages::json", "super::prose::reason"), "messages::prose::reason");
 }
 
 #[test]
-fn every_module_is_in_a_layer_and_has_imports() {
+fn every_module_belongs_to_a_layer_and_its_imports_are_found() {
     let graph = graph();
     assert!(graph.len() > 40, "{graph:#?}");
     for module in graph.keys() {
@@ -165,22 +167,22 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn no_module_imports_itself_through_others() {
+fn imports_have_no_cycle() {
     let graph = graph();
     for module in graph.keys() {
         let mut reached = BTreeSet::new();
-        let mut open: Vec<&String> = graph[module].iter().collect();
-        while let Some(next) = open.pop() {
+        let mut to_visit: Vec<&String> = graph[module].iter().collect();
+        while let Some(next) = to_visit.pop() {
             assert!(next != module, "{module} imports itself through {reached:?}");
             if reached.insert(next) {
-                open.extend(&graph[next]);
+                to_visit.extend(&graph[next]);
             }
         }
     }
 }
 
 #[test]
-fn a_folder_declares_its_modules_and_nothing_else() {
+fn a_mod_file_only_declares_modules() {
     let modules = modules();
     let folders: BTreeSet<String> = modules.keys().map(|module| parent_of(module)).collect();
     for folder in folders.iter().filter(|folder| !folder.is_empty()) {
@@ -195,7 +197,7 @@ fn a_folder_declares_its_modules_and_nothing_else() {
 }
 
 #[test]
-fn only_one_folder_names_sdk_types() {
+fn only_the_folder_aws_uses_the_sdks() {
     for (module, code) in modules() {
         let names_sdk = code.contains("aws_sdk_") || code.contains("use aws_config") || code.contains("aws_smithy_");
         assert!(!names_sdk || folder_of(&module) == "aws", "{module} names an SDK");

@@ -1,10 +1,10 @@
-//! What the fuzz targets check, on stable and in seconds: over `events/`, over what fuzzing has found, and over events of
-//! which values have the wrong type.
+//! Runs the checks of the fuzz targets on stable Rust and in seconds. The inputs are the samples in `events/`, the inputs
+//! that fuzzing has found, samples with values of the wrong type, and random bytes.
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 #[path = "support/schemas.rs"]
-#[allow(dead_code, reason = "no errors are seen here")]
+#[allow(dead_code, reason = "this test sees no error documents")]
 mod schemas;
 #[path = "support/seeds.rs"]
 mod seeds;
@@ -45,14 +45,14 @@ fn events() -> Result<Vec<(PathBuf, Value)>> {
         .collect()
 }
 
-/// A scope that is not empty, given a payload that is one record and no request by hand.
-fn touches(payload: &Value) -> Option<bool> {
+/// Whether the scope of a payload is not empty. `None` if the payload cannot be read.
+fn has_scope(payload: &Value) -> Option<bool> {
     let account_region = AccountRegion::new("arn:aws:lambda:eu-west-1:123456789012:function:gatewatch", "eu-west-1");
-    let read = Payload::read(payload, &account_region, "gatewatch:exempt").ok()?;
-    Some(!read.scope().is_empty())
+    let payload = Payload::read(payload, &account_region, "gatewatch:exempt").ok()?;
+    Some(!payload.scope().is_empty())
 }
 
-/// The path to every value below this one.
+/// The JSON pointers of all values inside this one.
 fn paths(value: &Value) -> Vec<String> {
     let below = |step: String, value: &Value| {
         let deeper: Vec<String> = paths(value).into_iter().map(|rest| format!("/{step}{rest}")).collect();
@@ -69,10 +69,10 @@ fn paths(value: &Value) -> Vec<String> {
     }
 }
 
-/// Ways to get a value wrong.
-fn wrong(value: &Value) -> Vec<Value> {
+/// Wrong values to replace this one with.
+fn wrong_values(value: &Value) -> Vec<Value> {
     let text = value.as_str().unwrap_or("x");
-    let mut wrong = vec![
+    let mut values = vec![
         json!(null),
         json!(""),
         json!(7),
@@ -92,13 +92,13 @@ fn wrong(value: &Value) -> Vec<Value> {
         json!({"tag": 1, "content": value}),
         json!({"unknown": value}),
     ];
-    // A level is missing, and what was in it stands one higher.
-    wrong.extend(value.as_object().into_iter().flat_map(|fields| fields.values().cloned()));
-    wrong
+    // One level is missing, so each field takes the place of its parent.
+    values.extend(value.as_object().into_iter().flat_map(|fields| fields.values().cloned()));
+    values
 }
 
-/// The fields that may turn a record that is checked into one that is refused, or that touches nothing.
-const DECIDING: [&str; 16] = [
+/// A wrong value in one of these fields may make gatewatch refuse the record or give it an empty scope.
+const DECISIVE_FIELDS: [&str; 16] = [
     "source",
     "detail-type",
     "account",
@@ -118,7 +118,7 @@ const DECIDING: [&str; 16] = [
 ];
 
 #[test]
-fn what_was_sent_or_found_before_holds() -> Result {
+fn samples_and_fuzzing_corpora_pass_the_checks() -> Result {
     for (name, bytes) in files("events")?.into_iter().chain(files("fuzz/corpus/payload_to_scope")?) {
         println!("{}", name.display());
         payload_to_scope::check(&bytes);
@@ -131,21 +131,21 @@ fn what_was_sent_or_found_before_holds() -> Result {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_drops_no_event() -> Result {
+fn a_value_of_the_wrong_type_does_not_drop_the_event() -> Result {
     let mut checked = 0;
     for (name, event) in events()? {
-        let is_record = event.get("detail").is_some() && touches(&event) == Some(true);
+        let is_record_with_scope = event.get("detail").is_some() && has_scope(&event) == Some(true);
         for path in paths(&event) {
             let Some(value) = event.pointer(&path) else { continue };
-            for wrong in wrong(value) {
+            for wrong in wrong_values(value) {
                 let mut payload = event.clone();
                 payload.pointer_mut(&path).into_iter().for_each(|place| *place = wrong.clone());
                 payload_to_scope::check_value(&payload);
                 let field = path.rsplit('/').find(|step| step.parse::<u8>().is_err()).unwrap_or_default();
-                // A tag or a tagged resource that is gone from its list cannot be told from one that never was in it.
-                let listed = ["resourcesSet", "tagSet"].iter().any(|list| path.contains(list));
-                if is_record && !DECIDING.contains(&field) && !listed {
-                    assert_eq!(touches(&payload), Some(true), "{}: {path} is {wrong}", name.display());
+                // A tag or a resource that is missing from its list looks as if it never was in the list.
+                let is_list_member = ["resourcesSet", "tagSet"].iter().any(|list| path.contains(list));
+                if is_record_with_scope && !DECISIVE_FIELDS.contains(&field) && !is_list_member {
+                    assert_eq!(has_scope(&payload), Some(true), "{}: {path} is {wrong}", name.display());
                 }
                 checked += 1;
             }
@@ -156,21 +156,21 @@ fn a_value_of_the_wrong_type_drops_no_event() -> Result {
     Ok(())
 }
 
-/// How many cases are tried where `PROPTEST_CASES` says nothing.
+/// Number of cases, unless `PROPTEST_CASES` gives another one.
 const CASES: u32 = 256;
 
 #[test]
-fn several_wrong_values_break_nothing() -> Result {
+fn events_with_several_wrong_values_pass_the_checks() -> Result {
     let events = events()?;
     let picks = prop::collection::vec((any::<Index>(), any::<Index>()), 2..6);
     let outcome = runner(CASES).run(&(picks, any::<Index>()), |(picks, event)| {
         let (_, mut payload) = event.get(&events).clone();
-        for (place, way) in &picks {
+        for (path_index, value_index) in &picks {
             let paths = paths(&payload);
             if let Some(value) =
-                (!paths.is_empty()).then(|| place.get(&paths)).and_then(|path| payload.pointer_mut(path))
+                (!paths.is_empty()).then(|| path_index.get(&paths)).and_then(|path| payload.pointer_mut(path))
             {
-                *value = way.get(&wrong(value)).clone();
+                *value = value_index.get(&wrong_values(value)).clone();
             }
         }
         payload_to_scope::check_value(&payload);
@@ -180,7 +180,7 @@ fn several_wrong_values_break_nothing() -> Result {
 }
 
 #[test]
-fn no_finding_is_lost_on_its_way_to_a_message() -> Result {
+fn messages_for_random_networks_pass_the_checks() -> Result {
     let outcome = runner(CASES).run(&prop::collection::vec(any::<u8>(), 0..1000), |bytes| {
         findings_to_message::check(&bytes, assert_answer, assert_notification);
         Ok(())

@@ -1,6 +1,5 @@
-//! Which tables and VPCs each record affected: whose findings it is about, and which records fail with a message.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! Which route tables and VPCs each input record affects. This decides which findings are sent, which triggers a message
+//! lists, and which SQS messages are returned as failed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,23 +12,24 @@ use crate::{
     network::{account::AccountRegion, model::Network},
 };
 
-/// Ids that several records share.
+/// Ids. Records with the same scope share one set.
 type Ids = Arc<BTreeSet<String>>;
 
-/// A record whose findings are to be sent, and what it affected.
+/// An input record whose findings have to be sent, with the route tables and VPCs that it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Affected<'a> {
-    /// The record.
+    /// The input record.
     pub record: &'a Record,
-    /// The ids of the tables that it affected, those that are gone and that the ledger knows included. Records of the same
-    /// scope share them: a batch may hold a hundred that touch the whole Region.
+    /// The ids of the affected tables. They include deleted tables that are in the alert history. Records with the same
+    /// scope share the set, because a batch can contain a hundred records for the whole Region.
     pub route_table_ids: Ids,
-    /// The ids of their VPCs.
+    /// The ids of the VPCs of these tables.
     pub vpc_ids: Ids,
 }
 
 impl<'a> Affected<'a> {
-    /// What each record of the payload affected. One that asks for the report alone is left out.
+    /// The tables and VPCs that each record of the payload affects. Records with `publish: false` are left out, because
+    /// they only ask for the report.
     #[must_use]
     pub fn by(
         payload: &'a Payload,
@@ -37,20 +37,21 @@ impl<'a> Affected<'a> {
         history: &AlertHistory,
         account_region: &AccountRegion,
     ) -> Vec<Self> {
-        let mut known: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
-        let mut of = |record: &'a Record| {
-            let touch = || {
-                let (tables, vpcs) = touched_by(&record.scope, network, history, account_region);
+        let mut ids_by_scope: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
+        let mut affected_by = |record: &'a Record| {
+            let compute_ids = || {
+                let (tables, vpcs) = affected_ids(&record.scope, network, history, account_region);
                 (Arc::new(tables), Arc::new(vpcs))
             };
-            let (route_table_ids, vpc_ids) = known.entry(&record.scope).or_insert_with(touch).clone();
+            let (route_table_ids, vpc_ids) = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
             Self { record, route_table_ids, vpc_ids }
         };
-        payload.records().filter(|record| record.publish).map(&mut of).collect()
+        payload.records().filter(|record| record.publish).map(&mut affected_by).collect()
     }
 }
 
-fn touched_by(
+/// The ids of the route tables that a scope affects, and of their VPCs.
+fn affected_ids(
     scope: &Scope,
     network: &Network,
     history: &AlertHistory,
@@ -61,22 +62,23 @@ fn touched_by(
         .filter(|table| tables.contains(&table.id))
         .map(|table| table.vpc_id.clone())
         .collect();
-    // VPCs are read whole, so a table that the history knows and that is not among the tables of its VPC is gone.
+    // The snapshot has every table of each VPC that was read. So a table that is only in the history was deleted, or is an
+    // edge table now.
     let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
-    let gone: Vec<&AlertRecord> = (history.records())
+    let no_longer_checked: Vec<&AlertRecord> = (history.records())
         .filter(|record| !existing.contains(record.route_table.id.as_str()))
         .filter(|record| concerns(scope, record) || vpcs.contains(&record.vpc_id))
         .collect();
-    for record in gone {
+    for record in no_longer_checked {
         tables.insert(record.route_table.id.clone());
         vpcs.insert(record.vpc_id.clone());
     }
     (tables, vpcs)
 }
 
-/// Whether a scope concerns the finding of a record: its VPC, its route table, or a subnet that it affected and that may
-/// have been deleted or use another table now.
+/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its route table, or a subnet that was
+/// affected. The subnet may have been deleted since, or may use another table now.
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
     let table = &record.route_table.id;
@@ -87,15 +89,15 @@ pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
         || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
 }
 
-/// The scope, with the existing route tables of the records that it concerns: a subnet that was deleted affects the table
-/// that it used.
+/// The scope, extended by the existing route tables of the alert records that it [`concerns`]. For example, a deleted subnet
+/// adds the table that it used.
 #[must_use]
 pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) -> Scope {
     let mut extended = scope.clone();
-    // The whole Region and whole VPCs include every table of theirs already.
-    let is_new =
+    // A scope that names the whole Region or the VPC includes the table already.
+    let adds_a_table =
         |record: &&AlertRecord| !scope.region && !scope.vpc_ids.contains(&record.vpc_id) && concerns(scope, record);
-    for record in history.records().filter(is_new) {
+    for record in history.records().filter(adds_a_table) {
         if network.route_tables.iter().any(|table| table.id == record.route_table.id) {
             let vpc_id = || Some(record.vpc_id.clone());
             extended.route_tables.entry(record.route_table.id.clone()).or_insert_with(vpc_id);
@@ -110,7 +112,7 @@ mod tests {
     use crate::{
         alerts::{
             history::VpcHistory,
-            testing::{record as known, unavailable},
+            testing::{record as alert_record, unavailable},
         },
         events::{record::Trigger, sqs::Message},
         network::{
@@ -121,9 +123,10 @@ mod tests {
 
     const A: &str = "vpc-0000000a";
     const B: &str = "vpc-0000000b";
-    const GONE: &str = "vpc-0000000f";
+    const DELETED_VPC: &str = "vpc-0000000f";
 
-    /// Two VPCs: the first with a main table, a private table with a subnet and an edge table.
+    /// Two VPCs. The first has a main table, a private table with one subnet, and an edge table. The second has a main
+    /// table.
     fn network() -> Network {
         let private = subnet("subnet-0000000a", A);
         let gateway = Association { gateway_id: Some("igw-0000000a".into()), ..Association::default() };
@@ -141,11 +144,11 @@ mod tests {
         }
     }
 
-    /// A ledger with findings on these tables of these VPCs, with these subnets.
-    fn ledger(told: &[(&str, &str, &[&str])]) -> AlertHistory {
+    /// An alert history with one record for each of these VPCs, tables and lists of subnets.
+    fn history_with(records: &[(&str, &str, &[&str])]) -> AlertHistory {
         let mut history = BTreeMap::<String, VpcHistory>::new();
-        for (vpc_id, table, subnets) in told {
-            history.entry((*vpc_id).to_owned()).or_default().records.push(known(vpc_id, table, subnets));
+        for (vpc_id, table, subnets) in records {
+            history.entry((*vpc_id).to_owned()).or_default().records.push(alert_record(vpc_id, table, subnets));
         }
         AlertHistory::Available(history)
     }
@@ -166,25 +169,25 @@ mod tests {
         Scope { deleted: ids(&[id]), ..Scope::default() }
     }
 
-    /// The tables and VPCs that a record of this scope affected.
-    fn affected(scope: Scope, ledger: &AlertHistory) -> (String, String) {
+    /// The tables and VPCs that an input record with this scope affects, each as ids separated by spaces.
+    fn affected(scope: Scope, history: &AlertHistory) -> (String, String) {
         let payload = Payload::Direct(Box::new(record(scope)));
-        let [affected] = Affected::by(&payload, &network(), ledger, &account_region()).try_into().unwrap();
+        let [affected] = Affected::by(&payload, &network(), history, &account_region()).try_into().unwrap();
         let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         (joined(&affected.route_table_ids), joined(&affected.vpc_ids))
     }
 
-    fn said(tables: &str, vpcs: &str) -> (String, String) {
+    fn expected(tables: &str, vpcs: &str) -> (String, String) {
         (tables.to_owned(), vpcs.to_owned())
     }
 
     #[test]
-    fn only_records_that_publish_touch_something() {
-        let asking = |table: &str, publish| Message {
+    fn a_record_that_does_not_publish_is_left_out() {
+        let message = |table: &str, publish| Message {
             id: table.into(),
             record: Ok(Record { publish, ..record(tables(&[table])) }),
         };
-        let payload = Payload::Batch(vec![asking("rtb-0000000b", true), asking("rtb-0000000c", false)]);
+        let payload = Payload::Batch(vec![message("rtb-0000000b", true), message("rtb-0000000c", false)]);
         assert_eq!(
             Affected::by(&payload, &network(), &AlertHistory::Off, &account_region()),
             [Affected {
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_record_touches_its_own_and_records_of_one_scope_share_it() {
+    fn each_record_has_its_own_tables_and_records_with_the_same_scope_share_them() {
         let message = |scope| Message { id: "m".into(), record: Ok(record(scope)) };
         let payload = Payload::Batch(vec![
             message(Scope::region()),
@@ -204,11 +207,12 @@ mod tests {
             message(Scope::region()),
             message(Scope::default()),
         ]);
-        let affected = Affected::by(&payload, &network(), &ledger(&[]), &account_region());
+        let affected = Affected::by(&payload, &network(), &history_with(&[]), &account_region());
         let all = ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]);
-        let of: Vec<_> = affected.iter().map(|affected| (&*affected.route_table_ids, &*affected.vpc_ids)).collect();
+        let ids_of_each: Vec<_> =
+            affected.iter().map(|affected| (&*affected.route_table_ids, &*affected.vpc_ids)).collect();
         assert_eq!(
-            of,
+            ids_of_each,
             [
                 (&all, &ids(&[A, B])),
                 (&ids(&["rtb-0000000c"]), &ids(&[B])),
@@ -221,45 +225,49 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_was_deleted_is_touched_where_the_ledger_knows_it() {
-        let told = ledger(&[(A, "rtb-0000000f", &[])]);
-        assert_eq!(affected(deleted("rtb-0000000f"), &told), said("rtb-0000000f", A));
-        for ledger in [AlertHistory::Off, unavailable(), ledger(&[])] {
-            assert_eq!(affected(deleted("rtb-0000000f"), &ledger), said("", ""));
+    fn a_deleted_table_is_affected_only_if_it_is_in_the_history() {
+        let history = history_with(&[(A, "rtb-0000000f", &[])]);
+        assert_eq!(affected(deleted("rtb-0000000f"), &history), expected("rtb-0000000f", A));
+        for history in [AlertHistory::Off, unavailable(), history_with(&[])] {
+            assert_eq!(affected(deleted("rtb-0000000f"), &history), expected("", ""));
         }
     }
 
     #[test]
-    fn a_record_of_a_table_that_is_gone_touches_it_too() {
-        let told = ledger(&[(A, "rtb-0000000f", &[])]);
-        assert_eq!(affected(tables(&["rtb-0000000f"]), &told), said("rtb-0000000f", A));
+    fn a_scope_that_names_a_deleted_table_affects_it() {
+        let history = history_with(&[(A, "rtb-0000000f", &[])]);
+        assert_eq!(affected(tables(&["rtb-0000000f"]), &history), expected("rtb-0000000f", A));
     }
 
     #[test]
-    fn a_subnet_that_was_deleted_touches_the_table_that_it_used() {
-        let told = ledger(&[(A, "rtb-0000000b", &["subnet-0000000f"]), (B, "rtb-0000000c", &[])]);
-        assert_eq!(affected(deleted("subnet-0000000f"), &told), said("rtb-0000000b", A));
-        let gone_too = ledger(&[(A, "rtb-0000000f", &["subnet-0000000f"])]);
-        assert_eq!(affected(deleted("subnet-0000000f"), &gone_too), said("rtb-0000000f", A));
+    fn a_deleted_subnet_affects_the_table_that_it_used() {
+        let history = history_with(&[(A, "rtb-0000000b", &["subnet-0000000f"]), (B, "rtb-0000000c", &[])]);
+        assert_eq!(affected(deleted("subnet-0000000f"), &history), expected("rtb-0000000b", A));
+        let table_deleted_too = history_with(&[(A, "rtb-0000000f", &["subnet-0000000f"])]);
+        assert_eq!(affected(deleted("subnet-0000000f"), &table_deleted_too), expected("rtb-0000000f", A));
     }
 
     #[test]
-    fn a_subnet_that_uses_another_table_now_touches_both() {
-        let told = ledger(&[(A, "rtb-0000000a", &["subnet-0000000a"])]);
+    fn a_subnet_that_moved_to_another_table_affects_both_tables() {
+        let history = history_with(&[(A, "rtb-0000000a", &["subnet-0000000a"])]);
         let moved = Scope { subnets: [("subnet-0000000a".to_owned(), None)].into(), ..Scope::default() };
-        assert_eq!(affected(moved.clone(), &told), said("rtb-0000000a rtb-0000000b", A));
-        assert_eq!(affected(moved, &AlertHistory::Off), said("rtb-0000000b", A));
+        assert_eq!(affected(moved.clone(), &history), expected("rtb-0000000a rtb-0000000b", A));
+        assert_eq!(affected(moved, &AlertHistory::Off), expected("rtb-0000000b", A));
     }
 
     #[test]
-    fn a_vpc_that_was_deleted_touches_all_that_was_told_of_it() {
-        let told = ledger(&[(GONE, "rtb-00000001", &[]), (GONE, "rtb-00000002", &[]), (A, "rtb-0000000a", &[])]);
-        assert_eq!(affected(deleted(GONE), &told), said("rtb-00000001 rtb-00000002", GONE));
-        let named = Scope { vpc_ids: ids(&[GONE]), ..Scope::default() };
-        assert_eq!(affected(named, &told), said("rtb-00000001 rtb-00000002", GONE));
+    fn a_deleted_vpc_affects_every_table_that_the_history_has_in_it() {
+        let history = history_with(&[
+            (DELETED_VPC, "rtb-00000001", &[]),
+            (DELETED_VPC, "rtb-00000002", &[]),
+            (A, "rtb-0000000a", &[]),
+        ]);
+        assert_eq!(affected(deleted(DELETED_VPC), &history), expected("rtb-00000001 rtb-00000002", DELETED_VPC));
+        let named = Scope { vpc_ids: ids(&[DELETED_VPC]), ..Scope::default() };
+        assert_eq!(affected(named, &history), expected("rtb-00000001 rtb-00000002", DELETED_VPC));
         assert_eq!(
-            affected(Scope::region(), &told),
-            said(
+            affected(Scope::region(), &history),
+            expected(
                 "rtb-00000001 rtb-00000002 rtb-0000000a rtb-0000000b rtb-0000000c",
                 "vpc-0000000a vpc-0000000b vpc-0000000f"
             )
@@ -267,25 +275,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_from_a_vpc_that_is_looked_at_is_touched() {
-        let told = ledger(&[(A, "rtb-0000000f", &[]), (B, "rtb-0000000d", &[])]);
-        assert_eq!(affected(tables(&["rtb-0000000b"]), &told), said("rtb-0000000b rtb-0000000f", A));
-        assert_eq!(affected(tables(&["rtb-0000000c"]), &told), said("rtb-0000000c rtb-0000000d", B));
+    fn a_deleted_table_is_affected_by_any_scope_in_its_vpc() {
+        let history = history_with(&[(A, "rtb-0000000f", &[]), (B, "rtb-0000000d", &[])]);
+        assert_eq!(affected(tables(&["rtb-0000000b"]), &history), expected("rtb-0000000b rtb-0000000f", A));
+        assert_eq!(affected(tables(&["rtb-0000000c"]), &history), expected("rtb-0000000c rtb-0000000d", B));
     }
 
     #[test]
-    fn a_table_that_became_an_edge_table_is_touched_where_the_ledger_knows_it() {
-        let told = ledger(&[(A, "rtb-0000000e", &[])]);
-        assert_eq!(affected(tables(&["rtb-0000000e"]), &told), said("rtb-0000000e", A));
-        assert_eq!(affected(tables(&["rtb-0000000b"]), &told), said("rtb-0000000b rtb-0000000e", A));
-        assert_eq!(affected(tables(&["rtb-0000000e"]), &ledger(&[])), said("", ""));
+    fn an_edge_table_is_affected_only_if_it_is_in_the_history() {
+        let history = history_with(&[(A, "rtb-0000000e", &[])]);
+        assert_eq!(affected(tables(&["rtb-0000000e"]), &history), expected("rtb-0000000e", A));
+        assert_eq!(affected(tables(&["rtb-0000000b"]), &history), expected("rtb-0000000b rtb-0000000e", A));
+        assert_eq!(affected(tables(&["rtb-0000000e"]), &history_with(&[])), expected("", ""));
     }
 
     #[test]
-    fn a_table_that_is_there_is_touched_only_by_what_names_it() {
-        let told = ledger(&[(A, "rtb-0000000a", &["subnet-0000000b"]), (B, "rtb-0000000c", &[])]);
-        assert_eq!(affected(tables(&["rtb-0000000b"]), &told), said("rtb-0000000b", A));
-        assert_eq!(affected(deleted("subnet-0000000c"), &told), said("", ""));
+    fn an_existing_table_is_affected_only_by_a_scope_that_names_it() {
+        let history = history_with(&[(A, "rtb-0000000a", &["subnet-0000000b"]), (B, "rtb-0000000c", &[])]);
+        assert_eq!(affected(tables(&["rtb-0000000b"]), &history), expected("rtb-0000000b", A));
+        assert_eq!(affected(deleted("subnet-0000000c"), &history), expected("", ""));
     }
 
     fn subnets(subnets: &[&str]) -> Scope {
@@ -293,8 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_concerns_what_was_told_of_its_vpc_table_and_subnets() {
-        let record = known(A, "rtb-0000000b", &["subnet-0000000a", "subnet-0000000f"]);
+    fn a_scope_concerns_the_records_of_its_vpc_table_and_subnets() {
+        let record = alert_record(A, "rtb-0000000b", &["subnet-0000000a", "subnet-0000000f"]);
         let of_vpc = |id: &str| Scope { vpc_ids: ids(&[id]), ..Scope::default() };
         for scope in [
             Scope::region(),
@@ -321,20 +329,21 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_the_ledger_knows_to_be_concerned_is_looked_at() {
-        let history = ledger(&[(A, "rtb-0000000b", &["subnet-0000000f"]), (A, "rtb-0000000f", &["subnet-0000000f"])]);
-        let recalled = |scope: &Scope| with_history(scope, &history, &network());
-        let looked_at = Scope {
+    fn a_scope_is_extended_by_the_existing_tables_of_the_records_that_it_concerns() {
+        let history =
+            history_with(&[(A, "rtb-0000000b", &["subnet-0000000f"]), (A, "rtb-0000000f", &["subnet-0000000f"])]);
+        let extended = |scope: &Scope| with_history(scope, &history, &network());
+        let with_table = Scope {
             route_tables: [("rtb-0000000b".to_owned(), Some(A.to_owned()))].into(),
             ..deleted("subnet-0000000f")
         };
-        assert_eq!(recalled(&deleted("subnet-0000000f")), looked_at);
+        assert_eq!(extended(&deleted("subnet-0000000f")), with_table);
         let both = [("rtb-0000000a".to_owned(), None), ("rtb-0000000b".to_owned(), Some(A.to_owned()))];
         assert_eq!(
-            recalled(&Scope { route_tables: tables(&["rtb-0000000a"]).route_tables, ..subnets(&["subnet-0000000f"]) }),
+            extended(&Scope { route_tables: tables(&["rtb-0000000a"]).route_tables, ..subnets(&["subnet-0000000f"]) }),
             Scope { route_tables: both.into(), ..subnets(&["subnet-0000000f"]) }
         );
-        // What has the table in scope already, or does not concern it, stays as it is.
+        // A scope that includes the table already, or does not concern it, does not change.
         for scope in [
             Scope::region(),
             Scope { vpc_ids: ids(&[A]), ..deleted("subnet-0000000f") },
@@ -342,11 +351,11 @@ mod tests {
             deleted("subnet-0000000b"),
             Scope::default(),
         ] {
-            assert_eq!(recalled(&scope), scope);
+            assert_eq!(extended(&scope), scope);
         }
-        for none in [AlertHistory::Off, unavailable()] {
+        for history in [AlertHistory::Off, unavailable()] {
             let scope = deleted("subnet-0000000f");
-            assert_eq!(with_history(&scope, &none, &network()), scope);
+            assert_eq!(with_history(&scope, &history, &network()), scope);
         }
     }
 }

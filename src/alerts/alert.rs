@@ -1,6 +1,4 @@
-//! An alert: one finding as it is sent, with what has happened to it since it was last sent.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! An alert: one finding as it is sent, with what has changed since the last alert about it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,31 +14,33 @@ use crate::{
 /// One finding as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alert {
-    /// The problem exists. Whether that is new is not known, because there is no alert history, or it could not be read.
+    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could not be
+    /// read.
     Reported(Finding),
-    /// The problem exists.
+    /// The problem exists, and the alert history was read.
     Open {
         /// The problem.
         finding: Finding,
-        /// What has happened to it.
+        /// What has changed since the last alert about it.
         change: OpenChange,
-        /// When it was first known.
+        /// When gatewatch first found the problem.
         since: Timestamp,
     },
-    /// The problem is gone.
+    /// The problem does not exist any more.
     Resolved(ResolvedFinding),
 }
 
-/// A finding that does not exist any more, as the alert history knows it.
+/// A finding that does not exist any more, with the facts that the alert history has recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedFinding {
     /// The id of the finding.
     pub id: String,
-    /// The service.
+    /// The service that the table had no active gateway route to.
     pub service: GatewayService,
-    /// The last gap.
+    /// The gap at the last check that found the problem.
     pub gap: Recorded<Gap>,
-    /// The worst severity that it had: a subscriber to severe findings only is also sent their end.
+    /// The worst severity that the finding had. Subscribers that filter by severity and received the finding also receive
+    /// this alert.
     pub worst_severity: Severity,
     /// The account of the route table, 12 digits.
     pub account: String,
@@ -50,18 +50,18 @@ pub struct ResolvedFinding {
     pub vpc_id: String,
     /// The route table.
     pub route_table: TableRef,
-    /// The subnets that were affected, as they are now; only the id is known of one that is gone.
+    /// The subnets that were affected, as they are now. Of a deleted subnet only the id is known.
     pub subnets: Vec<SubnetRef>,
     /// The default route that decided the severity.
     pub egress: Target,
-    /// When the problem was first known.
+    /// When gatewatch first found the problem.
     pub since: Timestamp,
-    /// How it ended.
+    /// Why the problem is resolved, and how long it was open.
     pub resolution: Resolution,
 }
 
 impl Alert {
-    /// What has happened to the finding.
+    /// What has changed since the last alert about the finding.
     #[must_use]
     pub fn change(&self) -> Change {
         match self {
@@ -71,7 +71,7 @@ impl Alert {
         }
     }
 
-    /// The problem, unless it is gone.
+    /// The finding, if the problem exists.
     #[must_use]
     pub fn open_finding(&self) -> Option<&Finding> {
         match self {
@@ -80,19 +80,19 @@ impl Alert {
         }
     }
 
-    /// The problem, if it is gone.
+    /// The resolved finding, if the problem does not exist any more.
     #[must_use]
     pub fn resolved_finding(&self) -> Option<&ResolvedFinding> {
         if let Self::Resolved(resolved) = self { Some(resolved) } else { None }
     }
 
-    /// Whether the problem is gone.
+    /// Whether the problem does not exist any more.
     #[must_use]
     pub fn is_resolved(&self) -> bool {
         self.resolved_finding().is_some()
     }
 
-    /// When the problem was first known; `None` without an alert history.
+    /// When gatewatch first found the problem; `None` without an alert history.
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
         match self {
@@ -110,7 +110,7 @@ impl Alert {
         }
     }
 
-    /// The service.
+    /// The service that the table has, or had, no active gateway route to.
     #[must_use]
     pub fn service(&self) -> GatewayService {
         match self {
@@ -119,7 +119,7 @@ impl Alert {
         }
     }
 
-    /// The severity; the worst that a resolved finding had.
+    /// The severity. For a resolved finding: the worst severity that it had.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -128,7 +128,7 @@ impl Alert {
         }
     }
 
-    /// The account of the route table, 12 digits; empty where it is not known.
+    /// The account of the route table, 12 digits; empty if it is not known.
     #[must_use]
     pub fn account(&self) -> &str {
         match self {
@@ -155,7 +155,7 @@ impl Alert {
         }
     }
 
-    /// The subnets that are affected, or were.
+    /// The subnets that are affected, or were affected.
     #[must_use]
     pub fn subnets(&self) -> &[SubnetRef] {
         match self {
@@ -174,20 +174,21 @@ impl Alert {
     }
 }
 
-/// What has happened to a finding since it was last sent.
+/// What has changed since the last alert about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    /// It exists. Whether that is new is not known, because no alert history could be read.
+    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could not be
+    /// read.
     Reported,
-    /// It is new.
+    /// The problem is new, or it exists again after it was resolved.
     Opened,
-    /// Its severity rose, or more subnets are affected.
+    /// The severity is higher, or subnets are affected that were not affected before.
     Worsened,
-    /// Its gap is another one than before.
+    /// The gap is another one than before.
     Changed,
-    /// Nothing: it is sent again because nobody acted.
+    /// Nothing has changed. The finding is sent again because it is still open.
     Reminder,
-    /// It is gone.
+    /// The problem does not exist any more.
     Resolved,
 }
 
@@ -200,16 +201,16 @@ named!(Change {
     Resolved => "resolved",
 });
 
-/// What has happened to a finding that still exists.
+/// What has changed since the last alert about a finding that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OpenChange {
-    /// It is new.
+    /// The problem is new, or it exists again after it was resolved.
     Opened,
-    /// Its severity rose, or more subnets are affected.
+    /// The severity is higher, or subnets are affected that were not affected before.
     Worsened,
-    /// Its gap is another one than before.
+    /// The gap is another one than before.
     Changed,
-    /// Nothing: it is sent again because nobody acted.
+    /// Nothing has changed. The finding is sent again because it is still open.
     Reminder,
 }
 
@@ -226,29 +227,30 @@ impl From<OpenChange> for Change {
     }
 }
 
-/// How a problem ended, and how long it was known.
+/// Why a problem is resolved, and how long it was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
-    /// What ended it.
+    /// Why it is resolved.
     pub reason: Recorded<ResolutionReason>,
-    /// From when the problem was first known to when it was known to be gone, in seconds.
+    /// The time from the check that first found the problem to the check that found it resolved, in seconds.
     pub open_seconds: i64,
 }
 
-/// What ended a problem.
+/// Why a problem is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResolutionReason {
-    /// The route table is covered.
+    /// The route table has an active gateway route to the service.
     Covered,
-    /// A tag exempts it.
+    /// A tag exempts the route table.
     Exempt,
     /// The route table was deleted.
     TableDeleted,
     /// The VPC was deleted.
     VpcDeleted,
-    /// The route table carries a gateway's ingress traffic now and is not checked any more.
+    /// The route table is associated with a gateway now. It routes that gateway's ingress traffic and is not checked any more
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/gateway-route-tables.html>).
     EdgeTable,
-    /// The service is not required any more.
+    /// The settings do not require the service any more.
     NotRequired,
 }
 
@@ -261,13 +263,13 @@ named!(ResolutionReason {
     NotRequired => "not_required",
 });
 
-/// A moment to the second: finer is of no use to people, and would make notices of the same second differ.
+/// The moment, cut to whole seconds. People do not need fractions, and alerts of the same second must not differ.
 #[must_use]
 pub fn to_the_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
-/// From one moment to a later one, in seconds; never below 0, whatever the clocks say.
+/// The time from one moment to a later one, in whole seconds. It is never below 0, even if the clocks of two hosts differ.
 #[must_use]
 pub fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     to.duration_since(from).max(SignedDuration::ZERO).as_secs()
@@ -278,12 +280,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_change_of_an_open_finding_is_a_change() {
+    fn an_open_change_has_the_same_name_as_its_change() {
         assert_eq!(OpenChange::ALL.map(|change| Change::from(change).name()), OpenChange::ALL.map(OpenChange::name));
     }
 
     #[test]
-    fn moments_are_compared_to_the_second() {
+    fn times_have_whole_seconds_and_durations_are_never_negative() {
         let moment = |text: &str| -> Timestamp { text.parse().unwrap() };
         let (early, late) = (moment("2026-11-23T10:00:00.9Z"), moment("2026-11-23T10:01:30Z"));
         assert_eq!(to_the_second(early), moment("2026-11-23T10:00:00Z"));

@@ -1,10 +1,8 @@
-//! Whom a notice is written for: each channel is a topic and a form.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The channels that alerts are sent to. Each channel is one SNS topic with one message format.
 
 use crate::network::name::named;
 
-/// A form in which the same notice is sent, each to a topic of its own.
+/// A message format. The same alerts are sent in each format, to one SNS topic per format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// A JSON object, for programs: `TOPIC_ARN`.

@@ -1,6 +1,4 @@
-//! The alert history: which alerts have been sent, finding by finding. Settings and JSON call it the `ledger`.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The alert history: which alerts have been sent about each finding. Settings and JSON call it the `ledger`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,33 +18,33 @@ use crate::{
     network::{model::Target, name::named, service::GatewayService},
 };
 
-/// What is known of the alerts that have been sent.
+/// The alerts that have been sent, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertHistory {
-    /// There is none: no table is configured.
+    /// There is no alert history, because no table is configured.
     Off,
-    /// It could not be read, for this reason.
+    /// The alert history could not be read, because of this error.
     Unavailable(Error),
-    /// It was read: by VPC.
+    /// The alert history was read. The key is the VPC id.
     Available(BTreeMap<String, VpcHistory>),
 }
 
-/// Whether there is an alert history, as answers and messages say it.
+/// Whether an alert history was used: the value of `ledger` in messages and responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistoryState {
-    /// There is none: every finding is sent each time.
+    /// There is no alert history. Every finding is sent each time.
     #[default]
     Off,
-    /// Alerts are recorded.
+    /// The alert history was read, and alerts are recorded.
     On,
-    /// It could not be read or written: findings are sent as without one.
+    /// The alert history could not be read or written. Findings are sent as if there were none.
     Unavailable,
 }
 
 named!(HistoryState { Off => "off", On => "on", Unavailable => "unavailable" });
 
 impl AlertHistory {
-    /// Whether there is one.
+    /// Whether there is an alert history, and whether it was read.
     #[must_use]
     pub fn state(&self) -> HistoryState {
         match self {
@@ -56,13 +54,13 @@ impl AlertHistory {
         }
     }
 
-    /// Why it could not be read, if that is so.
+    /// Why the alert history could not be read; `None` if there is none, or if it was read.
     #[must_use]
     pub fn read_error(&self) -> Option<&Error> {
         if let Self::Unavailable(error) = self { Some(error) } else { None }
     }
 
-    /// Every record that was read.
+    /// Every record that was read, of all VPCs.
     pub fn records(&self) -> impl Iterator<Item = &AlertRecord> {
         let vpcs = if let Self::Available(vpcs) = self { Some(vpcs) } else { None };
         vpcs.into_iter().flat_map(BTreeMap::values).flat_map(|vpc| &vpc.records)
@@ -72,16 +70,16 @@ impl AlertHistory {
 /// The alert history of one VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VpcHistory {
-    /// How often the lease of the VPC has been acquired. A lease is granted only for the version that was read, so that a
-    /// plan is never based on records that another invocation has changed since.
+    /// How often the lease of the VPC has been acquired. An invocation gets the lease only if this number has not changed
+    /// since it read the records. So no plan is based on records that another invocation has changed.
     pub version: u64,
     /// When the lease of another invocation expires, unless that invocation releases it earlier.
     pub lease_expires_at: Option<Timestamp>,
-    /// The findings that alerts were sent about, open and resolved.
+    /// One record for each finding that an alert was sent about, open or resolved.
     pub records: Vec<AlertRecord>,
 }
 
-/// What is known of the alerts about one finding.
+/// One finding that alerts were sent about, and what the last alert said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertRecord {
     /// See [`crate::checks::finding::finding_id`].
@@ -92,21 +90,22 @@ pub struct AlertRecord {
     pub vpc_id: String,
     /// The route table.
     pub route_table: TableRef,
-    /// The service.
+    /// The service that the table has, or had, no active gateway route to.
     pub service: GatewayService,
     /// The gap at the last check.
     pub gap: Recorded<Gap>,
     /// The severity at the last check.
     pub severity: Severity,
-    /// The worst severity so far: a subscriber to severe findings only is also sent their end.
+    /// The worst severity since the finding opened. The `resolved` alert has this severity, so that subscribers that filter by
+    /// severity and received the finding also receive that alert.
     pub worst_severity: Severity,
     /// The ids of the subnets that were affected at the last check.
     pub subnet_ids: BTreeSet<String>,
     /// The default route that decided the severity.
     pub egress: Target,
-    /// Whether the problem existed, and what the last alert said.
+    /// Whether the last alert reported the finding as open or as resolved.
     pub state: RecordState,
-    /// When the problem was first known.
+    /// When gatewatch first found the problem.
     pub since: Timestamp,
     /// When the last alert was sent.
     pub notified_at: Timestamp,
@@ -114,22 +113,22 @@ pub struct AlertRecord {
     pub undelivered: BTreeSet<Channel>,
     /// The channels that received no alert since the finding opened.
     pub not_notified: BTreeSet<Channel>,
-    /// When the incident began that the finding belongs to: findings of a VPC that are open at the same time share one
-    /// thread in a chat.
+    /// When the incident of the finding began. Findings of one VPC that are open at the same time belong to one incident. An
+    /// incident is one thread in a chat.
     pub incident_started_at: Timestamp,
 }
 
-/// Whether a problem existed, and what the last alert said.
+/// Whether the last alert reported a finding as open or as resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState {
-    /// It existed.
+    /// As open, with this change.
     Open(OpenChange),
-    /// It was gone.
+    /// As resolved, with this resolution.
     Resolved(Resolution),
 }
 
 impl RecordState {
-    /// What the last alert said.
+    /// The change that the last alert reported.
     #[must_use]
     pub fn change(&self) -> Change {
         match self {
@@ -140,13 +139,13 @@ impl RecordState {
 }
 
 impl AlertRecord {
-    /// Whether the problem existed when the last alert was sent.
+    /// Whether the last alert reported the finding as open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.state, RecordState::Open(_))
     }
 
-    /// The record of a finding about which the first alert is sent now.
+    /// The record of a finding that opens now. No channel is marked as undelivered or not notified.
     #[must_use]
     pub fn opened(finding: &Finding, incident_started_at: Timestamp, now: Timestamp) -> Self {
         Self {
@@ -169,8 +168,8 @@ impl AlertRecord {
         }
     }
 
-    /// The record with the facts of the finding as it is now. A gap that only a newer version knows is kept: to replace it
-    /// would look like a change to that version.
+    /// The record with the current facts of the finding. A gap that only a newer version knows is kept: if this version
+    /// replaced it, the newer version would report a change.
     #[must_use]
     pub fn updated(&self, finding: &Finding) -> Self {
         let gap = match &self.gap {
@@ -188,11 +187,12 @@ impl AlertRecord {
         }
     }
 
-    /// What has happened to a finding that was open; `None` if that is not worth an alert.
+    /// What has changed between an open record and the finding as it is now; `None` if nothing got worse and the gap is the
+    /// same, or is one that only a newer version knows.
     #[must_use]
     pub fn change(&self, finding: &Finding) -> Option<OpenChange> {
-        let joined = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
-        if finding.severity > self.severity || joined {
+        let has_new_subnets = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
+        if finding.severity > self.severity || has_new_subnets {
             Some(OpenChange::Worsened)
         } else if matches!(self.gap, Recorded::Known(gap) if gap != finding.gap) {
             Some(OpenChange::Changed)
@@ -201,12 +201,12 @@ impl AlertRecord {
         }
     }
 
-    /// Whether a reminder is due. One hour early counts: a daily sweep that starts a minute earlier than the last one must
-    /// not put a reminder off by a day.
+    /// Whether a reminder is due, `remind_after` the last alert. It is due one hour early, because a daily sweep that starts a
+    /// minute earlier than the last one must not delay a reminder by a day.
     #[must_use]
     pub fn is_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
-        const SLACK: SignedDuration = SignedDuration::from_hours(1);
-        remind_after.is_some_and(|after| now.duration_since(self.notified_at) >= after - SLACK)
+        const EARLY_BY: SignedDuration = SignedDuration::from_hours(1);
+        remind_after.is_some_and(|after| now.duration_since(self.notified_at) >= after - EARLY_BY)
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     use crate::{alerts::testing, checks};
 
     #[test]
-    fn a_history_says_whether_there_is_one() {
+    fn a_history_state_is_off_on_or_unavailable() {
         for (history, state, name) in [
             (AlertHistory::Off, HistoryState::Off, "off"),
             (AlertHistory::Available(BTreeMap::new()), HistoryState::On, "on"),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_that_only_a_newer_version_knows_is_kept_and_is_no_change() {
+    fn a_gap_of_a_newer_version_is_kept_and_is_not_a_change() {
         let record = AlertRecord {
             gap: Recorded::Unknown("route_shadowed".into()),
             ..testing::record("vpc-0000000a", "rtb-0000000a", &[])

@@ -1,4 +1,4 @@
-//! What to send and when: the alerts that have been sent, and those that have to be sent now.
+//! Decides what to send and when: compares the findings with the alert history and plans the alerts.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 

@@ -1,6 +1,4 @@
-//! What one check observed: the input of the planner.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The result of one check: the input of the planner.
 
 use jiff::Timestamp;
 
@@ -10,19 +8,19 @@ use crate::{
     network::{account::AccountRegion, model::Network},
 };
 
-/// What was observed at the route tables that the records affect.
+/// What one check found at the route tables that the input records affect.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// The network.
+    /// The VPCs that were read.
     pub network: &'a Network,
     /// The findings.
     pub findings: &'a [Finding],
     /// Findings suppressed by an exemption tag.
     pub exempt: &'a [Exempt],
-    /// What each record affects.
+    /// The tables and VPCs that each input record affects.
     pub affected: &'a [Affected<'a>],
-    /// The account and Region.
+    /// The account and Region that gatewatch runs in.
     pub account_region: &'a AccountRegion,
-    /// The time of the check, to the second.
+    /// The time of the check, in whole seconds.
     pub now: Timestamp,
 }

@@ -1,6 +1,4 @@
-//! What has to be sent and recorded about one VPC, and what became of it.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The plan of one VPC: which alerts to send and which records to write, and the result of its delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +14,16 @@ use crate::{
     network::service::GatewayService,
 };
 
-/// What has to be sent and recorded about one VPC.
+/// The alerts to send and the records to write for one VPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Without an alert history: nothing is recorded.
+    /// The plan without an alert history. No record is written.
     Untracked(UntrackedPlan),
-    /// With an alert history.
+    /// The plan with an alert history.
     Tracked(TrackedPlan),
 }
 
-/// What has to be sent about one VPC without an alert history.
+/// The alerts to send for one VPC without an alert history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrackedPlan {
     /// The VPC.
@@ -34,50 +32,51 @@ pub struct UntrackedPlan {
     pub outgoing: Vec<Outgoing>,
 }
 
-/// What has to be sent and recorded about one VPC.
+/// The alerts to send and the records to write for one VPC with an alert history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedPlan {
     /// The VPC.
     pub vpc_id: String,
     /// The version of the VPC's history that the plan is based on.
     pub version: u64,
-    /// When the lease of another invocation expires, if one has it.
+    /// When the lease of another invocation expires; `None` if no other invocation has the lease.
     pub lease_expires_at: Option<Timestamp>,
-    /// When the incident began that the alerts belong to.
+    /// When the incident of the alerts began.
     pub incident_started_at: Timestamp,
-    /// What has to be done about each finding, sorted by route table and service.
+    /// One step for each finding that needs an alert or a new record, sorted by route table and service.
     pub steps: Vec<Step>,
 }
 
-/// An alert, and the channels that it is for.
+/// An alert, and the channels that it is sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// The alert.
     pub alert: Alert,
-    /// The channels. Empty for the end of a problem that no channel was notified about.
+    /// The channels. Empty if a finding is resolved that no channel was notified about.
     pub channels: BTreeSet<Channel>,
 }
 
-/// What has to be done about one finding.
+/// The alert to send and the record to write for one finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The alert to send; `None` if the record changes in a way that is not worth an alert.
+    /// The alert to send; `None` if only the record changes, for example because the severity is lower.
     pub outgoing: Option<Outgoing>,
-    /// The record once every channel has received the alert; `not_notified` is as it was before.
+    /// The record to write if every channel receives the alert. But `not_notified` still has the channels from before the
+    /// alert: [`TrackedPlan::records_after`] removes those that received it.
     pub record: AlertRecord,
 }
 
-/// What became of a plan.
+/// The result of delivering a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryResult {
     /// The VPC.
     pub vpc_id: String,
     /// The number of messages that were published.
     pub published: usize,
-    /// Whether another invocation has the lease of this VPC, or had it after the history was read. Nothing was sent, and
-    /// the VPC has to be checked again.
+    /// Whether another invocation has the lease of this VPC, or had it after the history was read. If so, nothing was sent,
+    /// and the VPC has to be checked again.
     pub lost_lease: bool,
-    /// Whether everything was sent and recorded.
+    /// `Ok` if everything was sent and recorded. Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`].
     pub result: Result<(), Error>,
 }
 
@@ -91,7 +90,7 @@ impl Plan {
         }
     }
 
-    /// When the incident began that the alerts belong to; `None` without an alert history.
+    /// When the incident of the alerts began; `None` without an alert history.
     #[must_use]
     pub fn incident_started_at(&self) -> Option<Timestamp> {
         match self {
@@ -111,19 +110,19 @@ impl Plan {
 }
 
 impl Step {
-    /// The step that sends an alert and records it.
+    /// A step that sends an alert and writes the record.
     #[must_use]
     pub fn send(alert: Alert, channels: BTreeSet<Channel>, record: AlertRecord) -> Self {
         Self { outgoing: Some(Outgoing { alert, channels }), record }
     }
 
-    /// The step that only changes the record.
+    /// A step that only writes the record.
     #[must_use]
     pub fn record(record: AlertRecord) -> Self {
         Self { outgoing: None, record }
     }
 
-    /// What the alert says, if there is one.
+    /// The change that the alert reports; `None` if no alert is sent.
     #[must_use]
     pub fn change(&self) -> Option<Change> {
         self.outgoing.as_ref().map(|outgoing| outgoing.alert.change())
@@ -136,7 +135,8 @@ impl Step {
 }
 
 impl TrackedPlan {
-    /// The same open findings, sent as without an alert history. What is resolved is neither sent nor forgotten.
+    /// The plan to use if the alert history cannot be written: the same open findings, sent as without an alert history.
+    /// `resolved` alerts are left out. Their records stay as they are, so a later invocation sends these alerts.
     #[must_use]
     pub fn untracked(&self) -> UntrackedPlan {
         let outgoing = self.steps.iter().filter_map(|step| {
@@ -146,8 +146,10 @@ impl TrackedPlan {
         UntrackedPlan { vpc_id: self.vpc_id.clone(), outgoing: outgoing.collect() }
     }
 
-    /// Records to write before publishing. Each channel is marked as undelivered, because after a crash nobody knows which
-    /// channels received the alert.
+    /// Records to write before publishing. Each channel is marked as undelivered, because after a crash we cannot know which
+    /// channels received the alert. For the same reason these channels are removed from `not_notified`.
+    ///
+    /// Steps that send nothing are left out: their records are written after publishing.
     #[must_use]
     pub fn records_before(&self) -> Vec<AlertRecord> {
         (self.steps.iter())
@@ -160,17 +162,17 @@ impl TrackedPlan {
             .collect()
     }
 
-    /// Records to write after publishing, given the ids of the findings that each channel received.
+    /// Records to write after publishing. `received` has the ids of the findings that each channel received.
     #[must_use]
     pub fn records_after(&self, received: &BTreeMap<Channel, BTreeSet<String>>) -> Vec<AlertRecord> {
-        let has = |channel: &Channel, id: &str| received.get(channel).is_some_and(|ids| ids.contains(id));
+        let did_receive = |channel: &Channel, id: &str| received.get(channel).is_some_and(|ids| ids.contains(id));
         (self.steps.iter())
             .map(|step| {
                 let record = &step.record;
                 let Some(outgoing) = &step.outgoing else { return record.clone() };
-                let lacks = |channel: &&Channel| !has(channel, &record.finding_id);
-                let undelivered = outgoing.channels.iter().filter(lacks).copied().collect();
-                let not_notified = record.not_notified.iter().filter(lacks).copied().collect();
+                let did_not_receive = |channel: &&Channel| !did_receive(channel, &record.finding_id);
+                let undelivered = outgoing.channels.iter().filter(did_not_receive).copied().collect();
+                let not_notified = record.not_notified.iter().filter(did_not_receive).copied().collect();
                 AlertRecord { undelivered, not_notified, ..record.clone() }
             })
             .collect()

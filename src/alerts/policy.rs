@@ -1,6 +1,4 @@
-//! What the people who deployed gatewatch want to be notified about.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The settings that decide which alerts are sent.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +10,22 @@ use crate::{
     network::service::GatewayService,
 };
 
-/// What the people who deployed gatewatch want to be notified about.
+/// The settings that decide which alerts are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The services that every route table needs a gateway route to.
+    /// The services that every route table must have a gateway route to.
     pub required_services: BTreeSet<GatewayService>,
-    /// No alert is sent about a finding below this severity.
+    /// The minimum severity. Findings below it send no alert, except `resolved` for a finding that was sent before.
     pub min_severity: Severity,
-    /// When a reminder is due about a finding that nobody has acted on; `None` for never.
+    /// How long after the last alert a reminder about an open finding is due; `None` for no reminders.
     pub remind_after: Option<SignedDuration>,
-    /// The channels that are configured.
+    /// The channels that have a topic.
     pub channels: BTreeSet<Channel>,
 }
 
 impl Policy {
-    /// The channels that are configured and did not receive the last alert about a finding.
+    /// The channels that did not receive the last alert about a finding, or may not have received it. Channels that have no
+    /// topic any more are left out.
     #[must_use]
     pub fn undelivered(&self, record: &AlertRecord) -> BTreeSet<Channel> {
         record.undelivered.intersection(&self.channels).copied().collect()

@@ -1,15 +1,13 @@
-//! Values in the alert history that a newer version of gatewatch may have written.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! Values in the alert history that a newer version of gatewatch may have written, for example before a rollback.
 
 use crate::network::name::Named;
 
-/// A value in the alert history: one that this version knows, or one that only a newer version knows.
+/// A value in the alert history. This version may not know it, because a newer version wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded<T> {
     /// This version knows the value.
     Known(T),
-    /// A newer version recorded a value with this name.
+    /// Only a newer version knows the value. It has this name.
     Unknown(String),
 }
 

@@ -1,6 +1,4 @@
-//! Which problems are resolved, what ended them, and what has to be sent about that.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! Resolved problems: why they are resolved, and which alerts have to be sent about them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,9 +18,9 @@ use crate::{
     },
 };
 
-/// Finds out what ended problems, on one network.
+/// Plans the alerts about resolved problems. It looks up tables, subnets and exemptions by id.
 pub(crate) struct Resolver<'a> {
-    seen: &'a Observation<'a>,
+    observation: &'a Observation<'a>,
     policy: &'a Policy,
     exempt: BTreeSet<(&'a str, GatewayService)>,
     tables: HashMap<&'a str, &'a RouteTable>,
@@ -30,21 +28,21 @@ pub(crate) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(seen: &'a Observation<'a>, policy: &'a Policy) -> Self {
+    pub(crate) fn new(observation: &'a Observation<'a>, policy: &'a Policy) -> Self {
         Self {
-            seen,
+            observation,
             policy,
-            exempt: seen.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)).collect(),
-            tables: seen.network.route_tables.iter().map(|table| (table.id.as_str(), table)).collect(),
-            subnets: seen.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet)).collect(),
+            exempt: observation.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)).collect(),
+            tables: observation.network.route_tables.iter().map(|table| (table.id.as_str(), table)).collect(),
+            subnets: observation.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet)).collect(),
         }
     }
 
-    /// The step for a problem that existed and is gone. Channels that were never notified about it are not notified about
-    /// its end. `None` if nobody can say whether it is gone.
+    /// The step that resolves an open record whose problem was not found again. Channels that were never notified about the
+    /// finding do not receive `resolved` either. `None` if it is not known whether the problem still exists.
     pub(crate) fn resolve(&self, record: &AlertRecord) -> Option<Step> {
         let reason = Recorded::Known(self.reason(record)?);
-        let now = self.seen.now;
+        let now = self.observation.now;
         let resolution = Resolution { reason, open_seconds: seconds_between(record.since, now) };
         let channels = &self.policy.channels - &record.not_notified;
         let after = AlertRecord {
@@ -57,7 +55,8 @@ impl<'a> Resolver<'a> {
         Some(Step::send(self.alert(record, resolution), channels, after))
     }
 
-    /// The step for a problem that is resolved already, if some channels did not receive that.
+    /// The step that sends `resolved` again to the channels that did not receive it. `None` for an open record, or if every
+    /// channel received it.
     pub(crate) fn send_again(&self, record: &AlertRecord) -> Option<Step> {
         let RecordState::Resolved(resolution) = &record.state else { return None };
         let channels = self.policy.undelivered(record);
@@ -68,9 +67,9 @@ impl<'a> Resolver<'a> {
         Some(Step::send(self.alert(record, resolution.clone()), channels, after))
     }
 
-    /// What ended a problem. `None` for a route table that exists and was not checked.
+    /// Why a problem is resolved. `None` for a route table of another account: it exists, but is not checked.
     fn reason(&self, record: &AlertRecord) -> Option<ResolutionReason> {
-        let Observation { network, account_region, .. } = self.seen;
+        let Observation { network, account_region, .. } = self.observation;
         let Some(table) = self.tables.get(record.route_table.id.as_str()) else {
             let vpc_exists = network.vpcs.iter().any(|vpc| vpc.id == record.vpc_id);
             return Some(if vpc_exists { ResolutionReason::TableDeleted } else { ResolutionReason::VpcDeleted });
@@ -88,17 +87,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The finding as it was. The subnets that still exist are described as they are now.
+    /// The alert, with the finding as it was recorded. Subnets that still exist are described as they are now.
     fn alert(&self, record: &AlertRecord, resolution: Resolution) -> Alert {
-        let unknown = |id: &String| SubnetRef { id: id.clone(), name: None, availability_zone: None, cidr: None };
-        let subnet = |id: &String| self.subnets.get(id.as_str()).map_or_else(|| unknown(id), |subnet| (*subnet).into());
+        let deleted = |id: &String| SubnetRef { id: id.clone(), name: None, availability_zone: None, cidr: None };
+        let subnet = |id: &String| self.subnets.get(id.as_str()).map_or_else(|| deleted(id), |subnet| (*subnet).into());
         Alert::Resolved(ResolvedFinding {
             id: record.finding_id.clone(),
             service: record.service,
             gap: record.gap.clone(),
             worst_severity: record.worst_severity,
             account: record.account.clone(),
-            region: self.seen.account_region.region.clone(),
+            region: self.observation.account_region.region.clone(),
             vpc_id: record.vpc_id.clone(),
             route_table: record.route_table.clone(),
             subnets: record.subnet_ids.iter().map(subnet).collect(),

@@ -1,4 +1,4 @@
-//! Alert histories for the unit tests.
+//! Alert records and alert histories for the unit tests.
 
 use super::{
     alert::OpenChange,

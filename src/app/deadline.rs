@@ -1,6 +1,6 @@
-//! The time that each step has, so that an invocation ends with an answer and not with Lambda's time-out.
+//! The deadlines of the steps, so that an invocation ends with an answer or an error before Lambda's timeout.
 //!
-//! An error names what failed. A time-out names nothing, and interrupts what is being sent.
+//! An error names what failed. A timeout names nothing, and interrupts publishing.
 
 use std::{
     future::Future,
@@ -15,69 +15,71 @@ use crate::{aws::backoff::Backoff, error::Error};
 
 /// Reserved for returning the answer.
 const MARGIN: Duration = Duration::from_millis(500);
-/// How long to ask EC2 again for what it does not show yet, if there is time.
+/// Maximum duration of the consistency retry, which reads EC2 again until it shows recent resources.
 const CONSISTENCY_RETRY: Duration = Duration::from_secs(10);
-/// Reserved for recording what was sent: a sweep may have sent thousands of findings.
+/// Reserved for recording what was sent: a sweep of the Region may have sent thousands of findings.
 const RECORDING: Duration = Duration::from_secs(6);
-/// The maximum difference between the clocks of two invocations.
+/// The assumed maximum difference between the clocks of two invocations.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 /// The first wait for another invocation to release a lease.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The time that is assumed if the deadline cannot be right: the limit in the template.
+/// The assumed time left if the deadline is invalid: the timeout in the template.
 const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
-/// When the steps of an invocation have to end.
+/// The deadlines of the steps of an invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     retry_until: Instant,
     read_until: Instant,
     publish_until: Instant,
     record_until: Instant,
+    /// The time that was left at the start, without [`MARGIN`].
     left: Duration,
 }
 
 impl Deadline {
-    /// Divides what is left of the invocation: at most three quarters for reading, the rest for publishing, and a little for
-    /// recording what was sent. The consistency retry ends at half of the reading, so that it never makes a read fail.
+    /// Divides the time that is left: at most three quarters for reading, the rest for publishing, and a little for recording
+    /// what was sent. The consistency retry ends at half of the reading time, so that it never makes a read fail.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let left = time_left(context.deadline(), SystemTime::now()).saturating_sub(MARGIN);
         let now = Instant::now();
-        let reading = left * 3 / 4;
+        let reading_time = left * 3 / 4;
         Self {
-            retry_until: now + CONSISTENCY_RETRY.min(reading / 2),
-            read_until: now + reading,
+            retry_until: now + CONSISTENCY_RETRY.min(reading_time / 2),
+            read_until: now + reading_time,
             publish_until: now + left.saturating_sub(RECORDING.min(left / 8)),
             record_until: now + left,
             left,
         }
     }
 
-    /// Runs a read of the network to its end, or until its time is over.
+    /// Runs a read of the network, and cancels it at the deadline for reading.
     ///
     /// # Errors
     ///
-    /// Those of the read, or [`Error::Ec2ReadFailed`] if its time ran out.
+    /// Those of the read, and [`Error::Ec2ReadFailed`] if the deadline passed.
     pub async fn read<T>(&self, reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         timeout_at(self.read_until, reading).await.unwrap_or_else(|_| {
             Err(Error::Ec2ReadFailed("the network was not read to its end before the invocation's deadline".to_owned()))
         })
     }
 
-    /// Deadline for asking EC2 again for what it does not show yet: 10 s from the start, or earlier.
+    /// Deadline for the consistency retry: 10 s after the start, or earlier.
     #[must_use]
     pub fn retry_until(&self) -> Instant {
         self.retry_until
     }
 
-    /// Deadline for acquiring the lease, if that starts now. Half of the remaining time is reserved for publishing: findings
-    /// are sent without a lease, too.
+    /// Deadline for acquiring the lease, if that starts now. Half of the remaining time is reserved for publishing: if the
+    /// history table fails, findings are sent without a lease.
     #[must_use]
     pub fn acquire_until(&self) -> Instant {
         halfway_to(self.publish_until)
     }
 
-    /// Deadline for reading the alert history, if that starts now. Findings are sent without it, too.
+    /// Deadline for reading the alert history, if that starts now: half of the remaining time for reading. If the history
+    /// cannot be read, findings are sent without it.
     #[must_use]
     pub fn history_until(&self) -> Instant {
         halfway_to(self.read_until)
@@ -89,22 +91,22 @@ impl Deadline {
         self.record_until
     }
 
-    /// When the leases of an invocation expire that began at this moment: a little later than it can end, so that nobody
-    /// takes over from it while it works.
+    /// When the leases expire, for an invocation that started at this time: a little after its latest end, so that no other
+    /// invocation acquires them while it works.
     #[must_use]
-    pub fn lease_expires_at(&self, began: Timestamp) -> Timestamp {
+    pub fn lease_expires_at(&self, started_at: Timestamp) -> Timestamp {
         let lease = SignedDuration::try_from(self.left + MAX_CLOCK_DIFFERENCE).unwrap_or(SignedDuration::MAX);
-        began.saturating_add(lease).unwrap_or(Timestamp::MAX)
+        started_at.saturating_add(lease).unwrap_or(Timestamp::MAX)
     }
 
-    /// The waits for another invocation to release a lease.
+    /// The waits between attempts to acquire a lease that another invocation has.
     #[must_use]
     pub fn backoff() -> Backoff {
         Backoff::new(FIRST_WAIT, Duration::MAX)
     }
 
-    /// Waits for another invocation to release a lease, if there is time for another attempt after that. Returns whether
-    /// there is.
+    /// Waits for another invocation to release a lease, and returns `true`. Returns `false` at once if there is no time for
+    /// another attempt after the wait.
     pub async fn allows_another_attempt(&self, backoff: &mut Backoff) -> bool {
         let wait = backoff.next_wait();
         let in_time = Instant::now() + wait < self.retry_until;
@@ -126,8 +128,8 @@ fn halfway_to(end: Instant) -> Instant {
     now + end.saturating_duration_since(now) / 2
 }
 
-/// The time until the deadline. A deadline that is over before the work began cannot be right: `cargo lambda watch` sends
-/// the length of an invocation where Lambda sends the moment at which it ends.
+/// The time until the deadline. A deadline in the past is invalid: `cargo lambda watch` sends the duration of an invocation
+/// instead of the time at which it ends.
 fn time_left(deadline: SystemTime, now: SystemTime) -> Duration {
     deadline.duration_since(now).ok().filter(|left| !left.is_zero()).unwrap_or(DEFAULT_TIME)
 }
@@ -137,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_that_until_the_deadline() {
+    fn the_time_left_ends_at_the_deadline() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         assert_eq!(time_left(now + Duration::from_secs(7), now), Duration::from_secs(7));
     }
 
     #[test]
-    fn a_deadline_in_the_past_is_none() {
+    fn a_deadline_in_the_past_gives_the_default_time() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         for deadline in [now, SystemTime::UNIX_EPOCH + Duration::from_mins(10), SystemTime::UNIX_EPOCH] {
             assert_eq!(time_left(deadline, now), Duration::from_mins(1));

@@ -1,9 +1,9 @@
 //! Sends the alerts of every plan: acquire the lease, write what will be sent, publish, write what was sent, release the
 //! lease.
 //!
-//! An alert counts as sent once it is published. What is published and not recorded as sent is sent again, whatever happens
-//! to the network until then. Two invocations do not send the same alert: only the one that has the lease of the VPC sends,
-//! and the lease outlasts the invocation, so that nobody takes over from one that is only slow.
+//! An alert counts as sent once SNS accepts it. An alert that was sent but not recorded as sent is sent again, even if the
+//! network has changed since. Two invocations do not send the same alert: only the invocation that has the lease of the VPC
+//! sends. The lease outlasts the invocation, so that no other one acquires it from an invocation that is only slow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ const MAX_CONCURRENT_VPCS: usize = 8;
 /// Sends alerts and records them.
 #[derive(Clone, Copy, Debug)]
 pub struct Notifier<'a> {
-    /// The topics.
+    /// The AWS clients, with the topics.
     pub clients: &'a Clients,
     /// The alert history, if there is one.
     pub history: Option<&'a HistoryTable<'a>>,
@@ -45,27 +45,27 @@ pub struct Notifier<'a> {
     pub context: MessageContext<'a>,
     /// Unique id of this invocation.
     pub holder: &'a str,
-    /// When each step has to end.
+    /// The deadlines of the steps.
     pub deadline: &'a Deadline,
     /// When the network was read.
     pub now: Timestamp,
 }
 
-/// What became of publishing a plan.
+/// The result of publishing a plan.
 #[derive(Debug, Default)]
 struct Published {
-    /// The number of messages that were accepted.
+    /// The number of messages that SNS accepted.
     count: usize,
-    /// The findings that each channel received completely.
+    /// For each channel, the ids of the findings whose messages were all accepted.
     received: BTreeMap<Channel, BTreeSet<String>>,
-    /// Why the first message was not accepted.
+    /// The first error: why a message was not accepted.
     error: Option<Error>,
 }
 
 impl Notifier<'_> {
-    /// Carries out every plan, whatever becomes of the others. The results are in the order of the plans.
+    /// Carries out all plans. A plan that fails does not affect the others. The results are in the order of the plans.
     ///
-    /// Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also if the time ran out.
+    /// Their errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also if a deadline passed.
     pub async fn deliver(&self, plans: &[Plan]) -> Vec<DeliveryResult> {
         stream::iter(plans).map(|plan| self.carry_out(plan)).buffered(MAX_CONCURRENT_VPCS).collect().await
     }
@@ -97,8 +97,8 @@ impl Notifier<'_> {
         delivered(vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
     }
 
-    /// Acquires the lease and writes what will be sent. If that fails, the lease is released, unless that fails as well, so
-    /// that nobody waits for an invocation that does not use it.
+    /// Acquires the lease and writes what will be sent. `None` if another invocation has the lease. If the write fails, tries
+    /// to release the lease, so that no other invocation waits for a lease that is not used.
     async fn acquire(&self, history: &HistoryTable<'_>, plan: &TrackedPlan) -> Result<Option<Lease>, Error> {
         let until = self.deadline.acquire_until();
         let acquiring = history.acquire(plan, self.holder, self.now, self.deadline.lease_expires_at(self.now));
@@ -116,12 +116,12 @@ impl Notifier<'_> {
     /// Publishes to all channels concurrently. A failing channel does not block the others.
     async fn publish(&self, plan: &Plan, history: HistoryState) -> Published {
         let context = MessageContext { history, ..self.context };
-        let on_channels = self.clients.topics.iter().filter_map(|topic| {
+        let publishing = self.clients.topics.iter().filter_map(|topic| {
             let messages = render(&AlertGroup::new(plan, topic.channel, &context)?, topic.channel);
-            Some(self.publish_on(topic, plan.vpc_id(), messages))
+            Some(self.publish_to(topic, plan.vpc_id(), messages))
         });
         let mut published = Published::default();
-        for (channel, results) in join_all(on_channels).await {
+        for (channel, results) in join_all(publishing).await {
             let mut accepted = BTreeSet::new();
             let mut missed = BTreeSet::new();
             for (finding_ids, result) in results {
@@ -141,7 +141,7 @@ impl Notifier<'_> {
         published
     }
 
-    async fn publish_on(
+    async fn publish_to(
         &self,
         topic: &SnsTopic,
         vpc_id: &str,
@@ -156,12 +156,12 @@ impl Notifier<'_> {
     }
 }
 
-fn delivered(vpc_id: &str, published: &Published, history: Option<Error>) -> DeliveryResult {
+fn delivered(vpc_id: &str, published: &Published, history_error: Option<Error>) -> DeliveryResult {
     DeliveryResult {
         vpc_id: vpc_id.to_owned(),
         published: published.count,
         lost_lease: false,
-        result: published.error.clone().or(history).map_or(Ok(()), Err),
+        result: published.error.clone().or(history_error).map_or(Ok(()), Err),
     }
 }
 

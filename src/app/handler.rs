@@ -38,10 +38,10 @@ use crate::{
     settings::Settings,
 };
 
-/// The function: its settings and its connections, which outlive an invocation.
+/// The function: its settings and its AWS clients. All invocations of one process share them.
 #[derive(Clone, Debug)]
 pub struct Gatewatch {
-    /// What the people who deployed it chose.
+    /// The settings, from environment variables.
     pub settings: Settings,
     /// The clients of the AWS services.
     pub clients: Clients,
@@ -52,10 +52,10 @@ impl Gatewatch {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedEvent`] for a payload that is not known; [`Error::Ec2ReadFailed`] if the network could not be
-    /// read; [`Error::PublishFailed`] if a message of a direct invocation was not accepted; [`Error::LedgerFailed`] if the
-    /// alert history could not be read or written; [`Error::Internal`] if a direct invocation panicked. A message of an SQS
-    /// batch that fails alone is in the answer instead.
+    /// [`Error::UnsupportedEvent`] if the payload is not supported; [`Error::Ec2ReadFailed`] if the network could not be
+    /// read; [`Error::PublishFailed`] if SNS did not accept a message of a direct invocation; [`Error::LedgerFailed`] if the
+    /// alert history could not be read or written; [`Error::Internal`] if a direct invocation panicked. If a message of an
+    /// SQS batch fails alone, the answer lists it instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
         let invocation = Invocation::new(&event.context, &self.settings);
         let payload = Payload::read(&event.payload, &invocation.account_region, &self.settings.exempt_tag)?;
@@ -63,7 +63,7 @@ impl Gatewatch {
         Ok(outcome.answer())
     }
 
-    /// Processes a payload. If another invocation has the lease of a VPC, everything is read again after a wait.
+    /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
     async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
         let (mut backoff, mut published) = (Deadline::backoff(), 0);
         loop {
@@ -76,7 +76,7 @@ impl Gatewatch {
         }
     }
 
-    /// The five steps. `published_before` is the number of messages that earlier attempts published.
+    /// One attempt: the five steps. `published_before` is the number of messages that earlier attempts published.
     async fn attempt(
         &self,
         payload: &Payload,
@@ -158,12 +158,13 @@ impl Gatewatch {
         published_before: usize,
     ) -> Attempt {
         let published = published_before + delivered.iter().map(|result| result.published).sum::<usize>();
-        let ledger = match &snapshot.history {
-            // Not read, because no alert was asked for.
+        let history_state = match &snapshot.history {
+            // There is a history. It was not read because no alert was requested.
             AlertHistory::Off if self.settings.ledger_table.is_some() => HistoryState::On,
             history => history.state(),
         };
-        let report = Report::new(payload.scope(), &snapshot.network, check.tables, check.verdict, ledger, published);
+        let report =
+            Report::new(payload.scope(), &snapshot.network, check.tables, check.verdict, history_state, published);
         Attempt {
             outcome: Outcome::new(payload, report, affected, delivered, snapshot.history.read_error()),
             lost_lease: delivered.iter().any(|result| result.lost_lease),
@@ -172,7 +173,7 @@ impl Gatewatch {
     }
 }
 
-/// The policy that the settings ask for.
+/// The part of the settings that the planner needs.
 fn policy(settings: &Settings) -> Policy {
     Policy {
         required_services: settings.required_services.clone(),
@@ -182,7 +183,7 @@ fn policy(settings: &Settings) -> Policy {
     }
 }
 
-/// What one invocation has, whatever its payload.
+/// The context of one invocation, independent of its payload.
 #[derive(Debug)]
 struct Invocation {
     account_region: AccountRegion,
@@ -202,18 +203,18 @@ impl Invocation {
     }
 }
 
-/// What was found in the tables in scope.
+/// The tables in scope, and the result of checking them.
 #[derive(Debug)]
 struct Check {
     tables: TablesInScope,
     verdict: Verdict,
 }
 
-/// How an attempt ended.
+/// The result of one attempt.
 #[derive(Debug)]
 struct Attempt {
     outcome: Result<Outcome, Error>,
-    /// Whether another invocation has or had the lease of a VPC, so that the VPC has to be read again.
+    /// Whether another invocation has the lease of a VPC, or had it after the history was read. The VPC has to be read again.
     lost_lease: bool,
     /// The number of messages that were published in all attempts.
     published: usize,
@@ -236,7 +237,7 @@ mod tests {
     use crate::{alerts::channel::Channel, checks::severity::Severity, network::service::GatewayService};
 
     #[test]
-    fn the_policy_is_that_of_the_settings() {
+    fn the_policy_has_the_values_of_the_settings() {
         const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
         let settings = Settings::read(|name| {
             let value = match name {

@@ -1,4 +1,4 @@
-//! Keeps a panic while one record is handled from affecting the other records of its batch.
+//! Isolates panics: a panic that one record causes does not fail the other records of its batch.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,8 +13,8 @@ use crate::{
     events::{payload::Payload, sqs::Message},
 };
 
-/// Processes a payload. If that panics, a direct invocation fails; the messages of a batch are processed again, each on its
-/// own, and only those that panic fail.
+/// Processes a payload. If that panics, a direct invocation fails. The messages of a batch are processed again one by one, so
+/// that a panic fails only the message that causes it.
 ///
 /// Messages that were published before the panic may be published again: delivery is at least once.
 ///
@@ -47,7 +47,7 @@ async fn one_by_one(messages: Vec<Message>, process: &impl AsyncFn(&Payload) -> 
     Outcome::Batch { failures: all, report: Report::default() }
 }
 
-/// The outer error is a panic.
+/// Runs `process`. The outer error means that it panicked.
 async fn run(
     process: &impl AsyncFn(&Payload) -> Result<Outcome, Error>,
     payload: &Payload,
@@ -72,7 +72,7 @@ mod tests {
         Failure { message_id: id.into(), error }
     }
 
-    /// Panics at a record about `vpc-panic`, fails one about `vpc-fail`, and fails as a whole at `vpc-error`.
+    /// Panics for `vpc-panic`, lists the message about `vpc-fail` as failed, and returns an error for `vpc-error`.
     async fn process(payload: &Payload) -> Result<Outcome, Error> {
         let ids: Vec<String> = payload.records().flat_map(|record| record.scope.vpc_ids.clone()).collect();
         assert!(!ids.contains(&"vpc-panic".to_owned()), "a bug");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_at_one_record_fails_only_that_record() {
+    async fn a_panic_fails_only_the_record_that_causes_it() {
         let batch = ["vpc-a", "vpc-panic", "vpc-fail", "vpc-error", "vpc-b"].map(message);
         assert_eq!(
             isolate(Payload::Batch(batch.into()), process).await,
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_panic_a_batch_is_processed_once_and_as_a_whole() {
+    async fn a_batch_without_a_panic_is_processed_once_as_a_whole() {
         let batch = ["vpc-a", "vpc-error"].map(message);
         assert_eq!(
             isolate(Payload::Batch(batch.into()), process).await,

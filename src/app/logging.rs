@@ -1,4 +1,4 @@
-//! The log: one line per invocation, and one for each failure that nobody else would see.
+//! The log: one line for each invocation, and one for each failure that the answer does not explain.
 
 use std::{env, str::FromStr};
 
@@ -17,7 +17,8 @@ use crate::{
 /// Maximum number of unreadable exemption tags in the log of one invocation.
 const MAX_TAGS: usize = 20;
 
-/// Sets up the log as Lambda asks for it (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`; `RUST_LOG` for filters by module).
+/// Sets up the log in the format and at the level that Lambda requests (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`).
+/// `RUST_LOG` sets filters by module.
 pub fn init() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("RUST_LOG")).unwrap_or_default();
     let level = LevelFilter::from_str(&level).ok().filter(|_| !level.is_empty()).unwrap_or(LevelFilter::INFO);
@@ -31,8 +32,8 @@ pub fn init() {
     }
 }
 
-/// Logs how an invocation ended: why each message of a batch failed; which exemption tags cannot be read, because nobody
-/// reads the answer to a batch or a schedule; and the figures. The runtime logs what is returned as an error.
+/// Logs the outcome of an invocation: why each message of a batch failed, which exemption tags cannot be read, and counts.
+/// The tags are logged because the answer to a batch or a schedule is discarded. The Lambda runtime logs a returned error.
 pub fn outcome(payload: &Payload, outcome: &Result<Outcome, Error>) {
     let (report, failures) = match outcome {
         Ok(Outcome::Report(report)) => (report, &[][..]),
@@ -47,7 +48,7 @@ pub fn outcome(payload: &Payload, outcome: &Result<Outcome, Error>) {
             "an exemption tag cannot be read and exempts nothing"
         );
     }
-    figures(payload, report, failures.len());
+    log_counts(payload, report, failures.len());
 }
 
 /// Logs why a message of a batch failed.
@@ -60,7 +61,7 @@ pub fn failure(failure: &Failure) {
     );
 }
 
-fn figures(payload: &Payload, report: &Report, failed: usize) {
+fn log_counts(payload: &Payload, report: &Report, failed: usize) {
     info!(
         records = payload.records().count(),
         failed,
@@ -70,7 +71,7 @@ fn figures(payload: &Payload, report: &Report, failed: usize) {
         unassessed = report.not_assessed.len(),
         not_found = report.not_found.len(),
         unreadable_exemptions = report.unreadable_exemptions.len(),
-        ledger = ?report.ledger,
+        ledger = ?report.history,
         published = report.published,
         "checked"
     );

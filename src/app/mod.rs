@@ -1,5 +1,7 @@
 //! One invocation, from the payload to the answer.
-#![allow(clippy::disallowed_methods, reason = "an invocation has a clock")]
+//!
+//! `report` and `response` are pure: no SDK type, no I/O, no clock, no environment.
+#![allow(clippy::disallowed_methods, reason = "deadlines need the clock, and the log reads the environment")]
 
 #[cfg(feature = "aws")]
 pub mod deadline;

@@ -1,6 +1,4 @@
-//! What the function answers to a direct invocation.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The report: the answer to a direct invocation.
 
 use std::collections::BTreeSet;
 
@@ -19,67 +17,67 @@ use crate::{
 /// What was checked and what was found. Lists are sorted by id, so the same network always gives the same bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What the payload affected.
+    /// What the payload affects.
     pub scope: Scope,
-    /// How much was judged.
+    /// How much was checked.
     pub checked: Checked,
     /// The findings of every severity.
     pub findings: Vec<Finding>,
-    /// What lacks a gateway route and needs none.
+    /// Findings suppressed by an exemption tag.
     pub exempt: Vec<Exempt>,
-    /// What could not be judged, and why: neither a finding nor covered.
+    /// Subnets that could not be assessed, and why: neither a finding nor covered.
     pub not_assessed: BTreeSet<NotAssessed>,
-    /// The ids that were named and that EC2 does not show: neither a finding nor covered.
+    /// Ids that the payload names and EC2 does not show: neither a finding nor covered.
     pub not_found: BTreeSet<String>,
-    /// The exemption tags that cannot be read, and so exempt nothing.
+    /// Exemption tags with a value that cannot be read. They exempt nothing.
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
-    /// Whether what is told is remembered, so that it is told once.
-    pub ledger: HistoryState,
-    /// How many messages were published.
+    /// Whether alerts are recorded in the alert history, so that each is sent once.
+    pub history: HistoryState,
+    /// The number of messages that were published.
     pub published: usize,
 }
 
 impl Report {
-    /// The report on a scope and what was found in it.
+    /// Combines the scope, the tables in it and the result of checking them into a report.
     #[must_use]
     pub fn new(
         scope: Scope,
         network: &Network,
         tables: TablesInScope,
         verdict: Verdict,
-        ledger: HistoryState,
+        history: HistoryState,
         published: usize,
     ) -> Self {
         let checked = Checked::count(network, &tables);
         let TablesInScope { mut not_assessed, not_found, .. } = tables;
         let Verdict { findings, exempt, not_assessed: ipv6_only, unreadable_exemptions } = verdict;
         not_assessed.extend(ipv6_only);
-        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, ledger, published }
+        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, history, published }
     }
 }
 
-/// How many resources were judged.
+/// How many resources were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// The VPCs of the tables.
+    /// The VPCs of the checked tables.
     pub vpcs: usize,
-    /// The subnets that use the tables.
+    /// The subnets that use the checked tables.
     pub subnets: usize,
-    /// The route tables. Edge tables are not among them.
+    /// The checked route tables. Edge tables are not checked.
     pub route_tables: usize,
 }
 
 impl Checked {
-    /// Counts what was judged.
+    /// Counts the tables in scope, their VPCs and the subnets that use them.
     #[must_use]
     pub fn count(network: &Network, tables: &TablesInScope) -> Self {
         let effective = network.effective_tables();
-        let judged = |id: &String| tables.route_table_ids.contains(id);
-        let tables = network.route_tables.iter().filter(|table| judged(&table.id));
+        let is_checked = |id: &String| tables.route_table_ids.contains(id);
+        let tables = network.route_tables.iter().filter(|table| is_checked(&table.id));
         Self {
             vpcs: tables.clone().map(|table| &table.vpc_id).collect::<BTreeSet<_>>().len(),
             subnets: (network.subnets.iter())
-                .filter(|subnet| effective.of(subnet).is_some_and(|table| judged(&table.id)))
+                .filter(|subnet| effective.of(subnet).is_some_and(|table| is_checked(&table.id)))
                 .count(),
             route_tables: tables.count(),
         }
@@ -100,7 +98,7 @@ impl From<&Report> for answer::Report {
             unassessed: report.not_assessed.iter().map(Into::into).collect(),
             not_found: report.not_found.iter().cloned().collect(),
             unreadable_exemptions: report.unreadable_exemptions.iter().map(Into::into).collect(),
-            ledger: Name(report.ledger),
+            ledger: Name(report.history),
             published: report.published,
             omitted: 0,
         }
@@ -118,7 +116,7 @@ mod tests {
     };
 
     #[test]
-    fn only_what_was_judged_counts() {
+    fn only_checked_resources_are_counted() {
         let (a, b) = ("vpc-0000000a", "vpc-0000000b");
         let (private, implicit, other) =
             (subnet("subnet-0000000a", a), subnet("subnet-0000000b", a), subnet("subnet-0000000c", b));

@@ -1,6 +1,4 @@
-//! What the function answers: a report to a direct invocation, the failed messages to SQS.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The answer of the function: a report to a direct invocation, the failed messages to SQS.
 
 use serde::Serialize;
 
@@ -12,11 +10,11 @@ use crate::{
     messages::json::answer::{self, Answer, Batch, ItemFailure},
 };
 
-/// The largest answer that Lambda accepts: 6 MB, less some room for the frame
+/// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
 
-/// What came of one invocation.
+/// The outcome of one invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Of a direct invocation.
@@ -25,7 +23,7 @@ pub enum Outcome {
     Batch {
         /// The messages that failed, in the order of the batch.
         failures: Vec<Failure>,
-        /// What was found, for the log.
+        /// The report on the whole batch, for the log.
         report: Report,
     },
 }
@@ -35,19 +33,19 @@ pub enum Outcome {
 pub struct Failure {
     /// Its SQS message id.
     pub message_id: String,
-    /// Why, for the log.
+    /// Why it failed, for the log.
     pub error: Error,
 }
 
 impl Outcome {
-    /// What came of this payload, given what became of the plans, and why the alert history could not be read, if that is
-    /// so.
+    /// The outcome of a payload. `delivered` are the results of its plans; `read_error` says why the alert history could not
+    /// be read.
     ///
     /// # Errors
     ///
-    /// [`Error::PublishFailed`] if a message of a direct invocation was not accepted, and [`Error::LedgerFailed`] if the
-    /// alert history could not be read or written. In a batch only the records that affect the VPC fail; without the alert
-    /// history, every record about which an alert may have to be sent.
+    /// For a direct invocation, [`Error::PublishFailed`] if a message was not accepted, and [`Error::LedgerFailed`] if the
+    /// alert history could not be read or written. In a batch, only the records that affect the VPC fail; if the alert
+    /// history could not be read, every record that may need an alert fails.
     pub fn new(
         payload: &Payload,
         report: Report,
@@ -55,7 +53,7 @@ impl Outcome {
         delivered: &[DeliveryResult],
         read_error: Option<&Error>,
     ) -> Result<Self, Error> {
-        // Records that publish, in their order, are those in `affected`.
+        // `affected` has one item for each record that publishes, in the same order.
         let mut affected = affected.iter();
         let mut failure = |record: &Record| {
             let affected = if record.publish { affected.next() } else { None }?;
@@ -99,8 +97,8 @@ impl Outcome {
     }
 }
 
-/// Leaves out the last findings if the answer would be too large. Lambda would reject all of it, count the invocation as
-/// failed and run it again; and every message would be sent again.
+/// Omits the last findings if the answer would be too large. Lambda would reject the whole answer, count the invocation as
+/// failed and run it again, so every message would be sent again.
 fn truncate_to_limit(mut report: answer::Report) -> answer::Report {
     let findings = std::mem::take(&mut report.findings);
     let count = findings.len();
@@ -155,15 +153,15 @@ mod tests {
         Affected { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.into() }
     }
 
-    fn told(vpc_id: &str, result: Result<(), Error>) -> DeliveryResult {
+    fn delivery(vpc_id: &str, result: Result<(), Error>) -> DeliveryResult {
         DeliveryResult { vpc_id: vpc_id.into(), published: 1, lost_lease: false, result }
     }
 
-    fn refused() -> Error {
+    fn publish_error() -> Error {
         Error::PublishFailed("Publish, about vpc-b: Throttled".into())
     }
 
-    fn unread() -> Error {
+    fn history_error() -> Error {
         Error::LedgerFailed("Query: Throttled".into())
     }
 
@@ -173,43 +171,49 @@ mod tests {
     }
 
     #[test]
-    fn a_direct_invocation_is_answered_with_the_report() {
+    fn a_direct_invocation_returns_the_report() {
         let payload = Payload::Direct(Box::new(record()));
         let affected: Vec<_> = payload.records().map(|record| affected(record, &["vpc-a", "vpc-b"])).collect();
-        let both = [told("vpc-a", Ok(())), told("vpc-b", Ok(()))];
+        let both = [delivery("vpc-a", Ok(())), delivery("vpc-b", Ok(()))];
         assert_eq!(Outcome::new(&payload, report(), &affected, &both, None), Ok(Outcome::Report(report())));
     }
 
     #[test]
-    fn a_direct_invocation_fails_with_a_message_that_was_not_taken() {
+    fn a_direct_invocation_fails_if_a_message_is_not_accepted() {
         let payload = Payload::Direct(Box::new(record()));
         let affected: Vec<_> = payload.records().map(|record| affected(record, &["vpc-a", "vpc-b"])).collect();
-        let one = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
-        assert_eq!(Outcome::new(&payload, report(), &affected, &one, None), Err(refused()));
+        let one = [delivery("vpc-a", Ok(())), delivery("vpc-b", Err(publish_error()))];
+        assert_eq!(Outcome::new(&payload, report(), &affected, &one, None), Err(publish_error()));
     }
 
     #[test]
-    fn a_direct_invocation_that_tells_fails_without_the_ledger() {
+    fn a_direct_invocation_that_publishes_fails_without_the_history() {
         let payload = Payload::Direct(Box::new(record()));
         let records: Vec<_> = payload.records().map(|record| affected(record, &["vpc-a"])).collect();
-        let fine = [told("vpc-a", Ok(()))];
-        assert_eq!(Outcome::new(&payload, report(), &records, &fine, Some(&unread())), Err(unread()));
-        // A message that was not taken is the more telling error.
-        let failed = [told("vpc-a", Err(refused()))];
-        assert_eq!(Outcome::new(&payload, report(), &records, &failed, Some(&unread())), Err(refused()));
+        let accepted = [delivery("vpc-a", Ok(()))];
+        assert_eq!(Outcome::new(&payload, report(), &records, &accepted, Some(&history_error())), Err(history_error()));
+        // The error of a message that was not accepted takes precedence.
+        let failed = [delivery("vpc-a", Err(publish_error()))];
+        assert_eq!(Outcome::new(&payload, report(), &records, &failed, Some(&history_error())), Err(publish_error()));
     }
 
     #[test]
-    fn who_asks_for_the_report_alone_or_touches_nothing_needs_no_ledger() {
-        let asking = Payload::Direct(Box::new(Record { publish: false, ..record() }));
-        assert_eq!(Outcome::new(&asking, report(), &[], &[], Some(&unread())), Ok(Outcome::Report(report())));
-        let idle = Payload::Direct(Box::new(Record { scope: Scope::default(), ..record() }));
-        let affected: Vec<_> = idle.records().map(|record| affected(record, &[])).collect();
-        assert_eq!(Outcome::new(&idle, report(), &affected, &[], Some(&unread())), Ok(Outcome::Report(report())));
+    fn a_direct_invocation_without_alerts_or_without_a_scope_needs_no_history() {
+        let report_only = Payload::Direct(Box::new(Record { publish: false, ..record() }));
+        assert_eq!(
+            Outcome::new(&report_only, report(), &[], &[], Some(&history_error())),
+            Ok(Outcome::Report(report()))
+        );
+        let without_scope = Payload::Direct(Box::new(Record { scope: Scope::default(), ..record() }));
+        let affected: Vec<_> = without_scope.records().map(|record| affected(record, &[])).collect();
+        assert_eq!(
+            Outcome::new(&without_scope, report(), &affected, &[], Some(&history_error())),
+            Ok(Outcome::Report(report()))
+        );
     }
 
     #[test]
-    fn of_a_batch_those_fail_that_cannot_be_read_or_were_not_told() {
+    fn unreadable_and_undelivered_messages_of_a_batch_fail() {
         let unreadable = Error::UnsupportedEvent("the body is not JSON".into());
         let message = |id: &str, record| Message { id: id.into(), record };
         let payload = Payload::Batch(vec![
@@ -224,14 +228,14 @@ mod tests {
             affected(records[1], &["vpc-a", "vpc-b"]),
             affected(records[2], &["vpc-c"]),
         ];
-        let told = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
-        let answer = Outcome::new(&payload, report(), &affected, &told, None).unwrap();
+        let results = [delivery("vpc-a", Ok(())), delivery("vpc-b", Err(publish_error()))];
+        let answer = Outcome::new(&payload, report(), &affected, &results, None).unwrap();
         assert_eq!(
             answer,
             Outcome::Batch {
                 failures: vec![
                     Failure { message_id: "unread".into(), error: unreadable },
-                    Failure { message_id: "untold".into(), error: refused() },
+                    Failure { message_id: "untold".into(), error: publish_error() },
                 ],
                 report: report(),
             }
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_ledger_every_message_fails_that_was_to_be_told_of() {
+    fn every_message_that_may_need_an_alert_fails_without_the_history() {
         let message = |id: &str, record| Message { id: id.into(), record: Ok(record) };
         let payload = Payload::Batch(vec![
             message("sweep", record()),
@@ -252,23 +256,23 @@ mod tests {
         ]);
         let records: Vec<&Record> = payload.records().collect();
         let affected = [affected(records[0], &["vpc-a"]), affected(records[1], &[]), affected(records[3], &["vpc-b"])];
-        let told = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
+        let results = [delivery("vpc-a", Ok(())), delivery("vpc-b", Err(publish_error()))];
         assert_eq!(
-            Outcome::new(&payload, report(), &affected, &told, Some(&unread())),
+            Outcome::new(&payload, report(), &affected, &results, Some(&history_error())),
             Ok(Outcome::Batch {
                 failures: vec![
-                    Failure { message_id: "sweep".into(), error: unread() },
-                    Failure { message_id: "untold".into(), error: refused() },
+                    Failure { message_id: "sweep".into(), error: history_error() },
+                    Failure { message_id: "untold".into(), error: publish_error() },
                 ],
                 report: report(),
             })
         );
     }
 
-    /// A report on so many tables, each with a finding of some kilobytes.
-    fn large(tables: usize) -> answer::Report {
+    /// A report on this many tables, each with a finding of a few kilobytes.
+    fn large(table_count: usize) -> answer::Report {
         let network = Network {
-            route_tables: (0..tables)
+            route_tables: (0..table_count)
                 .map(|n| RouteTable {
                     name: Some("n".repeat(2000)),
                     ..main_table(&format!("rtb-{n:08x}"), &format!("vpc-{n:08x}"))
@@ -277,36 +281,36 @@ mod tests {
             ..Network::default()
         };
         let account_region = AccountRegion { partition: "aws".into(), account: None, region: REGION.into() };
-        let resolved = Scope::region().tables_in(&network, &account_region);
+        let tables = Scope::region().tables_in(&network, &account_region);
         let required = [GatewayService::S3].into();
         let verdict =
-            evaluate(&network, &resolved.route_table_ids, &required, &account_region, jiff::civil::date(2026, 11, 23));
-        (&Report::new(Scope::region(), &network, resolved, verdict, HistoryState::Off, 0)).into()
+            evaluate(&network, &tables.route_table_ids, &required, &account_region, jiff::civil::date(2026, 11, 23));
+        (&Report::new(Scope::region(), &network, tables, verdict, HistoryState::Off, 0)).into()
     }
 
     #[test]
-    fn a_report_that_fits_is_left_alone() {
+    fn a_report_that_fits_is_not_changed() {
         let report = large(100);
         assert_eq!(truncate_to_limit(report.clone()), report);
     }
 
     #[test]
-    fn a_report_that_is_too_large_says_how_much_it_leaves_out() {
+    fn a_report_that_is_too_large_says_how_many_findings_it_omits() {
         let report = large(3000);
-        let fitted = truncate_to_limit(report.clone());
-        assert_eq!(fitted.findings, report.findings[..fitted.findings.len()]);
-        assert_eq!(fitted.findings.len() + fitted.omitted, 3000);
-        let json = serde_json::to_value(&fitted).unwrap();
+        let truncated = truncate_to_limit(report.clone());
+        assert_eq!(truncated.findings, report.findings[..truncated.findings.len()]);
+        assert_eq!(truncated.findings.len() + truncated.omitted, 3000);
+        let json = serde_json::to_value(&truncated).unwrap();
         assert_answer(&json);
-        assert_eq!(json["omitted"], fitted.omitted);
+        assert_eq!(json["omitted"], truncated.omitted);
         let size = json.to_string().len();
         assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
     }
 
     #[test]
-    fn a_report_takes_the_findings_that_fit_to_the_byte() {
+    fn a_finding_is_omitted_if_it_is_one_byte_too_large() {
         let mut report = large(2);
-        // What is kept free for a comma after the last finding.
+        // The bytes that are left, without the comma that is counted after the last finding.
         let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
         report.findings[1].reason.push_str(&"x".repeat(free));
         assert_eq!(truncate_to_limit(report.clone()).omitted, 0);

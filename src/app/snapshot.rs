@@ -1,4 +1,4 @@
-//! What is read before anything is decided: the network and its alert history, at the same time.
+//! The first step: reads the network and its alert history concurrently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,12 +26,13 @@ pub struct Snapshot {
     pub history: AlertHistory,
 }
 
-/// Reads what is in scope. The history is read while EC2 is, so that it costs no time. Only what EC2 does not show any more
-/// has to be looked up in the history first, and its VPC read after that.
+/// Reads the VPCs in scope. The history is read concurrently with EC2, so that it adds no time. A resource that EC2 does not
+/// show any more is looked up in the history first, and its VPC is read after that.
 ///
 /// # Errors
 ///
-/// [`Error::Ec2ReadFailed`]. Without the history there is still a network: findings are sent all the same.
+/// [`Error::Ec2ReadFailed`]. If the history cannot be read, the snapshot has the network without it: findings are sent
+/// anyway.
 pub async fn take(
     reader: &Reader<'_>,
     table: Option<&HistoryTable<'_>>,
@@ -40,19 +41,19 @@ pub async fn take(
     deadline: &Deadline,
 ) -> Result<Snapshot, Error> {
     let lookup = reader.locate(scope).await?;
-    let asked =
+    let requested =
         if lookup.is_complete && scope.deleted.is_empty() { lookup.selection.clone() } else { VpcSelection::Region };
     let reading = reader.read_consistently(scope, recent, lookup, deadline.retry_until());
     let Some(table) = table else {
         return Ok(Snapshot { network: reading.await?.0, history: AlertHistory::Off });
     };
-    let (read, mut history) = join(reading, read_history(table, &asked, deadline)).await;
+    let (read, mut history) = join(reading, read_history(table, &requested, deadline)).await;
     let (mut network, mut selection) = read?;
 
-    // What EC2 showed only after it was asked again.
-    let late = selection.beyond(&asked);
-    if let (Ok(vpcs), false) = (&mut history, late.is_empty()) {
-        match read_history(table, &VpcSelection::Vpcs(late), deadline).await {
+    // VPCs that EC2 showed only during the consistency retry.
+    let shown_late = selection.beyond(&requested);
+    if let (Ok(vpcs), false) = (&mut history, shown_late.is_empty()) {
+        match read_history(table, &VpcSelection::Vpcs(shown_late), deadline).await {
             Ok(more) => vpcs.extend(more),
             Err(error) => history = Err(error),
         }
@@ -61,15 +62,15 @@ pub async fn take(
         Ok(vpcs) => vpcs,
         Err(error) => return Ok(Snapshot { network, history: AlertHistory::Unavailable(error) }),
     };
-    // What EC2 does not show any more, and of which the history knows the VPC.
-    let recalled = VpcSelection::Vpcs(vpcs_concerned(scope, &vpcs)).beyond(&selection);
-    if !recalled.is_empty() {
-        network.extend(reader.read_vpcs(&VpcSelection::Vpcs(recalled.clone())).await?);
-        selection.add(recalled);
+    // VPCs of resources that EC2 does not show any more: only the history knows these VPCs.
+    let from_history = VpcSelection::Vpcs(affected_vpcs(scope, &vpcs)).beyond(&selection);
+    if !from_history.is_empty() {
+        network.extend(reader.read_vpcs(&VpcSelection::Vpcs(from_history.clone())).await?);
+        selection.add(from_history);
     }
-    // Nothing is known of a VPC that was not read, so nothing in it is resolved.
+    // The state of a VPC that was not read is unknown, so its findings must not be resolved.
     vpcs.retain(|vpc_id, _| selection.contains(vpc_id));
-    // A route table counts as deleted only if EC2 does not show it by its id either.
+    // A route table counts as deleted only if a lookup by its id does not return it either.
     network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs) })
 }
@@ -83,7 +84,7 @@ async fn read_history(
     timeout_at(deadline.history_until(), table.read(selection)).await.unwrap_or_else(|_| Err(too_late()))
 }
 
-/// The route tables of open findings that are not among the tables of their VPC.
+/// The route tables of open findings that the network does not have.
 fn missing_tables(network: &Network, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
     let existing: BTreeSet<&str> = network.route_tables.iter().map(|table| table.id.as_str()).collect();
     records(vpcs)
@@ -92,7 +93,7 @@ fn missing_tables(network: &Network, vpcs: &BTreeMap<String, VpcHistory>) -> BTr
         .collect()
 }
 
-fn vpcs_concerned(scope: &Scope, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
+fn affected_vpcs(scope: &Scope, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
     records(vpcs).filter(|record| concerns(scope, record)).map(|record| record.vpc_id.clone()).collect()
 }
 

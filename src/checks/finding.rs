@@ -1,6 +1,5 @@
-//! A finding: one route table without a gateway route to one required service. One API call fixes it.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! A finding: one route table without a gateway route to one required service. One API call, or a short sequence of
+//! calls, fixes it.
 
 use sha2::{Digest, Sha256};
 
@@ -14,38 +13,39 @@ use crate::{
     },
 };
 
-/// One route table that is not covered for one required service, with the subnets it affects.
+/// One route table that is not covered for one required service, with the subnets that use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The same problem always has the same id: see [`finding_id`].
+    /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`].
     pub id: String,
     /// The service that the table has no active gateway route to.
     pub service: GatewayService,
-    /// What is missing.
+    /// Why the table is not covered.
     pub gap: Gap,
-    /// How bad it is.
+    /// How severe it is.
     pub severity: Severity,
-    /// The account of the table, 12 digits.
+    /// The account: 12 digits, or empty if neither the function's ARN nor the table names one.
     pub account: String,
-    /// The Region.
+    /// The Region of the table.
     pub region: String,
-    /// The VPC of the table.
+    /// The id of the table's VPC.
     pub vpc_id: String,
-    /// The table.
+    /// The route table.
     pub route_table: TableRef,
-    /// The subnets that use the table, by id.
+    /// The subnets that use the table and are not exempt, sorted by id.
     pub subnets: Vec<SubnetRef>,
-    /// The default route that decided the severity.
+    /// The target of the default route that decided the severity.
     pub egress: Target,
-    /// The gateway endpoint that decided the gap; none for [`Gap::NoEndpoint`].
+    /// The gateway endpoint that decided the gap. `None` for [`Gap::NoEndpoint`].
     pub endpoint: Option<EndpointRef>,
-    /// An interface endpoint for the same service in the VPC. It does not cover the table.
+    /// An interface endpoint for the same service in the VPC, an available one first. It does not cover the table.
     pub interface_endpoint: Option<EndpointRef>,
-    /// What fixes it.
+    /// How to fix it.
     pub fix: Fix,
 }
 
-/// What is missing: the first of these that holds.
+/// Why a table is not covered: the first of these conditions that holds. They concern gateway endpoints for the service
+/// of the finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gap {
     /// An available gateway endpoint lists the table, but the table has no active route to it.
@@ -54,7 +54,7 @@ pub enum Gap {
     EndpointNotAvailable,
     /// An available gateway endpoint is in the VPC, but does not list the table.
     NotAssociated,
-    /// None of these: there is nothing to build on.
+    /// None of the above: no gateway endpoint lists the table, and none in the VPC is available.
     NoEndpoint,
 }
 
@@ -89,9 +89,9 @@ pub struct SubnetRef {
     pub id: String,
     /// The value of its `Name` tag.
     pub name: Option<String>,
-    /// Such as `eu-west-1a`.
+    /// The name of the zone, such as `eu-west-1a`.
     pub availability_zone: Option<String>,
-    /// Its IPv4 block, or the IPv6 block of a subnet that has only that.
+    /// Its IPv4 block, or the IPv6 block of a subnet without IPv4.
     pub cidr: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl From<&Endpoint> for EndpointRef {
 }
 
 /// The id of a finding: SHA-256, in hexadecimal, over partition, account, Region, route table and service, joined by
-/// line feeds. None of the five can hold one, so no two problems share an id.
+/// line feeds. None of the five can contain a line feed, so different problems have different ids.
 #[must_use]
 pub fn finding_id(account_region: &AccountRegion, account: &str, table_id: &str, service: GatewayService) -> String {
     let identity = [&account_region.partition, account, &account_region.region, table_id, service.name()].join("\n");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_counts() {
+    fn each_part_of_the_identity_changes_the_id() {
         let aws = AccountRegion { partition: "aws".into(), account: None, region: "eu-west-1".into() };
         let china = AccountRegion { partition: "aws-cn".into(), ..aws.clone() };
         let london = AccountRegion { region: "eu-west-2".into(), ..aws.clone() };
@@ -166,10 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_told_with_whether_it_is_the_main_one() {
+    fn a_table_ref_says_whether_the_table_is_the_main_one() {
         use crate::network::testing::{main_table, table};
-        let told = |main| TableRef { id: "rtb-0000000a".into(), name: None, main };
-        assert_eq!(TableRef::from(&main_table("rtb-0000000a", "vpc-0000000a")), told(true));
-        assert_eq!(TableRef::from(&table("rtb-0000000a", "vpc-0000000a")), told(false));
+        let table_ref = |main| TableRef { id: "rtb-0000000a".into(), name: None, main };
+        assert_eq!(TableRef::from(&main_table("rtb-0000000a", "vpc-0000000a")), table_ref(true));
+        assert_eq!(TableRef::from(&table("rtb-0000000a", "vpc-0000000a")), table_ref(false));
     }
 }

@@ -1,44 +1,43 @@
-//! What fixes a finding, as data. [`crate::messages`] renders it as commands and templates.
+//! How to fix a finding, as data. [`crate::messages`] renders it as commands and templates.
 //!
-//! A gateway endpoint takes more route tables through `ModifyVpcEndpoint`. So where an endpoint exists, the table is added
-//! to it; a new endpoint is created only where there is none (quota: 20 gateway endpoints per Region,
-//! <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>). EC2 adds and removes the routes itself
-//! when a table is added to an endpoint or removed from it
+//! `ModifyVpcEndpoint` adds route tables to an existing gateway endpoint. So if an endpoint exists, the fix adds the
+//! table to it. The fix creates an endpoint only if there is none (quota: 20 gateway endpoints per Region,
+//! <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>). EC2 adds the routes when a table is
+//! added to an endpoint, and removes them when the table is removed
 //! (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gateway-endpoint-routing>).
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
 
 use crate::network::model;
 
-/// What fixes a finding.
+/// How to fix a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fix {
     /// Add the table to an available endpoint.
     AddTable(Endpoint),
-    /// The table has no route to an available endpoint that lists it: remove the table from the endpoint and add it again.
+    /// An available endpoint lists the table, but the table has no active route to it. Remove the table from the
+    /// endpoint and add it again.
     ReattachTable(Endpoint),
-    /// The state of the endpoint is about to change: wait and look again.
+    /// The endpoint is in a state that can still change, such as `pending`. Wait and check again.
     Wait(Endpoint),
-    /// Create an endpoint for the table.
+    /// Create an endpoint with the table.
     Create,
-    /// The endpoint that lists the table has failed for good: delete it. Then add the table to an available endpoint, or
-    /// create one where there is none.
+    /// The endpoint that lists the table will never work: it is failed, rejected or expired. Delete it. Then add the
+    /// table to an available endpoint, or create one if there is none.
     Replace {
         /// The endpoint to delete.
         failed: Endpoint,
-        /// The endpoint that takes the table.
+        /// The available endpoint to add the table to. `None`: create one.
         available: Option<Endpoint>,
     },
 }
 
-/// A gateway endpoint, as far as a fix names it.
+/// The gateway endpoint that a fix names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// `vpce-…`
     pub id: String,
     /// Its state, in lower case.
     pub state: String,
-    /// The route tables that it lists.
+    /// The ids of the route tables that it lists.
     pub route_table_ids: Vec<String>,
 }
 

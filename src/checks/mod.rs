@@ -1,4 +1,4 @@
-//! What is judged, and the result. One folder per check; what all checks share is beside them.
+//! The checks, one folder each, and what they share: findings, severities, exemptions and fixes.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 

@@ -1,17 +1,15 @@
-//! How severe a finding is.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! The severity of a finding.
 
 use crate::network::name::named;
 
-/// How severe a finding is, least severe first.
+/// The severity of a finding, in ascending order. Each check decides how severe its findings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The traffic takes a way that works and costs nothing extra, or nothing uses the route table.
+    /// The traffic reaches the service through an internet gateway at no extra cost, or no subnet uses the route table.
     Low,
-    /// The traffic takes another way, or the service is out of reach.
+    /// The traffic takes another path, or the service cannot be reached.
     Medium,
-    /// The traffic is charged for every byte.
+    /// The traffic goes through a NAT gateway, which charges for every byte.
     High,
 }
 
@@ -22,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn severities_are_ordered_and_found_by_name() {
+    fn severities_are_ordered_and_parsed_by_name() {
         assert!(Severity::High > Severity::Medium && Severity::Medium > Severity::Low);
         for severity in Severity::ALL {
             assert_eq!(Severity::from_name(severity.name()), Some(severity));

@@ -11,7 +11,7 @@ use crate::network::{
     testing::REGION,
 };
 
-/// A finding for S3 of medium severity, without subnets, that a new endpoint fixes.
+/// A finding for S3 with medium severity and no subnets. A new endpoint fixes it.
 pub fn finding(vpc_id: &str, table: &str) -> Finding {
     Finding {
         id: format!("{table} s3"),

@@ -1,6 +1,4 @@
 //! All alerts of one VPC for one channel, before a format renders them.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +27,7 @@ pub struct AlertGroup<'a> {
     pub region: &'a str,
     /// The VPC.
     pub vpc_id: &'a str,
-    /// The value of its `Name` tag. Somebody else wrote it.
+    /// The value of its `Name` tag: untrusted text.
     pub vpc_name: Option<&'a str>,
     /// The newest record that affects the VPC.
     pub trigger: Option<&'a Trigger>,
@@ -37,7 +35,7 @@ pub struct AlertGroup<'a> {
     pub triggers: usize,
     /// Whether the alerts are recorded in the alert history.
     pub history: HistoryState,
-    /// When the incident began that the alerts belong to; `None` without an alert history.
+    /// When the incident started that the alerts belong to; `None` without an alert history.
     pub incident_started_at: Option<Timestamp>,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
@@ -45,10 +43,10 @@ pub struct AlertGroup<'a> {
     pub alerts: Vec<&'a Alert>,
 }
 
-/// What all messages of one invocation have in common.
+/// The facts that all messages of one invocation share.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageContext<'a> {
-    /// The network.
+    /// The network that was checked.
     pub network: &'a Network,
     /// What each record affects.
     pub affected: &'a [Affected<'a>],
@@ -67,13 +65,14 @@ impl<'a> AlertGroup<'a> {
         let alerts: Vec<&Alert> =
             plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
         let first = alerts.first()?;
-        let records = || affected.iter().filter(|t| t.vpc_ids.contains(vpc_id)).map(|affected| affected.record);
+        let records =
+            || affected.iter().filter(|affected| affected.vpc_ids.contains(vpc_id)).map(|affected| affected.record);
         Some(Self {
             account: first.account(),
             region: first.region(),
             vpc_id,
             vpc_name: network.vpcs.iter().find(|vpc| vpc.id == vpc_id).and_then(|vpc| vpc.name.as_deref()),
-            // Of records of the same second, and of those without a time, the last in the batch counts as the newest.
+            // If several records have the same second, or none has a time, the last in the batch counts as the newest.
             trigger: records().max_by_key(|record| record.time).map(|record| &record.trigger),
             triggers: records().count(),
             history,
@@ -83,32 +82,33 @@ impl<'a> AlertGroup<'a> {
         })
     }
 
-    /// The worst severity of all alerts, resolved ones included: a subscriber to severe findings is also sent their end.
+    /// The worst severity of all alerts, including resolved ones: a subscriber that filters by severity also receives
+    /// the alert that a finding is resolved.
     pub(super) fn severity(&self) -> Severity {
         self.alerts.iter().map(|alert| alert.severity()).max().unwrap_or(Severity::Low)
     }
 
-    /// The worst severity of what is open; `None` if everything is resolved.
+    /// The worst severity of the open findings; `None` if all are resolved.
     pub(super) fn open_severity(&self) -> Option<Severity> {
         self.open().map(Alert::severity).max()
     }
 
-    /// The alerts about problems that exist.
+    /// The alerts about open findings.
     pub(super) fn open(&self) -> impl Iterator<Item = &'a Alert> {
         self.alerts.iter().copied().filter(|alert| !alert.is_resolved())
     }
 
-    /// The alerts about problems that are gone.
+    /// The alerts about resolved findings.
     pub(super) fn resolved(&self) -> impl Iterator<Item = &'a Alert> {
         self.alerts.iter().copied().filter(|alert| alert.is_resolved())
     }
 
-    /// The word in brackets at the start of a subject or title: the worst severity of what is open, or `RESOLVED`.
+    /// The word in brackets at the start of a subject or title: the worst severity of the open findings, or `RESOLVED`.
     pub(super) fn label(&self) -> &'static str {
         self.open_severity().map_or("RESOLVED", Severity::name)
     }
 
-    /// The message attributes, for filter policies.
+    /// The message attributes, which filter policies match on. Attributes without a value are left out.
     pub(super) fn attributes(&self) -> Vec<Attribute> {
         let string = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
         let services = self.alerts.iter().map(|alert| alert.service().name()).collect();
@@ -125,7 +125,7 @@ impl<'a> AlertGroup<'a> {
         attributes
     }
 
-    /// The ids of all findings that the alerts are about.
+    /// The ids of the findings of all alerts.
     pub(super) fn finding_ids(&self) -> BTreeSet<String> {
         self.alerts.iter().map(|alert| alert.finding_id().to_owned()).collect()
     }

@@ -1,20 +1,21 @@
-//! The notice as a card for Amazon Q Developer in chat applications: one card per notice, in the schema of its custom
-//! notifications (<https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>). Anything else on its topic,
-//! such as plain text, it drops without a word.
+//! The alerts as one card for Amazon Q Developer in chat applications, in its schema for custom notifications
+//! (<https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>). Amazon Q silently drops any other
+//! message on its topic, such as plain text.
 //!
-//! A card is written in the markup of the chat it ends in, Slack or Microsoft Teams, and nobody here knows which. So it uses
-//! only what is the same in both (`*`, backticks, a hyphen before each line of a list), and shows what others wrote in one
-//! way that is harmless in both:
+//! A card is shown in Slack or Microsoft Teams; gatewatch cannot know in which. So the card uses only markup that works
+//! in both (`*`, `_`, backticks, a hyphen before each item of a list), and shows untrusted text in a form that is
+//! harmless in both:
 //!
-//! - on one line, in quotes, cut, with what is not visible as an escape: see [`quoted`];
-//! - inside backticks, where neither chat reads markup: no bold, no emoji, no `[text](url)`;
-//! - with `&`, `<` and `>` as entities. Slack reads `<!channel>`, `<@U123>` and `<url|text>` even inside backticks, and
-//!   shows entities as the characters. Teams shows them as they are, which is ugly and safe;
-//! - with what could end the backticks or begin something written as escapes: every backtick, the `@` of a name to be
-//!   called (the one inside an e-mail address calls nobody), and the slashes behind the `:` of a URL. A bare domain may
-//!   still be made a link; it is its own label then, and disguises nothing.
+//! - It is on one line, in quotes and cut to a maximum length. Invisible characters are escaped: see [`quoted`].
+//! - It is inside backticks, where neither chat interprets markup: no bold, no emoji, no `[text](url)`.
+//! - `&`, `<` and `>` are written as entities. Slack interprets `<!channel>`, `<@U123>` and `<url|text>` even inside
+//!   backticks, and shows entities as the characters. Teams shows the entities themselves, which is ugly but safe.
+//! - Characters that could end the backticks or start a mention or a URL are escaped: every backtick; each `@` that
+//!   could mention somebody (inside an e-mail address it cannot); the first slash after the `:` of a URL. A chat may
+//!   still turn a bare domain into a link. The link then shows its own target, so it misleads nobody.
 //!
-//! Title, next steps, keywords and everything in `metadata` are made of ids and of our own words.
+//! The title, the keywords and everything in `metadata` contain only ids and our own words. So do the next steps,
+//! except for the key of the exemption tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,37 +34,40 @@ use crate::{
     network::ids::{self, is_id},
 };
 
-/// The longest title, in characters.
+/// The maximum length of the title, in characters.
 const MAX_TITLE: usize = 250;
 
-/// The longest description, in characters.
+/// The maximum length of the description, in characters.
 const MAX_DESCRIPTION: usize = 8000;
 
-/// The longest next step, in characters.
+/// The maximum length of a next step, in characters.
 const MAX_NEXT_STEP: usize = 350;
 
-/// The longest keyword, in characters.
+/// The maximum length of a keyword, in characters.
 const MAX_KEYWORD: usize = 75;
 
-/// How much of a notice a card holds: so many groups in full, so many subnets of each, so many of the other groups by name.
+/// How much of the content a card shows.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
+    /// The number of groups that are described in full.
     groups: usize,
+    /// The number of subnets for each of these groups.
     subnets: usize,
-    briefs: usize,
+    /// The number of other groups that get a short line each.
+    short_lines: usize,
 }
 
-/// From the most that people read in a chat to the least that always fits, whatever the names are.
+/// From the most that people read in a chat to the least, which always fits, whatever the names are.
 const LIMITS: [Limits; 5] = [
-    Limits { groups: 3, subnets: 10, briefs: 10 },
-    Limits { groups: 2, subnets: 5, briefs: 10 },
-    Limits { groups: 1, subnets: 5, briefs: 10 },
-    Limits { groups: 1, subnets: 1, briefs: 5 },
-    Limits { groups: 1, subnets: 0, briefs: 0 },
+    Limits { groups: 3, subnets: 10, short_lines: 10 },
+    Limits { groups: 2, subnets: 5, short_lines: 10 },
+    Limits { groups: 1, subnets: 5, short_lines: 10 },
+    Limits { groups: 1, subnets: 1, short_lines: 5 },
+    Limits { groups: 1, subnets: 0, short_lines: 0 },
 ];
 
-/// A custom notification. The `id` that the schema knows is left out: it is to be different for each notification, and what
-/// is told twice (a reminder) is made of the same facts twice.
+/// A custom notification. The optional `id` of the schema is left out: it has to be unique, but two cards can be made
+/// of the same facts (reminders).
 #[derive(Serialize)]
 struct Card {
     version: &'static str,
@@ -93,13 +97,13 @@ struct Metadata {
     additional_context: BTreeMap<&'static str, String>,
 }
 
-/// One card, which tells of every finding: the worst in full, of the others which they are or how many.
+/// One card about all findings. It describes the worst groups in full; the others get a short line or are only counted.
 pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let groups = content::groups(alerts);
     let card = card(alerts, &groups);
     vec![Message {
         subject: subject(prose::headline(alerts, None, MAX_SUBJECT)),
-        // A card holds text, lists and objects: there is nothing in it that JSON cannot say.
+        // A card contains only text, lists and objects: JSON can represent all of them.
         body: serde_json::to_string(&card).unwrap_or_default(),
         attributes: alerts.attributes(),
         finding_ids: alerts.finding_ids(),
@@ -122,7 +126,7 @@ fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
         },
         metadata: Metadata {
             thread_id: thread_id(alerts),
-            summary: prose::opening(alerts, groups),
+            summary: prose::first_line(alerts, groups),
             event_type: "gatewatch",
             related_resources: related_resources(alerts, full),
             additional_context: additional_context(alerts),
@@ -130,20 +134,22 @@ fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
     }
 }
 
-/// The same from the first word on a VPC's spell of trouble to the last; without a ledger there is one thread per VPC.
+/// The id that all cards about one incident share, so that a chat shows them as one thread. Without an alert history:
+/// one thread for each VPC.
 fn thread_id(alerts: &AlertGroup<'_>) -> String {
     let vpc_id = plain(alerts.vpc_id);
-    alerts.incident_started_at.map_or_else(|| vpc_id.clone(), |began| format!("{vpc_id}-{}", began.as_second()))
+    alerts.incident_started_at.map_or_else(|| vpc_id.clone(), |time| format!("{vpc_id}-{}", time.as_second()))
 }
 
-/// The characters of a text as the chats count them. Nothing says how Amazon Q counts; this is never too few.
+/// The length of a text in UTF-16 code units, as the chats count. AWS does not document how Amazon Q counts; this
+/// number is never too low.
 fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// What others wrote, so that no chat acts on it: see the head of this file.
-fn code(theirs: &str) -> String {
-    let quoted = quoted(theirs);
+/// Untrusted text in a form that no chat interprets: see the top of this file.
+fn code(untrusted: &str) -> String {
+    let quoted = quoted(untrusted);
     let mut shown = String::from("`");
     let mut before = ' ';
     for (at, c) in quoted.char_indices() {
@@ -163,94 +169,97 @@ fn code(theirs: &str) -> String {
     shown
 }
 
-fn line(Line { ours, theirs }: &Line<'_>) -> String {
-    theirs.map_or_else(|| ours.clone(), |theirs| format!("{ours} {}", code(theirs)))
+fn line(Line { text, untrusted }: &Line<'_>) -> String {
+    untrusted.map_or_else(|| text.clone(), |untrusted| format!("{text} {}", code(untrusted)))
 }
 
-/// A list: its items stay on lines of their own in Teams, too, which makes one paragraph of lines without a hyphen.
+/// A list. The hyphens keep each item on a line of its own: Teams joins lines without a hyphen into one paragraph.
 fn list<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> String {
-    lines.into_iter().map(|said| format!("- {}", line(&said))).collect::<Vec<_>>().join("\n")
+    lines.into_iter().map(|each| format!("- {}", line(&each))).collect::<Vec<_>>().join("\n")
 }
 
-/// The description that holds the most and fits, and how much that is.
+/// The most detailed description that fits, and its limits.
 fn description(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> (Limits, String) {
     let [.., least] = LIMITS;
     (LIMITS.into_iter())
-        .map(|limits| (limits, described(alerts, groups, limits)))
+        .map(|limits| (limits, describe(alerts, groups, limits)))
         .find(|(_, description)| length(description) <= MAX_DESCRIPTION)
-        .unwrap_or_else(|| (least, described(alerts, groups, least)))
+        .unwrap_or_else(|| (least, describe(alerts, groups, least)))
 }
 
-fn described(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> String {
+/// The description within these limits.
+fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> String {
     let (full, others) = groups.split_at(limits.groups.min(groups.len()));
-    let mut said: Vec<String> = prose::caveat(alerts).map(|caveat| format!("_{caveat}_")).into_iter().collect();
+    let mut sections: Vec<String> = prose::caveat(alerts).map(|caveat| format!("_{caveat}_")).into_iter().collect();
     if groups.len() > 1 {
-        said.push(format!("*In short*\n{}", prose::opening(alerts, groups)));
+        sections.push(format!("*In short*\n{}", prose::first_line(alerts, groups)));
     }
     let only = if let [group] = groups { Some(group) } else { None };
     let facts = (only.map(prose::table).into_iter())
-        .chain(prose::place(alerts))
-        .chain(only.into_iter().flat_map(prose::history));
-    said.push(list(facts));
-    let happened = prose::happened(alerts);
-    if !happened.is_empty() {
-        said.push(format!("*What happened*\n{}", list(happened)));
+        .chain(prose::location(alerts))
+        .chain(only.into_iter().flat_map(prose::change));
+    sections.push(list(facts));
+    let what_happened = prose::what_happened(alerts);
+    if !what_happened.is_empty() {
+        sections.push(format!("*What happened*\n{}", list(what_happened)));
     }
     for group in full {
-        said.extend(case_in_full(group, groups.len() > 1, limits.subnets));
+        sections.extend(group_in_full(group, groups.len() > 1, limits.subnets));
     }
     if !others.is_empty() {
-        said.push(in_brief(others, limits.briefs));
+        sections.push(other_groups(others, limits.short_lines));
     }
     if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
-        said.push(
+        sections.push(
             "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._".to_owned(),
         );
     }
-    said.join("\n\n")
+    sections.join("\n\n")
 }
 
-fn case_in_full(group: &Group<'_>, is_one_of_several: bool, most_subnets: usize) -> Vec<String> {
-    let mut said = Vec::new();
+/// The sections about one group.
+fn group_in_full(group: &Group<'_>, is_one_of_several: bool, max_subnets: usize) -> Vec<String> {
+    let mut sections = Vec::new();
     if is_one_of_several {
-        let facts = [prose::table(group)].into_iter().chain(prose::history(group));
-        said.push(format!("*{}: {}*\n{}", group.label(), prose::sentence(group), list(facts)));
+        let facts = [prose::table(group)].into_iter().chain(prose::change(group));
+        sections.push(format!("*{}: {}*\n{}", group.label(), prose::sentence(group), list(facts)));
     }
-    let why = prose::why(group);
+    let why = prose::why_it_matters(group);
     if !why.is_empty() {
-        said.push(format!("*Why it matters*\n{}", list(why)));
+        sections.push(format!("*Why it matters*\n{}", list(why)));
     }
     let all = group.subnets().len();
     if all > 0 {
         let heading = if group.is_resolved() { "Subnets that were affected" } else { "Subnets affected" };
-        let more = (all > most_subnets).then(|| Line::from(format!("and {} more", all - most_subnets.min(all))));
-        let subnets = group.subnets().iter().take(most_subnets).map(prose::subnet).chain(more);
-        said.push(format!("*{heading} ({all})*\n{}", list(subnets)));
+        let more = (all > max_subnets).then(|| Line::from(format!("and {} more", all - max_subnets.min(all))));
+        let subnets = group.subnets().iter().take(max_subnets).map(prose::subnet).chain(more);
+        sections.push(format!("*{heading} ({all})*\n{}", list(subnets)));
     }
-    said
+    sections
 }
 
-/// The groups that are not told in full: by name as far as there is room, then by number.
-fn in_brief(groups: &[Group<'_>], most: usize) -> String {
-    let mut said: Vec<Line<'_>> = groups.iter().take(most).map(|group| prose::brief(group).into()).collect();
+/// The groups that are not described in full: up to `max` of them in a short line each, then the number of the others.
+fn other_groups(groups: &[Group<'_>], max: usize) -> String {
+    let mut lines: Vec<Line<'_>> = groups.iter().take(max).map(|group| prose::short_line(group).into()).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for group in groups.iter().skip(most) {
+    for group in groups.iter().skip(max) {
         *counts.entry(group.label()).or_default() += 1;
     }
-    let and = if said.is_empty() { "" } else { "and " };
-    said.extend(counts.into_iter().map(|(label, count)| format!("{and}{count} {label}").into()));
-    format!("*And {} more*\n{}", groups.len(), list(said))
+    let and = if lines.is_empty() { "" } else { "and " };
+    lines.extend(counts.into_iter().map(|(label, count)| format!("{and}{count} {label}").into()));
+    format!("*And {} more*\n{}", groups.len(), list(lines))
 }
 
-/// The commands that fix these groups, and those that exempt them. None for what is over.
+/// The commands that fix these groups, and those that exempt them. Resolved groups have none.
 fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
     let fixes = content::fixes(full);
-    let standing = full.iter().filter(|group| !group.is_resolved());
-    let exempting = standing.map(|group| exempting_step(alerts, group));
-    fixes.iter().flat_map(fix_steps).chain(exempting).collect()
+    let open = full.iter().filter(|group| !group.is_resolved());
+    let exemptions = open.map(|group| exemption_step(alerts, group));
+    fixes.iter().flat_map(fix_steps).chain(exemptions).collect()
 }
 
-/// A step for each command. `&&` would join them in a shell, but the chats disagree on how to write an ampersand.
+/// One step for each command. They are not joined by `&&`, because Slack and Teams need different forms of an
+/// ampersand.
 fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
     let service = fix.service().title();
     let what = match fix.tables.as_slice() {
@@ -273,7 +282,8 @@ fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
         .collect()
 }
 
-fn exempting_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
+/// The step that exempts the route table of the group.
+fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     let tag = alerts.exempt_tag;
     let value = remediation::exempt_value(&group.services());
     let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
@@ -288,13 +298,14 @@ fn exempting_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     ])
 }
 
-/// The first of these that fits.
+/// The first candidate that fits, or a reference to the JSON.
 fn step<const N: usize>(candidates: [String; N]) -> String {
     (candidates.into_iter())
         .find(|step| length(step) <= MAX_NEXT_STEP)
         .unwrap_or_else(|| "A command is too long for a card: it is in the notice on the JSON topic.".to_owned())
 }
 
+/// The words for a search in the chat, each once.
 fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
     let services: BTreeSet<&str> = alerts.alerts.iter().map(|alert| alert.service().name()).collect();
     let changes: BTreeSet<Change> = alerts.alerts.iter().map(|alert| alert.change()).collect();
@@ -307,7 +318,7 @@ fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
     keywords
 }
 
-/// The VPC, and the tables that are told in full.
+/// The VPC, and the route tables that are described in full. Malformed ids are left out.
 fn related_resources(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
     let tables: BTreeSet<&str> = full.iter().map(Group::table_id).filter(|id| is_id(ids::ROUTE_TABLE, id)).collect();
     [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(tables).map(str::to_owned).collect()
@@ -324,7 +335,7 @@ fn additional_context(alerts: &AlertGroup<'_>) -> BTreeMap<&'static str, String>
     context
 }
 
-/// The severity as a colour; a check mark where all is over.
+/// The severity as a colour; a check mark if everything is resolved.
 fn icon(severity: Option<Severity>) -> char {
     match severity {
         Some(Severity::High) => '🔴',

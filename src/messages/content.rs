@@ -1,7 +1,5 @@
-//! What a message for people contains, before a format renders it: the alerts of one VPC, grouped and ordered, and the
-//! fixes for them. The e-mail and the chat card show the same content.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The content of an e-mail or chat card, before the format renders it: the alerts of one VPC, grouped and ordered, and
+//! the fixes for them. Both formats show the same content.
 
 use std::{
     cmp::Reverse,
@@ -18,12 +16,12 @@ use crate::{
     network::service::GatewayService,
 };
 
-/// Alerts about one route table that differ only in the service: a message describes them together. Never empty.
+/// Alerts about one route table that differ only in the service. A message describes them together. Never empty.
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
-    /// Has what all of them have in common.
+    /// Stands for all of them in what they have in common.
     first: &'a Alert,
-    /// All of them, the first one included.
+    /// All alerts, including `first`.
     alerts: Vec<&'a Alert>,
 }
 
@@ -45,6 +43,7 @@ pub(super) fn groups<'a>(message: &AlertGroup<'a>) -> Vec<Group<'a>> {
 }
 
 impl<'a> Group<'a> {
+    /// Whether the alert differs from this group only in the service.
     fn accepts(&self, alert: &Alert) -> bool {
         let resolution = |alert: &Alert| alert.resolved_finding().map(|resolved| resolved.resolution.clone());
         self.first.route_table().id == alert.route_table().id
@@ -55,7 +54,7 @@ impl<'a> Group<'a> {
             && self.first.subnets() == alert.subnets()
     }
 
-    /// The alert that has what all of them have in common.
+    /// One of the alerts, for the facts that all of them share.
     pub(super) fn first(&self) -> &'a Alert {
         self.first
     }
@@ -75,12 +74,12 @@ impl<'a> Group<'a> {
         &self.first.route_table().id
     }
 
-    /// The subnets that are affected, or were.
+    /// The affected subnets. For resolved findings: the subnets that were affected.
     pub(super) fn subnets(&self) -> &'a [SubnetRef] {
         self.first.subnets()
     }
 
-    /// Whether the problem is gone.
+    /// Whether the findings are resolved.
     pub(super) fn is_resolved(&self) -> bool {
         self.first.is_resolved()
     }
@@ -101,13 +100,13 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The services of these alerts, each once, S3 before DynamoDB: the order in which people say them.
+/// The services of these alerts, each once, S3 before DynamoDB: the order that people are used to.
 pub(super) fn services<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<GatewayService> {
     let services: BTreeSet<GatewayService> = alerts.map(Alert::service).collect();
     services.into_iter().rev().collect()
 }
 
-/// The ids of the route tables of these alerts.
+/// The ids of the route tables of these alerts, each once.
 pub(super) fn tables<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<&'a str> {
     alerts.map(|alert| alert.route_table().id.as_str()).collect()
 }
@@ -115,33 +114,34 @@ pub(super) fn tables<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<&'
 /// One fix, for one or more route tables.
 #[derive(Clone, Debug)]
 pub(super) struct TableFix<'a> {
-    /// A finding that it fixes.
+    /// One of the findings that it fixes.
     finding: &'a Finding,
-    /// The route tables that it is for. Never empty.
+    /// The ids of the route tables that it fixes. Never empty.
     pub(super) tables: Vec<&'a str>,
 }
 
 impl TableFix<'_> {
-    /// The service.
+    /// The service that gets a gateway route.
     pub(super) fn service(&self) -> GatewayService {
         self.finding.service
     }
 
-    /// Whether there is nothing to change before the state of the endpoint has changed.
+    /// Whether nothing has to be changed until the state of the endpoint changes.
     pub(super) fn is_wait(&self) -> bool {
         matches!(self.finding.fix, Fix::Wait(_))
     }
 
-    /// The commands. `None` where an id is not shaped as AWS shapes it.
+    /// The commands. `None` if an id does not have the format of AWS ids.
     pub(super) fn commands(&self) -> Option<Vec<String>> {
         remediation::commands(self.finding, &self.tables)
     }
 }
 
-/// The fixes for these groups. None for what is resolved.
+/// The fixes for these groups. Resolved groups have none.
 ///
-/// Route tables that need the same change of the same endpoint share one fix: separate commands would create one endpoint
-/// per table, or delete the same endpoint twice.
+/// Route tables that need the same change of the same endpoint share one fix: separate commands would create one
+/// endpoint per table, or delete the same endpoint twice. A fix is not shared if its commands cannot be written for the
+/// table.
 pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
     let mut fixes: Vec<TableFix<'a>> = Vec::new();
     let mut shared: HashMap<(GatewayService, &Fix), usize> = HashMap::new();

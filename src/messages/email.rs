@@ -1,5 +1,5 @@
-//! The message as plain text, for an e-mail that is read on a phone: short lines, the most important first, each command
-//! on one line of its own, so that it can be copied.
+//! The alerts as a plain-text e-mail that is easy to read on a phone: short lines, the most important first. Each
+//! command is on a line of its own, so that it can be copied.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -11,16 +11,17 @@ use super::{
     untrusted_text::{Line, quoted},
 };
 
-/// The maximum number of groups in the overview. All of them are described below it.
+/// The maximum number of groups in the overview. The e-mail describes all groups below it.
 const MAX_OVERVIEW: usize = 10;
 
+/// One e-mail, or several if one would be too large.
 pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let groups = content::groups(alerts);
-    let email = Email { alerts, groups: &groups, joint_fixes: joint_fixes(&groups) };
+    let email = Email { alerts, groups: &groups, shared_fixes: shared_fixes(&groups) };
     let attributes = alerts.attributes();
     let overhead = MAX_SUBJECT
         + attributes.iter().map(Attribute::size).sum::<usize>()
-        + email.written(Some((usize::MAX, usize::MAX)), &[]).len();
+        + email.body(Some((usize::MAX, usize::MAX)), &[]).len();
     let parts = email.parts(MAX_MESSAGE.saturating_sub(overhead));
 
     let count = parts.len();
@@ -29,7 +30,7 @@ pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
             let part = (count > 1).then_some((n + 1, count));
             Message {
                 subject: subject(prose::headline(alerts, part, MAX_SUBJECT)),
-                body: email.written(part, &blocks),
+                body: email.body(part, &blocks),
                 attributes: attributes.clone(),
                 finding_ids,
             }
@@ -37,37 +38,38 @@ pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         .collect()
 }
 
-/// The fixes that are for more than one route table.
-fn joint_fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
+/// The fixes for more than one route table.
+fn shared_fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
     content::fixes(groups).into_iter().filter(|fix| fix.tables.len() > 1).collect()
 }
 
-/// What fits into one message.
+/// The blocks of one message.
 #[derive(Default)]
 struct Part {
+    /// The size of the blocks in bytes, with the empty line between two blocks.
     size: usize,
     blocks: Vec<String>,
     finding_ids: BTreeSet<String>,
 }
 
-/// Everything that the messages are about.
+/// The content of all parts.
 struct Email<'a> {
     alerts: &'a AlertGroup<'a>,
     groups: &'a [Group<'a>],
-    joint_fixes: Vec<TableFix<'a>>,
+    shared_fixes: Vec<TableFix<'a>>,
 }
 
 impl Email<'_> {
-    /// The body of one message: what every part contains, around the blocks of this one.
-    fn written(&self, part: Option<(usize, usize)>, blocks: &[String]) -> String {
+    /// The body of one message: the head and foot that every part contains, and the blocks of this part.
+    fn body(&self, part: Option<(usize, usize)>, blocks: &[String]) -> String {
         let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
-        let opening = format!("{}{part}", prose::opening(self.alerts, self.groups));
+        let first_line = format!("{}{part}", prose::first_line(self.alerts, self.groups));
         let pieces: Vec<String> =
-            [opening].into_iter().chain(self.head()).chain(blocks.iter().cloned()).chain(self.foot()).collect();
+            [first_line].into_iter().chain(self.head()).chain(blocks.iter().cloned()).chain(self.foot()).collect();
         pieces.join("\n\n") + "\n"
     }
 
-    /// Distributes the groups over as many messages as necessary, each with at most `room` bytes of them.
+    /// Distributes the groups over as many messages as necessary. The blocks of each message have at most `room` bytes.
     fn parts(&self, room: usize) -> Vec<Part> {
         let mut parts = vec![Part::default()];
         for (n, group) in self.groups.iter().enumerate() {
@@ -86,7 +88,7 @@ impl Email<'_> {
         parts
     }
 
-    /// The group; or, if it alone is too large for a message, copies of it that share its subnets.
+    /// One block for the group. If it is too large for a message: several blocks, each with a part of the subnets.
     fn blocks(&self, n: usize, group: &Group<'_>, subnets: Range<usize>, room: usize) -> Vec<String> {
         let block = self.block(n, group, subnets.clone());
         if block.len() + "\n\n".len() <= room || subnets.len() < 2 {
@@ -99,30 +101,32 @@ impl Email<'_> {
             .collect()
     }
 
+    /// What every part contains above its blocks: caveat, location, trigger, overview and shared fixes.
     fn head(&self) -> Vec<String> {
         let mut head: Vec<String> = prose::caveat(self.alerts).map(str::to_owned).into_iter().collect();
         let only = if let [group] = self.groups { Some(group) } else { None };
         let facts = (only.map(prose::table).into_iter())
-            .chain(prose::place(self.alerts))
-            .chain(only.into_iter().flat_map(prose::history));
+            .chain(prose::location(self.alerts))
+            .chain(only.into_iter().flat_map(prose::change));
         head.push(lines(facts));
-        let happened = prose::happened(self.alerts);
-        if !happened.is_empty() {
-            head.push(format!("WHAT HAPPENED\n{}", lines(happened)));
+        let what_happened = prose::what_happened(self.alerts);
+        if !what_happened.is_empty() {
+            head.push(format!("WHAT HAPPENED\n{}", lines(what_happened)));
         }
         if only.is_none() {
             head.push(format!("IN SHORT\n{}", self.overview()));
         }
-        head.extend(self.joint_fixes.iter().map(|fix| {
+        head.extend(self.shared_fixes.iter().map(|fix| {
             let (tables, service) = (counted(fix.tables.len(), "route table"), fix.service().title());
             format!("TO FIX {service} ON {} AT ONCE\n{}", tables.to_uppercase(), how_to_fix(fix, fix.commands()))
         }));
         head
     }
 
+    /// The groups as a numbered list.
     fn overview(&self) -> String {
         let mut overview: Vec<String> = (self.groups.iter().take(MAX_OVERVIEW).enumerate())
-            .map(|(n, group)| format!("{}. {}", n + 1, prose::brief(group)))
+            .map(|(n, group)| format!("{}. {}", n + 1, prose::short_line(group)))
             .collect();
         if self.groups.len() > MAX_OVERVIEW {
             overview.push(format!("and {} more, told below", self.groups.len() - MAX_OVERVIEW));
@@ -130,59 +134,62 @@ impl Email<'_> {
         overview.join("\n")
     }
 
+    /// A group with these of its subnets.
     fn block(&self, n: usize, group: &Group<'_>, subnets: Range<usize>) -> String {
         let mut block = Vec::new();
         if self.groups.len() > 1 {
             let number = format!("----- {} of {} -----", n + 1, self.groups.len());
             block.push(format!("{number}\n{}: {}", group.label(), prose::sentence(group)));
-            block.push(lines([prose::table(group)].into_iter().chain(prose::history(group))));
+            block.push(lines([prose::table(group)].into_iter().chain(prose::change(group))));
         }
-        let why = prose::why(group);
+        let why = prose::why_it_matters(group);
         if !why.is_empty() {
             block.push(format!("WHY IT MATTERS\n{}", lines(why)));
         }
         block.extend(affected(group, subnets));
         if !group.is_resolved() {
             block.push(self.fix(group));
-            block.push(self.exempting(group));
+            block.push(self.exemption(group));
         }
         block.join("\n\n")
     }
 
+    /// How to fix the group. Shared fixes are only in the head.
     fn fix(&self, group: &Group<'_>) -> String {
-        let is_joint = |fix: &TableFix<'_>| {
-            self.joint_fixes
+        let is_shared = |fix: &TableFix<'_>| {
+            self.shared_fixes
                 .iter()
-                .any(|joint| joint.service() == fix.service() && joint.tables.contains(&group.table_id()))
+                .any(|shared| shared.service() == fix.service() && shared.tables.contains(&group.table_id()))
         };
         let fixes = content::fixes(std::slice::from_ref(group));
-        let (joint, own): (Vec<_>, Vec<_>) = fixes.iter().partition(|fix| is_joint(fix));
-        let mut said = vec!["TO FIX IT".to_owned()];
+        let (shared, own): (Vec<_>, Vec<_>) = fixes.iter().partition(|fix| is_shared(fix));
+        let mut lines = vec!["TO FIX IT".to_owned()];
         for fix in &own {
             let command = fix.commands();
             if fixes.len() > 1 || fix.is_wait() || command.is_none() {
-                said.push(format!("For {}:", fix.service().title()));
+                lines.push(format!("For {}:", fix.service().title()));
             }
-            said.push(how_to_fix(fix, command));
+            lines.push(how_to_fix(fix, command));
         }
-        if !joint.is_empty() {
-            let services: Vec<_> = joint.iter().map(|fix| fix.service()).collect();
-            said.push(format!("For {} see the top.", prose::titles(&services)));
+        if !shared.is_empty() {
+            let services: Vec<_> = shared.iter().map(|fix| fix.service()).collect();
+            lines.push(format!("For {} see the top.", prose::titles(&services)));
         }
-        said.join("\n")
+        lines.join("\n")
     }
 
-    fn exempting(&self, group: &Group<'_>) -> String {
+    /// How to exempt the route table.
+    fn exemption(&self, group: &Group<'_>) -> String {
         let tag = self.alerts.exempt_tag;
         let value = remediation::exempt_value(&group.services());
         let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
         let how = command.unwrap_or_else(|| {
-            line(&Line { ours: format!("Give it a tag with the value {value} and the key"), theirs: Some(tag) })
+            line(&Line::with(format!("Give it a tag with the value {value} and the key"), Some(tag)))
         });
         format!("TO EXEMPT IT\n{how}")
     }
 
-    /// What applies to every exemption.
+    /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
     fn foot(&self) -> Option<String> {
         self.alerts.open_severity().map(|_| {
             "The value of the exempting tag may name a last day, such as: s3 until=YYYY-MM-DD\nTagging replaces a value \
@@ -202,6 +209,7 @@ fn how_to_fix(fix: &TableFix<'_>, commands: Option<Vec<String>>) -> String {
     }
 }
 
+/// These subnets of the group.
 fn affected(group: &Group<'_>, subnets: Range<usize>) -> Option<String> {
     let all = group.subnets().len();
     let affected = group.subnets().get(subnets.clone()).filter(|affected| !affected.is_empty())?;
@@ -215,12 +223,12 @@ fn affected(group: &Group<'_>, subnets: Range<usize>) -> Option<String> {
     Some(format!("{heading} ({which})\n{}", list.join("\n")))
 }
 
-fn line(Line { ours, theirs }: &Line<'_>) -> String {
-    theirs.map_or_else(|| ours.clone(), |theirs| format!("{ours} {}", quoted(theirs)))
+fn line(Line { text, untrusted }: &Line<'_>) -> String {
+    untrusted.map_or_else(|| text.clone(), |untrusted| format!("{text} {}", quoted(untrusted)))
 }
 
 fn lines<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> String {
-    lines.into_iter().map(|said| line(&said)).collect::<Vec<_>>().join("\n")
+    lines.into_iter().map(|each| line(&each)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -228,42 +236,42 @@ mod tests {
     use super::{super::tests as scenarios, *};
     use crate::alerts::alert::Alert;
 
-    /// How the groups of these notices are shared out: how many blocks are in each part.
-    fn shared_out(notices: &[Alert], room: impl Fn(&Email<'_>) -> usize) -> Vec<usize> {
+    /// The number of blocks in each part of the e-mail about these alerts.
+    fn block_counts(alerts: &[Alert], room: impl Fn(&Email<'_>) -> usize) -> Vec<usize> {
         let call = scenarios::api_call();
-        let alerts = scenarios::told(&call, notices);
+        let alerts = scenarios::alert_group(&call, alerts);
         let groups = content::groups(&alerts);
-        let email = Email { alerts: &alerts, groups: &groups, joint_fixes: joint_fixes(&groups) };
+        let email = Email { alerts: &alerts, groups: &groups, shared_fixes: shared_fixes(&groups) };
         email.parts(room(&email)).iter().map(|part| part.blocks.len()).collect()
     }
 
-    /// What the case takes, with what stands between it and the next.
+    /// The size of this group in bytes, with the empty line after it.
     fn size(email: &Email<'_>, n: usize) -> usize {
         let group = &email.groups[n];
         email.block(n, group, 0..group.subnets().len()).len() + "\n\n".len()
     }
 
     #[test]
-    fn a_part_is_filled_to_the_byte() {
+    fn a_part_takes_the_groups_that_fit_to_the_byte() {
         let one = scenarios::opened(scenarios::finding(&scenarios::private(Some(scenarios::NAT))));
         let mut other = scenarios::finding(&scenarios::private(Some(scenarios::NAT)));
         other.route_table.id = "rtb-0a1b2c3d4e5f60007".into();
         let other = scenarios::opened(other);
         let two = [one, other];
-        assert_eq!(shared_out(&two, |email| size(email, 0) + size(email, 1)), [2]);
-        assert_eq!(shared_out(&two, |email| size(email, 0) + size(email, 1) - 1), [1, 1]);
+        assert_eq!(block_counts(&two, |email| size(email, 0) + size(email, 1)), [2]);
+        assert_eq!(block_counts(&two, |email| size(email, 0) + size(email, 1) - 1), [1, 1]);
     }
 
     #[test]
-    fn a_case_is_shared_out_when_it_is_a_byte_too_large_down_to_one_subnet() {
+    fn a_group_that_is_a_byte_too_large_is_split_by_subnets_down_to_one() {
         let one = [scenarios::opened(scenarios::finding(&scenarios::private(Some(scenarios::NAT))))];
         assert_eq!(one[0].subnets().len(), 2);
-        assert_eq!(shared_out(&one, |email| size(email, 0)), [1]);
-        assert_eq!(shared_out(&one, |email| size(email, 0) - 1), [1, 1]);
+        assert_eq!(block_counts(&one, |email| size(email, 0)), [1]);
+        assert_eq!(block_counts(&one, |email| size(email, 0) - 1), [1, 1]);
         assert_eq!(
-            shared_out(&one, |_| 0),
+            block_counts(&one, |_| 0),
             [1, 1],
-            "what cannot be smaller is sent as it is, and nothing empty before it"
+            "a block with one subnet is sent although it is too large, and no part is empty"
         );
     }
 }

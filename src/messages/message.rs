@@ -1,6 +1,4 @@
 //! A message as SNS accepts it, and the limits of SNS.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +7,12 @@ use std::collections::BTreeSet;
 pub struct Message {
     /// At most 99 printable ASCII characters.
     pub subject: String,
-    /// In the form of its channel. With subject and attributes at most 256 KiB.
+    /// The text in the format of its channel. Together with subject and attributes at most 256 KiB.
     pub body: String,
-    /// What filter policies match on
+    /// The attributes that filter policies match on
     /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html>).
     pub attributes: Vec<Attribute>,
-    /// The ids of the findings that it is about.
+    /// The ids of the findings in the message.
     pub finding_ids: BTreeSet<String>,
 }
 
@@ -29,35 +27,38 @@ pub struct Attribute {
     pub value: String,
 }
 
-/// The longest subject, in bytes: SNS accepts fewer than 100 characters
+/// The maximum length of a subject, in bytes: SNS accepts fewer than 100 characters
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
 pub(super) const MAX_SUBJECT: usize = 99;
 
-/// The largest message, in bytes, subject and attributes counted: 256 KiB
+/// The maximum size of a message, in bytes, including subject and attributes: 256 KiB
 /// (<https://docs.aws.amazon.com/general/latest/gr/sns.html>).
 pub(super) const MAX_MESSAGE: usize = 256 * 1024;
 
-/// An attribute with several of our own words. They are lower-case letters and digits, so quotes make them JSON.
+/// An attribute with a list of our own words. They contain only lower-case letters and digits, so JSON escapes nothing
+/// in them.
 pub(super) fn string_array(name: &'static str, words: &BTreeSet<&str>) -> Attribute {
     let words: Vec<&str> = words.iter().copied().collect();
     Attribute { name, data_type: "String.Array", value: format!("[\"{}\"]", words.join("\",\"")) }
 }
 
 impl Attribute {
-    /// The size that SNS counts, in bytes: name, type and value (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
+    /// The size that SNS counts, in bytes: name, type and value
+    /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
     pub(super) fn size(&self) -> usize {
         self.name.len() + self.data_type.len() + self.value.len()
     }
 }
 
-/// A subject that SNS accepts. Ids and Regions are ASCII; anything else, which only an emulator could send, is left out.
+/// A subject that SNS accepts. Ids and Regions are ASCII; only an emulator could send other characters, and these are
+/// removed.
 pub(super) fn subject(mut text: String) -> String {
     text.retain(|c| c == ' ' || c.is_ascii_graphic());
     text.truncate(MAX_SUBJECT);
     text
 }
 
-/// Such as `1 finding`, `3 findings`.
+/// A count with its noun, such as `1 finding` or `3 findings`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
@@ -73,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn of_an_attribute_name_type_and_value_count() {
+    fn the_size_of_an_attribute_includes_name_type_and_value() {
         assert_eq!(Attribute { name: "region", data_type: "String", value: "eu-west-1".into() }.size(), 6 + 6 + 9);
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn a_noun_is_singular_after_one_only() {
         assert_eq!([0, 1, 2].map(|count| counted(count, "finding")), ["0 findings", "1 finding", "2 findings"]);
     }
 }

@@ -1,8 +1,8 @@
-//! What subscribers and callers receive, as text: the alerts of one VPC in the format of each channel, and the answer. One
-//! file per format.
+//! The text that subscribers and callers receive: the alerts of one VPC in the format of each channel, and the answer.
+//! One file per format.
 //!
-//! Names, tags and principals are data: they appear only in bodies, escaped for the format. Subjects, summaries and attributes
-//! consist of ids and of our own words.
+//! Names, tags and principals are untrusted: they appear only in bodies, escaped for the format. Subjects, summaries
+//! and attributes contain only ids and our own words.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 

@@ -1,7 +1,5 @@
-//! Every sentence that a message says about findings: as a clause of the one sentence that programs pass on (`reason`), and
-//! as lines for people.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! Every sentence of the messages about findings: as one sentence for the JSON field `reason`, and as lines for e-mail
+//! and chat.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +25,7 @@ use crate::{
     },
 };
 
-/// One fact, said in two ways.
+/// One fact in two forms.
 struct Text {
     /// Part of a longer sentence.
     clause: String,
@@ -35,9 +33,9 @@ struct Text {
     lines: Vec<String>,
 }
 
-// --- One sentence for programs ---------------------------------------------------------------------------------------
+// --- One sentence for the JSON ---------------------------------------------------------------------------------------
 
-/// Why a finding matters: what is missing, and where the traffic goes instead. Names ids only, never a tag.
+/// Why a finding matters: what is missing, and where the traffic goes instead. Contains ids, but no tags.
 pub(super) fn reason(finding: &Finding) -> String {
     let service = finding.service.title();
     let interface = (finding.interface_endpoint.as_ref())
@@ -51,7 +49,7 @@ pub(super) fn reason(finding: &Finding) -> String {
     )
 }
 
-/// How a problem ended.
+/// How a problem was resolved, and how long it was open.
 pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
     let table = format!("Route table {}", resolved.route_table.id);
     let what = outcome(&resolved.resolution.reason, &table, resolved.service.title()).clause;
@@ -60,7 +58,7 @@ pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
 
 // --- Facts -----------------------------------------------------------------------------------------------------------
 
-/// What is missing. `endpoint` is the one that decided the gap.
+/// What is missing. `endpoint` is the gateway endpoint that decided the gap.
 fn missing(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
     let (id, state) = endpoint.map_or(("", ""), |endpoint| (&endpoint.id, &endpoint.state));
     let (shown_id, shown_state) = (plain(id), plain(state));
@@ -85,16 +83,17 @@ fn missing(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
     Text { clause, lines: vec![line] }
 }
 
-/// Where the traffic to these services goes instead. `unreached` are the services that no interface endpoint serves.
+/// Where the traffic to these services goes instead. `without_interface` lists the services that have no interface
+/// endpoint.
 ///
-/// It claims a saving only for a NAT gateway: that is the only way out that is charged per byte and that the endpoint
-/// takes the traffic off (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html>).
+/// The text promises a saving only for a NAT gateway: it is the only target that charges per byte for traffic that a
+/// gateway endpoint takes over (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html>).
 fn consequence(
     egress: &Target,
     target: Option<&str>,
     subnets: usize,
     service: &str,
-    unreached: &[GatewayService],
+    without_interface: &[GatewayService],
 ) -> Text {
     if subnets == 0 {
         return Text {
@@ -122,9 +121,9 @@ fn consequence(
         ),
         TargetKind::None => {
             let mut lines = vec!["The table has no default route.".to_owned()];
-            if !unreached.is_empty() {
-                let are = if unreached.len() == 1 { "is" } else { "are" };
-                lines.push(format!("{} {are} out of reach for {subnets}.", titles(unreached)));
+            if !without_interface.is_empty() {
+                let are = if without_interface.len() == 1 { "is" } else { "are" };
+                lines.push(format!("{} {are} out of reach for {subnets}.", titles(without_interface)));
             }
             (format!("and the table has no default route, so {service} is out of reach for {subnets}"), lines)
         }
@@ -142,7 +141,7 @@ fn consequence(
     Text { clause, lines }
 }
 
-/// How a problem ended. A reason that only a newer version of gatewatch knows is not described.
+/// How a problem was resolved. A reason that only a newer version of gatewatch knows gets a general text.
 fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> Text {
     let had_none = format!("{table}, which had no gateway route to {service},");
     let Recorded::Known(reason) = reason else {
@@ -177,7 +176,7 @@ fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> T
     Text { clause, lines: vec![line] }
 }
 
-/// What people call the thing that traffic goes to.
+/// The common name of a kind of route target.
 fn target_name(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::NatGateway => "NAT gateway",
@@ -195,7 +194,7 @@ fn target_name(kind: TargetKind) -> &'static str {
     }
 }
 
-/// How long that is, for people: in the largest unit that fits, rounded down, such as `3 days` or `1 minute`.
+/// A duration for people: in the largest unit that fits, rounded down, such as `3 days` or `1 minute`.
 fn duration(seconds: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
     let seconds = seconds.max(0);
@@ -204,12 +203,12 @@ fn duration(seconds: i64) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A moment, to the minute.
-fn moment(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// A time, to the minute.
+fn utc_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Such as `S3`, `S3 and DynamoDB`.
+/// The names of these services, such as `S3` or `S3 and DynamoDB`.
 pub(super) fn titles(services: &[GatewayService]) -> String {
     let titles: Vec<&str> = services.iter().map(|service| service.title()).collect();
     match titles.as_slice() {
@@ -221,7 +220,7 @@ pub(super) fn titles(services: &[GatewayService]) -> String {
 
 // --- Lines about one group of alerts ---------------------------------------------------------------------------------
 
-/// What is wrong and where, or how it ended.
+/// What is wrong and where; for a resolved group, how it was resolved.
 pub(super) fn sentence(group: &Group<'_>) -> String {
     let service = titles(&group.services());
     let table = format!("{} in {}", plain(group.table_id()), plain(group.first().region()));
@@ -231,8 +230,8 @@ pub(super) fn sentence(group: &Group<'_>) -> String {
     }
 }
 
-/// One short line for one of several groups.
-pub(super) fn brief(group: &Group<'_>) -> String {
+/// The group in one short line, for a list of several groups.
+pub(super) fn short_line(group: &Group<'_>) -> String {
     format!("{} {}: {}", group.label(), plain(group.table_id()), titles(&group.services()))
 }
 
@@ -243,13 +242,13 @@ pub(super) fn table<'a>(group: &Group<'a>) -> Line<'a> {
     Line::with(format!("Route table: {}{main}", plain(&table.id)), table.name.as_deref())
 }
 
-/// What has happened since the last alert. Nothing is known of that without an alert history.
-pub(super) fn history<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
+/// What has changed since the last alert, and since when the problem is known. Empty without an alert history.
+pub(super) fn change<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
     let (news, since) = match group.first() {
         Alert::Reported(_) => return Vec::new(),
         Alert::Open { change, since, .. } => {
             let news = match change {
-                OpenChange::Opened => return vec![format!("New: first seen {}.", moment(*since)).into()],
+                OpenChange::Opened => return vec![format!("New: first seen {}.", utc_time(*since)).into()],
                 OpenChange::Worsened => "Worse than when it was last told: more severe, or more subnets.".to_owned(),
                 OpenChange::Changed => "Changed since it was last told: something else is missing now.".to_owned(),
                 OpenChange::Reminder => "Reminder: this still stands.".to_owned(),
@@ -260,11 +259,11 @@ pub(super) fn history<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
             (format!("The problem stood for {}.", duration(resolution.open_seconds)), since)
         }
     };
-    vec![news.into(), format!("Known since {}.", moment(*since)).into()]
+    vec![news.into(), format!("Known since {}.", utc_time(*since)).into()]
 }
 
-/// Why it matters: what is missing, and where the traffic goes instead. Empty for what is resolved.
-pub(super) fn why<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
+/// Why it matters: what is missing, and where the traffic goes instead. Empty for a resolved group.
+pub(super) fn why_it_matters<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
     if group.is_resolved() {
         return Vec::new();
     }
@@ -277,8 +276,8 @@ fn consequences(group: &Group<'_>) -> Vec<String> {
     let egress = group.first().egress();
     let target = egress.id.as_deref().map(plain);
     let has_interface = |alert: &&Alert| alert.open_finding().is_some_and(|f| f.interface_endpoint.is_some());
-    let unreached = services(group.alerts().filter(|alert| !has_interface(alert)));
-    consequence(egress, target.as_deref(), group.subnets().len(), &titles(&group.services()), &unreached).lines
+    let without_interface = services(group.alerts().filter(|alert| !has_interface(alert)));
+    consequence(egress, target.as_deref(), group.subnets().len(), &titles(&group.services()), &without_interface).lines
 }
 
 fn interface_endpoints(group: &Group<'_>) -> Vec<String> {
@@ -306,7 +305,7 @@ pub(super) fn subnet(subnet: &SubnetRef) -> Line<'_> {
 // --- Lines about the whole message -----------------------------------------------------------------------------------
 
 /// VPC, Region and account.
-pub(super) fn place<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
+pub(super) fn location<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     let mut lines = vec![
         Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name),
         format!("Region: {}", plain(message.region)).into(),
@@ -317,13 +316,13 @@ pub(super) fn place<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     lines
 }
 
-/// Who did what and when; or what else started the check.
-pub(super) fn happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
+/// What started the check; for an API call, who made it and when.
+pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     let mut lines = match message.trigger {
         None => return Vec::new(),
         Some(Trigger::ApiCall { event_name, event_time, principal, invoked_by, .. }) => {
             let when = event_time.as_deref().map(|time| match time.parse::<Timestamp>() {
-                Ok(time) => format!("When: {}", moment(time)).into(),
+                Ok(time) => format!("When: {}", utc_time(time)).into(),
                 Err(_) => Line::with("When:", Some(time)),
             });
             let who = principal.as_deref().map(|principal| Line::with("Who:", Some(principal)));
@@ -343,14 +342,14 @@ pub(super) fn happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     lines
 }
 
-/// That the alert may be a repetition.
+/// A warning that the alert may be a repetition. `None` unless the alert history could not be read.
 pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
     (message.history == HistoryState::Unavailable)
         .then_some("What was told before could not be looked up: this may be a repetition.")
 }
 
-/// The first line: what is wrong and where.
-pub(super) fn opening(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> String {
+/// The first line of a message: what is wrong and where.
+pub(super) fn first_line(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> String {
     if let [group] = groups {
         return format!("{}: {}", group.label(), sentence(group));
     }
@@ -372,16 +371,18 @@ pub(super) fn opening(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> String 
     format!("{}: no gateway route to {} from {tables} of {place}.{resolved}", message.label(), titles(&open))
 }
 
-/// Severity, what and where, in at most `max` characters where that can be done. Ids and our own words only.
+/// Severity, problem and location for a subject or title. Contains only ids and our own words.
+///
+/// Leaves out details until the text has at most `max` bytes. The shortest form may still be longer.
 pub(super) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, max: usize) -> String {
     let (label, region) = (message.label(), plain(message.region));
     let all_resolved = message.open_severity().is_none();
-    let news: BTreeSet<Change> = message.open().map(Alert::change).collect();
-    let what = match news.first() {
+    let changes: BTreeSet<Change> = message.open().map(Alert::change).collect();
+    let what = match changes.first() {
         None => "Gateway route",
-        Some(Change::Worsened) if news.len() == 1 => "Worse: no gateway route",
-        Some(Change::Changed) if news.len() == 1 => "Changed: no gateway route",
-        Some(Change::Reminder) if news.len() == 1 => "Still no gateway route",
+        Some(Change::Worsened) if changes.len() == 1 => "Worse: no gateway route",
+        Some(Change::Changed) if changes.len() == 1 => "Changed: no gateway route",
+        Some(Change::Reminder) if changes.len() == 1 => "Still no gateway route",
         Some(_) => "No gateway route",
     };
     let (services, tables) = if all_resolved {
@@ -399,14 +400,14 @@ pub(super) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, m
         n => format!(", {n} resolved"),
     };
     let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
-    let written = |to: &str, within: &str| format!("[{label}] {what}{to}: {on}{within}, {region}{resolved}{part}");
-    // The id of a route table tells its VPC; a number of route tables does not.
+    let render = |to: &str, within: &str| format!("[{label}] {what}{to}: {on}{within}, {region}{resolved}{part}");
+    // The id of one route table identifies its VPC, so the VPC may be left out first. A number of tables does not.
     let shorter =
         if one_table { [(to.as_str(), ""), ("", within.as_str())] } else { [("", within.as_str()), ("", "")] };
-    let written = [(to.as_str(), within.as_str())].into_iter().chain(shorter).map(|(to, within)| written(to, within));
-    let written: Vec<String> = written.collect();
-    let fits = written.iter().find(|text| text.len() <= max).or(written.last());
-    fits.cloned().unwrap_or_default()
+    let forms = [(to.as_str(), within.as_str())].into_iter().chain(shorter).map(|(to, within)| render(to, within));
+    let forms: Vec<String> = forms.collect();
+    let longest_that_fits = forms.iter().find(|text| text.len() <= max).or(forms.last());
+    longest_that_fits.cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -424,8 +425,8 @@ mod tests {
 
     const VPC: &str = "vpc-0000000a";
 
-    /// The reason for a table with so many subnets, this default route and these endpoints.
-    fn written(subnets: usize, egress: Option<(TargetKind, &str)>, endpoints: Vec<Endpoint>) -> String {
+    /// The reason of the finding for a table with this number of subnets, this default route and these endpoints.
+    fn reason_for(subnets: usize, egress: Option<(TargetKind, &str)>, endpoints: Vec<Endpoint>) -> String {
         let subnets: Vec<_> = (0..subnets).map(|n| subnet(&format!("subnet-0000000{n}"), VPC)).collect();
         let mut table = table("rtb-0000000a", VPC);
         table.name = Some("<!channel>".into());
@@ -435,8 +436,8 @@ mod tests {
         let account_region = AccountRegion { partition: "aws".into(), account: None, region: REGION.into() };
         let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
         let required = BTreeSet::from([GatewayService::S3]);
-        let verdict = evaluate(&network, &tables, &required, &account_region, jiff::civil::date(2026, 11, 23));
-        reason(&verdict.findings[0])
+        let result = evaluate(&network, &tables, &required, &account_region, jiff::civil::date(2026, 11, 23));
+        reason(&result.findings[0])
     }
 
     fn s3(state: &str, tables: &[&str]) -> Endpoint {
@@ -444,40 +445,40 @@ mod tests {
     }
 
     #[test]
-    fn each_gap_says_what_is_missing() {
-        let written = |endpoints| written(0, None, endpoints);
+    fn the_reason_of_each_gap_says_what_is_missing() {
+        let reason = |endpoints| reason_for(0, None, endpoints);
         let rest = ", though no subnet uses the table now.";
         let head = "Route table rtb-0000000a has no gateway route to S3: ";
-        assert_eq!(written(vec![]), format!("{head}the VPC has no available gateway endpoint for it{rest}"));
+        assert_eq!(reason(vec![]), format!("{head}the VPC has no available gateway endpoint for it{rest}"));
         assert_eq!(
-            written(vec![s3("available", &[])]),
+            reason(vec![s3("available", &[])]),
             format!("{head}endpoint vpce-0000000a is in the VPC but does not list the table{rest}")
         );
         assert_eq!(
-            written(vec![s3("Pending", &["rtb-0000000a"])]),
+            reason(vec![s3("Pending", &["rtb-0000000a"])]),
             format!("{head}endpoint vpce-0000000a lists the table, but its state is pending{rest}")
         );
         assert_eq!(
-            written(vec![s3("available", &["rtb-0000000a"])]),
+            reason(vec![s3("available", &["rtb-0000000a"])]),
             format!("{head}endpoint vpce-0000000a lists the table, but the table has no active route to it{rest}")
         );
     }
 
     #[test]
-    fn each_egress_says_what_the_traffic_does_instead() {
-        let written = |subnets, egress| written(subnets, egress, vec![]);
+    fn the_reason_of_each_egress_says_where_the_traffic_goes() {
+        let reason = |subnets, egress| reason_for(subnets, egress, vec![]);
         let head = "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for \
                     it, ";
         assert_eq!(
-            written(2, Some((TargetKind::NatGateway, "nat-1"))),
+            reason(2, Some((TargetKind::NatGateway, "nat-1"))),
             format!("{head}so 2 subnets reach S3 through NAT gateway nat-1, which charges for every byte.")
         );
         assert_eq!(
-            written(1, Some((TargetKind::InternetGateway, "igw-1"))),
+            reason(1, Some((TargetKind::InternetGateway, "igw-1"))),
             format!("{head}so 1 subnet reaches S3 at its public addresses through internet gateway igw-1.")
         );
         assert_eq!(
-            written(2, None),
+            reason(2, None),
             format!("{head}and the table has no default route, so S3 is out of reach for 2 subnets.")
         );
         for (kind, way) in [
@@ -493,26 +494,26 @@ mod tests {
             (TargetKind::Other, "target"),
         ] {
             assert_eq!(
-                written(1, Some((kind, "x-1"))),
+                reason(1, Some((kind, "x-1"))),
                 format!("{head}so 1 subnet can reach S3 only by way of {way} x-1.")
             );
         }
     }
 
     #[test]
-    fn an_interface_endpoint_is_named() {
+    fn the_reason_names_an_interface_endpoint() {
         let interface = Endpoint { kind: EndpointKind::Interface, ..s3("available", &[]) };
         assert_eq!(
-            written(0, None, vec![interface]),
+            reason_for(0, None, vec![interface]),
             "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for it, \
              though no subnet uses the table now; interface endpoint vpce-0000000a does not cover the table."
         );
     }
 
     #[test]
-    fn each_end_says_what_ended_it_and_how_long_it_stood() {
+    fn each_resolution_has_a_reason_and_a_duration() {
         let had_none = "Route table rtb-0000000a, which had no gateway route to DynamoDB,";
-        for (cause, what) in [
+        for (reason, what) in [
             (ResolutionReason::Covered, "Route table rtb-0000000a has a gateway route to DynamoDB again".to_owned()),
             (
                 ResolutionReason::Exempt,
@@ -529,7 +530,7 @@ mod tests {
                 "Route table rtb-0000000a needs no gateway route to DynamoDB any more".to_owned(),
             ),
         ] {
-            let resolved = resolved(Recorded::Known(cause));
+            let resolved = resolved(Recorded::Known(reason));
             assert_eq!(resolved_reason(&resolved), format!("{what}. The problem stood for 2 hours."));
         }
     }
@@ -552,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_only_a_newer_version_knows_is_not_described() {
+    fn a_reason_of_a_newer_version_gets_a_general_text() {
         let resolved = resolved(Recorded::Unknown("migrated".into()));
         assert_eq!(
             resolved_reason(&resolved),
@@ -572,13 +573,13 @@ mod tests {
             alerts: vec![&alert],
         };
         assert_eq!(
-            opening(&message, &super::super::content::groups(&message)),
+            first_line(&message, &super::super::content::groups(&message)),
             "RESOLVED: rtb-0000000a in eu-west-1: the problem with DynamoDB is over."
         );
     }
 
     #[test]
-    fn how_long_is_told_in_the_largest_unit() {
+    fn a_duration_is_in_the_largest_unit() {
         for (seconds, words) in [
             (-5, "0 seconds"),
             (0, "0 seconds"),

@@ -1,6 +1,4 @@
-//! How to fix a finding, rendered for the AWS CLI, CloudFormation and Terraform: text that can be copied as it is.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! How to fix a finding, as text to copy: for the AWS CLI, CloudFormation and Terraform.
 
 use crate::{
     checks::{
@@ -15,14 +13,14 @@ use crate::{
     },
 };
 
-/// One fix for three ways of working.
+/// One fix for three tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RenderedFix {
-    /// Command lines for a POSIX shell. Each is to be run only if the one before it succeeded.
+    /// Command lines for a POSIX shell, in order. Each may run only if the one before it succeeded.
     pub(super) commands: Vec<String>,
-    /// The resource as a template has to declare it, with what it assumes in a comment.
+    /// The resource for a CloudFormation template. A comment states what it assumes.
     pub(super) cloud_formation: String,
-    /// The resource as a configuration has to declare it, with what it assumes in a comment.
+    /// The resource for a Terraform configuration. A comment states what it assumes.
     pub(super) terraform: String,
 }
 
@@ -33,10 +31,10 @@ impl RenderedFix {
     }
 }
 
-/// Renders the fix. `None` where an id is not shaped as AWS shapes it: such text never becomes a command.
+/// Renders the fix. `None` if an id does not have the format of AWS ids: such text must not become a command.
 pub(super) fn render(finding: &Finding) -> Option<RenderedFix> {
     let table = &finding.route_table.id;
-    let context = Context::of(finding)?;
+    let context = Context::new(finding)?;
     Some(RenderedFix {
         commands: context.commands(&finding.fix, &[table]),
         cloud_formation: context.cloud_formation(&finding.fix, table),
@@ -44,12 +42,14 @@ pub(super) fn render(finding: &Finding) -> Option<RenderedFix> {
     })
 }
 
-/// The commands alone, for one or more tables that need the same fix as this finding. `None` like [`render`].
+/// Only the commands, for one or more tables that need the same fix as this finding. `None` in the same cases as
+/// [`render`].
 pub(super) fn commands(finding: &Finding, tables: &[&str]) -> Option<Vec<String>> {
-    Some(Context::of(finding)?.commands(&finding.fix, tables))
+    Some(Context::new(finding)?.commands(&finding.fix, tables))
 }
 
-/// The VPC, service and Region that all texts name. The ids in the fix have been checked.
+/// The VPC, service and Region that all texts name. It exists only if all ids of the finding and its fix are well
+/// formed.
 struct Context<'a> {
     vpc_id: &'a str,
     service: GatewayService,
@@ -57,16 +57,16 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn of(finding: &'a Finding) -> Option<Self> {
-        let (failed, used) = match &finding.fix {
+    fn new(finding: &'a Finding) -> Option<Self> {
+        let (failed, target) = match &finding.fix {
             Fix::Create => (None, None),
             Fix::AddTable(endpoint) | Fix::ReattachTable(endpoint) | Fix::Wait(endpoint) => (None, Some(endpoint)),
             Fix::Replace { failed, available } => (Some(failed), available.as_ref()),
         };
         let well_formed = is_id(ids::VPC, &finding.vpc_id)
             && is_id(ids::ROUTE_TABLE, &finding.route_table.id)
-            && failed.iter().chain(&used).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
-            && used.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
+            && failed.iter().chain(&target).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
+            && target.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
         well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: finding.service, region: &finding.region })
     }
 
@@ -202,10 +202,10 @@ fn wait(endpoint: &Endpoint) -> String {
     format!("# Nothing to change yet: {} is {}.\n", endpoint.id, endpoint.state)
 }
 
-/// The command that exempts a route table. `None` where an id, the Region or the key of the tag is not what it should be:
-/// such text never becomes a command.
+/// The command that exempts a route table. `None` if the id, the Region or the tag key is malformed: such text must not
+/// become a command.
 pub(super) fn exempt_command(table_id: &str, region: &str, tag_key: &str, value: &str) -> Option<String> {
-    // None of the characters of a tag key ends a single quote or a JSON string.
+    // A tag key contains no character that would end a single-quoted shell word or a JSON string.
     let is_safe = is_id(ids::ROUTE_TABLE, table_id)
         && is_region(region)
         && !tag_key.is_empty()
@@ -223,7 +223,7 @@ pub(super) fn exempt_command(table_id: &str, region: &str, tag_key: &str, value:
     Some(format!("aws ec2 create-tags --region {region} --resources {table_id} --tags {tags}"))
 }
 
-/// The value of the tag that exempts for these services: one word, so that a shell needs no quotes.
+/// The value of the exemption tag for these services. It is one word, so that a shell needs no quotes.
 pub(super) fn exempt_value(services: &[GatewayService]) -> String {
     services.iter().map(|service| service.name()).collect::<Vec<_>>().join("/")
 }
@@ -236,7 +236,7 @@ mod tests {
     const VPC: &str = "vpc-0a1b2c3d4e5f60001";
     const TABLE: &str = "rtb-0a1b2c3d4e5f60004";
 
-    /// A finding on this table with this fix.
+    /// A finding for this table, VPC and service, with this fix.
     fn finding(fix: Fix, table: &str, vpc_id: &str, service: GatewayService) -> Finding {
         Finding { service, fix, ..testing::finding(vpc_id, table) }
     }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_available_endpoint_is_extended() {
+    fn the_fix_adds_the_table_to_an_available_endpoint() {
         assert_eq!(
             rendered(Fix::AddTable(endpoint()), GatewayService::S3),
             [
@@ -286,7 +286,7 @@ resource \"aws_vpc_endpoint_route_table_association\" \"s3_rtb_0a1b2c3d4e5f60004
     }
 
     #[test]
-    fn where_there_is_no_endpoint_one_is_made() {
+    fn the_fix_creates_an_endpoint_if_there_is_none() {
         assert_eq!(
             rendered(Fix::Create, GatewayService::DynamoDb),
             [
@@ -321,7 +321,7 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
     }
 
     #[test]
-    fn a_listed_table_without_a_route_is_taken_off_and_added_again() {
+    fn the_fix_removes_and_adds_a_listed_table_without_a_route() {
         let [cli, cloud_formation, terraform] = rendered(Fix::ReattachTable(endpoint()), GatewayService::S3);
         assert_eq!(
             cli,
@@ -335,7 +335,7 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
     }
 
     #[test]
-    fn an_endpoint_on_its_way_is_looked_at() {
+    fn the_fix_for_a_pending_endpoint_only_describes_it() {
         let pending = Endpoint { state: "pending".into(), ..endpoint() };
         assert_eq!(
             rendered(Fix::Wait(pending), GatewayService::S3),
@@ -348,11 +348,11 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
     }
 
     #[test]
-    fn a_failed_endpoint_is_deleted_before_another_takes_the_table() {
+    fn the_fix_deletes_a_failed_endpoint_before_it_adds_the_table_to_another() {
         let failed = Endpoint { id: "vpce-0a1b2c3d4e5f60007".into(), state: "failed".into(), ..endpoint() };
         let delete = "aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d4e5f60007 && ";
-        for (available, then) in [(None, Fix::Create), (Some(endpoint()), Fix::AddTable(endpoint()))] {
-            let [cli, cloud_formation, terraform] = rendered(then, GatewayService::S3);
+        for (available, rest) in [(None, Fix::Create), (Some(endpoint()), Fix::AddTable(endpoint()))] {
+            let [cli, cloud_formation, terraform] = rendered(rest, GatewayService::S3);
             assert_eq!(
                 rendered(Fix::Replace { failed: failed.clone(), available }, GatewayService::S3),
                 [
@@ -365,7 +365,7 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
     }
 
     #[test]
-    fn text_that_is_no_id_never_becomes_a_command() {
+    fn a_malformed_id_never_becomes_a_command() {
         let hostile = "rtb-0a1b2c3d; rm -rf /";
         assert_eq!(render(&finding(Fix::Create, hostile, VPC, GatewayService::S3)), None);
         assert_eq!(render(&finding(Fix::Create, TABLE, "vpc-$(id)", GatewayService::S3)), None);
@@ -381,7 +381,7 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
     }
 
     #[test]
-    fn tables_that_need_the_same_fix_share_its_commands() {
+    fn tables_with_the_same_fix_share_its_commands() {
         assert_eq!(
             commands(&finding(Fix::AddTable(endpoint()), TABLE, VPC, GatewayService::S3), &[TABLE, "rtb-0a1b2c3d"]),
             Some(vec![

@@ -1,4 +1,4 @@
-//! From alerts to messages.
+//! Renders the alerts of one VPC as messages.
 
 use super::{alert_group::AlertGroup, chat, email, json, message::Message};
 use crate::alerts::channel::Channel;

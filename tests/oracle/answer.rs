@@ -1,4 +1,4 @@
-//! What is compared: an answer in words and ids, and how the rule's report is brought into that form.
+//! The answer that the tests compare, made of words and ids only, and the conversion of the rule's report to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,34 +11,35 @@ use serde_json::Value;
 
 use crate::{networks::Case, schemas::assert_answer};
 
-/// What is said of a whole Region.
+/// The result for a whole Region.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The tables that were not checked: edge tables, and another account's.
+    /// The tables that are not checked: edge tables and tables of other accounts.
     pub unchecked: BTreeSet<String>,
-    /// By table and service.
-    pub judgements: BTreeMap<(String, String), Judgement>,
-    /// Subnets, and why they cannot be judged.
+    /// The results by table id and service.
+    pub results: BTreeMap<(String, String), TableResult>,
+    /// The ids of the subnets that cannot be assessed, with the reason.
     pub unassessed: BTreeSet<(String, String)>,
-    /// Resources, and their tags that cannot be read.
+    /// The ids of the resources with an unreadable exemption tag, with its value.
     pub unreadable: BTreeSet<(String, String)>,
 }
 
+/// The result for one table and service.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum TableResult {
     Covered,
     Exempt { by: Vec<String> },
     Finding(Box<Finding>),
 }
 
-/// A finding, without its sentence and commands.
+/// A finding without its reason and remediation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
     pub vpc: String,
     pub main: bool,
     pub gap: String,
     pub severity: String,
-    /// Kind and target.
+    /// Kind and target id.
     pub egress: (String, Option<String>),
     /// Id and state.
     pub endpoint: Option<(String, String)>,
@@ -47,22 +48,22 @@ pub struct Finding {
     pub subnets: Vec<String>,
 }
 
-/// The rule's report on the whole Region, as a caller reads it.
+/// The JSON of the rule's report on the whole Region.
 pub fn report(case: &Case) -> String {
-    serde_json::to_string(&judged(case).1).unwrap()
+    serde_json::to_string(&check(case).1).unwrap()
 }
 
-/// What the rule says.
+/// The rule's answer for the whole Region.
 pub fn of_the_rule(case: &Case) -> Answer {
-    let (checked, report) = judged(case);
+    let (checked, report) = check(case);
     let report = serde_json::to_value(report).unwrap();
     assert_answer(&report);
     let mut answer = Answer::default();
     for table in &case.network.route_tables {
         if checked.contains(&table.id) {
-            // Of what is covered a report says nothing.
+            // A report does not list covered tables, so a checked table is covered unless the report says otherwise.
             for service in &case.services {
-                answer.judgements.insert((table.id.clone(), (*service).to_owned()), Judgement::Covered);
+                answer.results.insert((table.id.clone(), (*service).to_owned()), TableResult::Covered);
             }
         } else {
             answer.unchecked.insert(table.id.clone());
@@ -70,11 +71,11 @@ pub fn of_the_rule(case: &Case) -> Answer {
     }
     for finding in list(&report["findings"]) {
         let table = &finding["routeTable"];
-        set(&mut answer, &table["id"], &finding["service"], Judgement::Finding(Box::new(read(finding))));
+        set(&mut answer, &table["id"], &finding["service"], TableResult::Finding(Box::new(finding_of(finding))));
     }
     for exempt in list(&report["exempt"]) {
         let by = list(&exempt["exemptedBy"]).iter().map(text).collect();
-        set(&mut answer, &exempt["routeTableId"], &exempt["service"], Judgement::Exempt { by });
+        set(&mut answer, &exempt["routeTableId"], &exempt["service"], TableResult::Exempt { by });
     }
     for unassessed in list(&report["unassessed"]) {
         answer.unassessed.insert((text(&unassessed["subnetId"]), text(&unassessed["reason"])));
@@ -86,7 +87,7 @@ pub fn of_the_rule(case: &Case) -> Answer {
 }
 
 /// The tables that the rule checked, and its report.
-fn judged(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
+fn check(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
     let scope = Scope { region: true, ..Scope::default() };
     let resolved = scope.tables_in(&case.network, &case.account_region);
     let required = case.services.iter().map(|service| match *service {
@@ -103,13 +104,13 @@ fn judged(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
     (checked, (&report).into())
 }
 
-/// Judges what was covered so far. A table that was not checked, or is named twice, is a bug in itself.
-fn set(answer: &mut Answer, table: &Value, service: &Value, judgement: Judgement) {
-    let before = answer.judgements.insert((text(table), text(service)), judgement);
-    assert_eq!(before, Some(Judgement::Covered), "not checked, or judged twice: {table} {service}");
+/// Replaces the result `Covered`. It is a bug if the table was not checked or is in the report twice.
+fn set(answer: &mut Answer, table: &Value, service: &Value, result: TableResult) {
+    let before = answer.results.insert((text(table), text(service)), result);
+    assert_eq!(before, Some(TableResult::Covered), "not checked, or reported twice: {table} {service}");
 }
 
-fn read(finding: &Value) -> Finding {
+fn finding_of(finding: &Value) -> Finding {
     Finding {
         vpc: text(&finding["vpcId"]),
         main: finding["routeTable"]["main"].as_bool().unwrap(),
@@ -123,11 +124,11 @@ fn read(finding: &Value) -> Finding {
 }
 
 fn endpoint(value: &Value) -> Option<(String, String)> {
-    // "Absent values are `null`."
+    // Section 5: "Every field is present." An endpoint that does not exist is `null`.
     if value.is_null() { None } else { Some((text(&value["id"]), text(&value["state"]))) }
 }
 
-/// "Lists are never absent."
+/// Lists are never absent (sections 5 and 8.1).
 fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }

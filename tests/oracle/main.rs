@@ -1,17 +1,17 @@
-//! A second opinion. [`naive`] judges a network from the contract's words alone, and shares no code with the rule. Here
-//! both judge thousands of generated networks, and must say the same.
+//! A test oracle for the rule. [`naive`] implements the contract a second time and shares no code with the rule. Both
+//! check thousands of generated networks and must give the same results.
 //!
-//! `PROPTEST_CASES=50000 cargo test --no-default-features --test oracle` looks longer than the default. A counterexample
-//! is shrunk and printed whole. Once understood, it becomes a test of its own in [`by_hand`].
-// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+//! `PROPTEST_CASES=50000 cargo test --no-default-features --test oracle` runs more cases than the default. proptest
+//! shrinks and prints a counterexample. Once its cause is known, it becomes a test of its own in [`regressions`].
+// Clippy allows `unwrap` and `panic` only in functions under `#[test]`, but the helpers here are test code too.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
-mod by_hand;
 mod naive;
 mod networks;
+mod regressions;
 #[path = "../support/schemas.rs"]
-#[allow(dead_code, reason = "the oracle sees answers only")]
+#[allow(dead_code, reason = "the oracle sees only answers")]
 mod schemas;
 #[path = "../support/seeds.rs"]
 mod seeds;
@@ -24,33 +24,33 @@ use proptest::{
     test_runner::TestRunner,
 };
 
-use answer::{Answer, Judgement};
+use answer::{Answer, TableResult};
 use networks::Case;
 use seeds::runner;
 
-/// How many networks are judged where `PROPTEST_CASES` says nothing.
+/// Number of networks, unless `PROPTEST_CASES` gives another one.
 const CASES: u32 = 2_000;
 
 #[test]
-fn the_rule_and_the_contract_agree_on_any_network() {
+fn the_rule_agrees_with_the_contract_on_any_network() {
     let outcome = runner(CASES).run(&networks::case(), |case| {
-        prop_assert_eq!(answer::of_the_rule(&case), naive::judge(&case));
+        prop_assert_eq!(answer::of_the_rule(&case), naive::evaluate(&case));
         Ok(())
     });
-    outcome.unwrap_or_else(|disagreement| panic!("left the rule, right the contract: {disagreement}"));
+    outcome.unwrap_or_else(|disagreement| panic!("left: the rule, right: the contract: {disagreement}"));
 }
 
-/// "Lists are sorted by id, so the same network always gives the same bytes."
+/// "The same network gives the same bytes."
 #[test]
-fn the_order_in_which_ec2_lists_things_changes_nothing() {
+fn the_order_of_the_ec2_response_does_not_change_the_report() {
     let outcome = runner(CASES).run(&networks::case(), |case| {
-        prop_assert_eq!(answer::report(&case), answer::report(&backwards(&case)));
+        prop_assert_eq!(answer::report(&case), answer::report(&reversed(&case)));
         Ok(())
     });
     outcome.unwrap_or_else(|difference| panic!("{difference}"));
 }
 
-fn backwards(case: &Case) -> Case {
+fn reversed(case: &Case) -> Case {
     let mut case = case.clone();
     case.network.vpcs.reverse();
     case.network.subnets.reverse();
@@ -66,16 +66,17 @@ fn backwards(case: &Case) -> Case {
     case
 }
 
-/// Agreement says little where nothing happens. So every outcome must come up, on the same networks in every run.
+/// The comparison proves little if the generated networks are trivial. So every outcome must occur often enough. The
+/// networks are the same in every run.
 #[test]
-fn every_outcome_comes_up() {
+fn the_generated_networks_have_every_outcome() {
     let mut runner = TestRunner::deterministic();
     let networks = networks::case();
-    let mut seen = BTreeMap::<String, u32>::new();
+    let mut counts = BTreeMap::<String, u32>::new();
     for _ in 0..500 {
         let case = networks.new_tree(&mut runner).unwrap().current();
-        for outcome in outcomes(&naive::judge(&case)) {
-            *seen.entry(outcome).or_default() += 1;
+        for outcome in outcomes(&naive::evaluate(&case)) {
+            *counts.entry(outcome).or_default() += 1;
         }
     }
     let expected = [
@@ -106,17 +107,18 @@ fn every_outcome_comes_up() {
         "unchecked table",
         "unreadable exemption",
     ];
-    let rare: Vec<_> = expected.iter().filter(|&&outcome| seen.get(outcome).is_none_or(|&times| times < 10)).collect();
-    assert!(rare.is_empty(), "hardly ever: {rare:?} of {seen:#?}");
+    let rare: Vec<_> =
+        expected.iter().filter(|&&outcome| counts.get(outcome).is_none_or(|&times| times < 10)).collect();
+    assert!(rare.is_empty(), "fewer than 10 times: {rare:?} of {counts:#?}");
 }
 
-/// What happened in an answer, by the names that `every_outcome_comes_up` counts.
+/// The outcomes in an answer, by the names that `the_generated_networks_have_every_outcome` counts.
 fn outcomes(answer: &Answer) -> Vec<String> {
     let mut outcomes = Vec::new();
-    for judgement in answer.judgements.values() {
-        match judgement {
-            Judgement::Covered => outcomes.push("covered".to_owned()),
-            Judgement::Exempt { by } => {
+    for result in answer.results.values() {
+        match result {
+            TableResult::Covered => outcomes.push("covered".to_owned()),
+            TableResult::Exempt { by } => {
                 let kinds: Vec<_> = by.iter().map(|id| id.split('-').next().unwrap_or_default()).collect();
                 let by = match (kinds.contains(&"vpc"), kinds.contains(&"rtb")) {
                     (true, true) => "vpc and table",
@@ -126,7 +128,7 @@ fn outcomes(answer: &Answer) -> Vec<String> {
                 };
                 outcomes.push(format!("exempt by its {by}"));
             }
-            Judgement::Finding(finding) => {
+            TableResult::Finding(finding) => {
                 outcomes.push(format!("gap {}", finding.gap));
                 outcomes.push(format!("severity {}", finding.severity));
                 outcomes.push(format!("egress {}", finding.egress.0));

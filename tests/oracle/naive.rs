@@ -1,49 +1,49 @@
-//! The contract, read aloud. Every block quotes the line that it follows, and does that and nothing else: no index, no
-//! early way out, no method of the types it reads. Slow, and easy to check against the words.
+//! A naive implementation of docs/contract.md, sections 1, 3 and 4. Each block quotes the statement that it implements.
+//! It builds no index and calls no method of the model types. It is slow, and easy to compare with the contract.
 
 use gatewatch::network::model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, TargetKind};
 
 use crate::{
-    answer::{Answer, Finding, Judgement},
+    answer::{Answer, Finding, TableResult},
     networks::Case,
 };
 
 type Day = (i16, i8, i8);
 
-/// The whole Region.
-pub fn judge(case: &Case) -> Answer {
+/// The answer for the whole Region.
+pub fn evaluate(case: &Case) -> Answer {
     let network = &case.network;
     let mut answer = Answer::default();
 
-    // "For every table in scope that is not an edge table, and every required service: covered, exempt, or a finding"
+    // "gatewatch judges every route table in scope that is not an edge table and that no other account owns, for every
+    // required service."
     for table in &network.route_tables {
-        if edge(table) || another_owns(table.owner_id.as_ref(), case) {
+        if is_edge(table) || is_other_account(table.owner_id.as_ref(), case) {
             answer.unchecked.insert(table.id.clone());
             continue;
         }
         for service in &case.services {
-            let judgement = judge_table(case, table, service);
+            let result = evaluate_table(case, table, service);
 
-            // "An ipv6-native subnet behind an endpoint whose IP address type is known and excludes IPv6 is
-            // `unassessed` (reason `ipv6_only_subnet`)." One endpoint that may carry IPv6 is enough to serve it, and
-            // where nothing is required nothing is left to assess.
-            if judgement == Judgement::Covered {
-                let behind = covering(case, table, service);
-                let all_exclude_ipv6 = behind.iter().all(|e| e.ip_address_type.as_deref() == Some("ipv4"));
+            // "The subnet is IPv6-native and not exempt, and every endpoint that covers its table has the IP address
+            // type `ipv4`."
+            if result == TableResult::Covered {
+                let endpoints = covering(case, table, service);
+                let all_exclude_ipv6 = endpoints.iter().all(|e| e.ip_address_type.as_deref() == Some("ipv4"));
                 for subnet in subnets_of(case, table) {
-                    let wanted = !exempts(subnet.exemption.as_ref(), service, case.today);
-                    if subnet.ipv6_native && all_exclude_ipv6 && wanted {
+                    let is_exempt = exempts(subnet.exemption.as_ref(), service, case.today);
+                    if subnet.ipv6_native && all_exclude_ipv6 && !is_exempt {
                         answer.unassessed.insert((subnet.id.clone(), "ipv6_only_subnet".to_owned()));
                     }
                 }
             }
-            answer.judgements.insert((table.id.clone(), (*service).to_owned()), judgement);
+            answer.results.insert((table.id.clone(), (*service).to_owned()), result);
         }
     }
 
-    // "Subnets that another account owns, and tables that cannot be seen, are `unassessed` with a reason."
+    // "Another account owns the subnet and shares it." "EC2 does not return the route table of the subnet."
     for subnet in &network.subnets {
-        let reason = if another_owns(subnet.owner_id.as_ref(), case) {
+        let reason = if is_other_account(subnet.owner_id.as_ref(), case) {
             "shared_subnet"
         } else if effective_table(network, subnet).is_none() {
             "route_table_not_visible"
@@ -53,8 +53,8 @@ pub fn judge(case: &Case) -> Answer {
         answer.unassessed.insert((subnet.id.clone(), reason.to_owned()));
     }
 
-    // "A value that cannot be read exempts nothing and is reported in `unreadableExemptions`." Of what is checked, that
-    // is: each table, its VPC and its subnets. Nothing else could be exempt.
+    // "anything else": "nothing; the tag is in `unreadableExemptions`". This covers each checked table, its VPC and its
+    // subnets. A tag anywhere else has no effect.
     for table in network.route_tables.iter().filter(|table| !answer.unchecked.contains(&table.id)) {
         let mut tags = vec![(&table.id, &table.exemption)];
         for vpc in network.vpcs.iter().filter(|vpc| vpc.id == table.vpc_id) {
@@ -74,13 +74,13 @@ pub fn judge(case: &Case) -> Answer {
     answer
 }
 
-fn judge_table(case: &Case, table: &RouteTable, service: &str) -> Judgement {
-    // "A route table is covered for a service when an endpoint of its VPC …"
+fn evaluate_table(case: &Case, table: &RouteTable, service: &str) -> TableResult {
+    // "A table is covered if an endpoint of its VPC …"
     if !covering(case, table, service).is_empty() {
-        return Judgement::Covered;
+        return TableResult::Covered;
     }
 
-    // "A table is exempt for a service when its VPC or it is,"
+    // "A table is exempt for a service if its VPC is, or if the table is,"
     let mut by = Vec::new();
     for vpc in &case.network.vpcs {
         if vpc.id == table.vpc_id && exempts(vpc.exemption.as_ref(), service, case.today) {
@@ -90,14 +90,14 @@ fn judge_table(case: &Case, table: &RouteTable, service: &str) -> Judgement {
     if exempts(table.exemption.as_ref(), service, case.today) {
         by.push(table.id.clone());
     }
-    // "or when it has subnets and all of them are."
+    // "or if at least one subnet uses it and all its subnets are."
     let mut affected = Vec::new();
     let mut exempt_subnets = Vec::new();
     for subnet in subnets_of(case, table) {
         if exempts(subnet.exemption.as_ref(), service, case.today) {
             exempt_subnets.push(subnet.id.clone());
         } else {
-            // "Exempt subnets leave the list of affected ones."
+            // "The subnets of a finding do not include exempt ones."
             affected.push(subnet.id.clone());
         }
     }
@@ -106,73 +106,74 @@ fn judge_table(case: &Case, table: &RouteTable, service: &str) -> Judgement {
     }
     if !by.is_empty() {
         by.sort();
-        return Judgement::Exempt { by };
+        return TableResult::Exempt { by };
     }
 
-    // "or a finding whose `gap` is the first that holds"
+    // "Otherwise the table is exempt, or it is a finding."
     let (gap, endpoint) = gap(case, table, service);
     let (severity, egress) = severity(case, table);
-    // "Lists are sorted by id".
+    // "The affected subnets, sorted by id."
     affected.sort();
-    Judgement::Finding(Box::new(Finding {
+    TableResult::Finding(Box::new(Finding {
         vpc: table.vpc_id.clone(),
-        main: main(table),
+        main: is_main(table),
         gap: gap.to_owned(),
         severity: severity.to_owned(),
         egress,
-        endpoint: endpoint.map(named),
-        interface_endpoint: interface_endpoint(case, table, service).map(named),
+        endpoint: endpoint.map(id_and_state),
+        interface_endpoint: interface_endpoint(case, table, service).map(id_and_state),
         subnets: affected,
     }))
 }
 
-// --- Words ------------------------------------------------------------------------------------------------------------
+// --- Terms ------------------------------------------------------------------------------------------------------------
 
-/// "Edge table: a route table whose associations name a gateway (`gatewayId`), no subnet, and that is not the main table."
-/// An association with a gateway that has ended carries no ingress traffic, so it does not excuse the table any more.
-fn edge(table: &RouteTable) -> bool {
-    let mut gateway = false;
-    let mut subnet = false;
+/// "A route table that has an association with a gateway (`gatewayId`), has no subnet association, and is not the main table
+/// of its VPC." A gateway association that has ended does not count, because it carries no ingress traffic.
+fn is_edge(table: &RouteTable) -> bool {
+    let mut has_gateway = false;
+    let mut has_subnet = false;
     for association in &table.associations {
-        gateway |= association.gateway_id.is_some() && holds(association);
-        subnet |= association.subnet_id.is_some();
+        has_gateway |= association.gateway_id.is_some() && counts(association);
+        has_subnet |= association.subnet_id.is_some();
     }
-    gateway && !subnet && !main(table)
+    has_gateway && !has_subnet && !is_main(table)
 }
 
-/// Made so by an association, which like any other has to hold: while the main table moves, two name themselves.
-fn main(table: &RouteTable) -> bool {
-    table.associations.iter().any(|association| association.main && holds(association))
+/// Whether a main association of the table counts. While a VPC changes its main table, two tables have one.
+fn is_main(table: &RouteTable) -> bool {
+    table.associations.iter().any(|association| association.main && counts(association))
 }
 
-/// "Effective route table of a subnet".
+/// "The route table that a subnet uses."
 fn effective_table<'a>(network: &'a Network, subnet: &Subnet) -> Option<&'a RouteTable> {
-    // "the table it is explicitly associated with (association state `associated` or `associating`, or no state),"
+    // "It is the table of the subnet's explicit association,"
     for table in &network.route_tables {
         for association in &table.associations {
-            if association.subnet_id.as_ref() == Some(&subnet.id) && holds(association) {
+            if association.subnet_id.as_ref() == Some(&subnet.id) && counts(association) {
                 return Some(table);
             }
         }
     }
-    // "else the main table *of its own VPC*."
-    network.route_tables.iter().find(|table| table.vpc_id == subnet.vpc_id && main(table))
+    // "else the main table of the subnet's own VPC."
+    network.route_tables.iter().find(|table| table.vpc_id == subnet.vpc_id && is_main(table))
 }
 
-fn holds(association: &Association) -> bool {
+/// "An association counts if its state is `associated` or `associating`, or if EC2 returns no state."
+fn counts(association: &Association) -> bool {
     match &association.state {
         None => true,
         Some(state) => state == "associated" || state == "associating",
     }
 }
 
-/// The subnets that use a table. Those "that another account owns … are never a finding and never count as covered".
+/// The subnets that use a table. "Subnets of other accounts do not count as users of the table."
 fn subnets_of<'a>(case: &'a Case, table: &RouteTable) -> Vec<&'a Subnet> {
     let mut subnets = Vec::new();
     for subnet in &case.network.subnets {
         if let Some(used) = effective_table(&case.network, subnet)
             && used.id == table.id
-            && !another_owns(subnet.owner_id.as_ref(), case)
+            && !is_other_account(subnet.owner_id.as_ref(), case)
         {
             subnets.push(subnet);
         }
@@ -180,21 +181,21 @@ fn subnets_of<'a>(case: &'a Case, table: &RouteTable) -> Vec<&'a Subnet> {
     subnets
 }
 
-/// Where an owner or our own account is not known, nothing says that it is another's.
-fn another_owns(owner: Option<&String>, case: &Case) -> bool {
+/// Whether another account is the owner. `false` if the owner or our own account is not known.
+fn is_other_account(owner: Option<&String>, case: &Case) -> bool {
     match (owner, &case.account_region.account) {
-        (Some(owner), Some(ours)) => owner != ours,
+        (Some(owner), Some(own)) => owner != own,
         _ => false,
     }
 }
 
-/// The endpoints that make "a route table … covered for a service".
+/// The endpoints that cover the table for the service.
 fn covering<'a>(case: &'a Case, table: &RouteTable, service: &str) -> Vec<&'a Endpoint> {
     let mut covering = Vec::new();
     for endpoint in gateway_endpoints(case, table, service) {
-        // "state `available` (compared without regard to case), lists the table in its route table ids,"
-        if available(endpoint) && lists(endpoint, table) {
-            // "*and* the table holds an `active` route whose target is that endpoint."
+        // "has state `available`, compared without regard to case, lists the table in its route table ids,"
+        if is_available(endpoint) && lists(endpoint, table) {
+            // "and is the target of an `active` route of the table."
             for route in &table.routes {
                 if route.active && route.target.id.as_ref() == Some(&endpoint.id) {
                     covering.push(endpoint);
@@ -205,7 +206,7 @@ fn covering<'a>(case: &'a Case, table: &RouteTable, service: &str) -> Vec<&'a En
     covering
 }
 
-/// "an endpoint of its VPC has type `Gateway`, a service name that is exactly that service in that Region"
+/// The endpoints of the table's VPC of "type `Gateway`" for the service.
 fn gateway_endpoints<'a>(case: &'a Case, table: &RouteTable, service: &str) -> Vec<&'a Endpoint> {
     let mut endpoints = Vec::new();
     for endpoint in &case.network.endpoints {
@@ -219,14 +220,13 @@ fn gateway_endpoints<'a>(case: &'a Case, table: &RouteTable, service: &str) -> V
     endpoints
 }
 
-/// From the facts: "Names are `com.amazonaws.<region>.<service>` in every partition for gateway services; China lists
-/// `cn.com.amazonaws.<region>.s3` too."
+/// "has exactly the service name `com.amazonaws.<region>.<service>`, or the same name after `cn.`"
 fn is_service(endpoint: &Endpoint, service: &str, region: &str) -> bool {
     endpoint.service_name == format!("com.amazonaws.{region}.{service}")
         || endpoint.service_name == format!("cn.com.amazonaws.{region}.{service}")
 }
 
-fn available(endpoint: &Endpoint) -> bool {
+fn is_available(endpoint: &Endpoint) -> bool {
     endpoint.state.to_lowercase() == "available"
 }
 
@@ -234,34 +234,34 @@ fn lists(endpoint: &Endpoint, table: &RouteTable) -> bool {
     endpoint.route_table_ids.contains(&table.id)
 }
 
-// --- Verdict ----------------------------------------------------------------------------------------------------------
+// --- Finding ----------------------------------------------------------------------------------------------------------
 
-/// Of a table that is not covered. Where several endpoints decide the gap, the lowest id is named.
+/// "The `gap` is the first that holds". If several endpoints match, the finding names the one with the lowest id.
 fn gap<'a>(case: &'a Case, table: &RouteTable, service: &str) -> (&'static str, Option<&'a Endpoint>) {
     let endpoints = gateway_endpoints(case, table, service);
 
-    // "an available Gateway endpoint for the service lists the table, but the table has no active route to it"
-    if let Some(it) = lowest(endpoints.iter().filter(|it| available(it) && lists(it, table))) {
-        return ("route_inactive", Some(it));
+    // "An available Gateway endpoint for the service lists the table, but the table has no active route to it."
+    if let Some(e) = lowest_id(endpoints.iter().filter(|e| is_available(e) && lists(e, table))) {
+        return ("route_inactive", Some(e));
     }
-    // "a Gateway endpoint for the service lists the table, but its state is not `available`"
-    if let Some(it) = lowest(endpoints.iter().filter(|it| !available(it) && lists(it, table))) {
-        return ("endpoint_not_available", Some(it));
+    // "A Gateway endpoint for the service lists the table, but its state is not `available`."
+    if let Some(e) = lowest_id(endpoints.iter().filter(|e| !is_available(e) && lists(e, table))) {
+        return ("endpoint_not_available", Some(e));
     }
-    // "an available Gateway endpoint for the service is in the VPC, but does not list the table"
-    if let Some(it) = lowest(endpoints.iter().filter(|it| available(it) && !lists(it, table))) {
-        return ("not_associated", Some(it));
+    // "An available Gateway endpoint for the service is in the VPC, but does not list the table."
+    if let Some(e) = lowest_id(endpoints.iter().filter(|e| is_available(e) && !lists(e, table))) {
+        return ("not_associated", Some(e));
     }
-    // "none of these"
+    // "None of these."
     ("no_endpoint", None)
 }
 
-fn lowest<'a: 'b, 'b>(endpoints: impl Iterator<Item = &'b &'a Endpoint>) -> Option<&'a Endpoint> {
+fn lowest_id<'a: 'b, 'b>(endpoints: impl Iterator<Item = &'b &'a Endpoint>) -> Option<&'a Endpoint> {
     endpoints.copied().min_by(|a, b| a.id.cmp(&b.id))
 }
 
-/// "An Interface endpoint for the same service in the VPC does not cover a table, and is named in the finding." Of
-/// several, one that is available; then the lowest id.
+/// "An Interface endpoint for the same service in the VPC, an available one first." Among equals, the finding names the one
+/// with the lowest id.
 fn interface_endpoint<'a>(case: &'a Case, table: &RouteTable, service: &str) -> Option<&'a Endpoint> {
     let mut endpoints = Vec::new();
     for endpoint in &case.network.endpoints {
@@ -272,14 +272,15 @@ fn interface_endpoint<'a>(case: &'a Case, table: &RouteTable, service: &str) -> 
             endpoints.push(endpoint);
         }
     }
-    lowest(endpoints.iter().filter(|it| available(it))).or_else(|| lowest(endpoints.iter()))
+    lowest_id(endpoints.iter().filter(|e| is_available(e))).or_else(|| lowest_id(endpoints.iter()))
 }
 
-fn named(endpoint: &Endpoint) -> (String, String) {
+fn id_and_state(endpoint: &Endpoint) -> (String, String) {
     (endpoint.id.clone(), endpoint.state.to_lowercase())
 }
 
-/// The severity, and `egress`: "the default route that decided the severity". Of equals, the one for IPv4.
+/// The severity, and `egress`: "The target of the default route that decided the severity". Among equals, the IPv4 route
+/// decides.
 fn severity(case: &Case, table: &RouteTable) -> (&'static str, (String, Option<String>)) {
     // "A default route is an `active` route to `0.0.0.0/0` or `::/0`."
     let mut defaults: Vec<&Route> = Vec::new();
@@ -291,26 +292,26 @@ fn severity(case: &Case, table: &RouteTable) -> (&'static str, (String, Option<S
         }
     }
 
-    // "else the worst that applies"
+    // "Otherwise the worst default route decides".
     let to_nat = defaults.iter().find(|route| route.target.kind == TargetKind::NatGateway);
     let to_internet = defaults.iter().find(|route| route.target.kind == TargetKind::InternetGateway);
     let to_other = defaults
         .iter()
         .find(|route| !matches!(route.target.kind, TargetKind::NatGateway | TargetKind::InternetGateway));
     let (severity, route) = if to_nat.is_some() {
-        // "the table's default route (IPv4 or IPv6) goes to a NAT gateway"
+        // "A default route goes to a NAT gateway".
         ("HIGH", to_nat)
     } else if to_other.is_some() {
-        // "any other egress (transit gateway, peering, …)"
+        // "A default route goes to anything else but an internet gateway,"
         ("MEDIUM", to_other)
     } else if to_internet.is_some() {
-        // "the default route goes to an internet gateway"
+        // "All default routes go to an internet gateway."
         ("LOW", to_internet)
     } else {
-        // "or no egress at all"
+        // "or the table has no default route".
         ("MEDIUM", None)
     };
-    // "A table that no subnet uses is `LOW` whatever its routes"
+    // "A table that no subnet uses has severity `LOW`."
     let severity = if subnets_of(case, table).is_empty() { "LOW" } else { severity };
     let egress = match route {
         Some(route) => (kind_name(route.target.kind).to_owned(), route.target.id.clone()),
@@ -319,7 +320,7 @@ fn severity(case: &Case, table: &RouteTable) -> (&'static str, (String, Option<S
     (severity, egress)
 }
 
-/// "`egress.kind` is one of …"
+/// The values of `egress.kind`.
 fn kind_name(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::NatGateway => "nat_gateway",
@@ -334,41 +335,41 @@ fn kind_name(kind: TargetKind) -> &'static str {
         TargetKind::CarrierGateway => "carrier_gateway",
         TargetKind::LocalGateway => "local_gateway",
         TargetKind::Other => "other",
-        TargetKind::Local => panic!("the VPC itself is no way out of it"),
+        TargetKind::Local => panic!("a default route cannot have the target `local`"),
         TargetKind::None => "none",
     }
 }
 
 // --- Exemption --------------------------------------------------------------------------------------------------------
 
-/// Whether a tag exempts what carries it, for a service on a day.
+/// Whether a tag exempts its resource for a service on a day.
 fn exempts(tag: Option<&String>, service: &str, today: Day) -> bool {
     let Some(Some((services, until))) = tag.map(|value| read_exemption(value)) else {
         return false;
     };
-    // "`until=YYYY-MM-DD`, the last day on which it holds"
-    let holds = match until {
+    // "the same, up to and including that day (UTC)"
+    let applies = match until {
         Some(last) => today <= last,
         None => true,
     };
-    holds && (services.is_empty() || services.iter().any(|named| named == service))
+    applies && (services.is_empty() || services.iter().any(|exempt| exempt == service))
 }
 
-/// The services, none for every service, and the last day. `None` for "a value that cannot be read".
+/// The services (empty for every service) and the last day. `None` if the value is "anything else".
 fn read_exemption(value: &str) -> Option<(Vec<String>, Option<Day>)> {
-    // "service names, separated by spaces, commas or slashes;"
+    // "names of services, separated by spaces, commas or slashes"
     let mut words: Vec<&str> = value.split([' ', ',', '/']).filter(|word| !word.is_empty()).collect();
 
-    // "and optionally `until=YYYY-MM-DD`"
+    // "one of these and `until=YYYY-MM-DD`"
     let mut until = None;
-    if let Some(at) = words.iter().position(|word| word.starts_with("until=")) {
-        until = Some(read_day(&words.remove(at)["until=".len()..])?);
+    if let Some(index) = words.iter().position(|word| word.starts_with("until=")) {
+        until = Some(read_day(&words.remove(index)["until=".len()..])?);
     }
-    // "Its value: empty, `*` or `true` for every service;"
+    // "empty, `*` or `true`": "every service"
     if words.is_empty() || words == ["*"] || words == ["true"] {
         return Some((Vec::new(), until));
     }
-    // "else service names": "`s3`, `dynamodb`, and `s3express`". A second `until=` is none of them.
+    // The services are "`s3`, `dynamodb` and `s3express`". A second `until=` is none of them.
     for word in &words {
         if !["s3", "dynamodb", "s3express"].contains(word) {
             return None;
@@ -377,7 +378,7 @@ fn read_exemption(value: &str) -> Option<(Vec<String>, Option<Day>)> {
     Some((words.into_iter().map(str::to_owned).collect(), until))
 }
 
-/// "YYYY-MM-DD", and a day that the calendar has.
+/// A day that exists, written as `YYYY-MM-DD`.
 fn read_day(text: &str) -> Option<Day> {
     if text.len() != 10 || text.get(4..5) != Some("-") || text.get(7..8) != Some("-") {
         return None;
@@ -397,7 +398,7 @@ fn read_day(text: &str) -> Option<Day> {
     Some((year, i8::try_from(month).ok()?, i8::try_from(day).ok()?))
 }
 
-/// Digits alone: no sign, no space.
+/// A number of digits only, without sign or space.
 fn number(digits: &str) -> Option<i16> {
     if digits.chars().all(|digit| digit.is_ascii_digit()) { digits.parse().ok() } else { None }
 }

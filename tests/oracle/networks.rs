@@ -1,6 +1,7 @@
-//! Networks to judge, drawn so that every outcome is common and every odd shape comes up.
+//! Generates networks for the comparison. Every outcome is common, and every unusual form occurs.
 //!
-//! Drawn are drafts, in which one thing points at another by its position. They are then built into facts.
+//! proptest generates drafts, in which resources refer to each other by position. `build` turns them into a [`Network`],
+//! in which they refer to each other by id.
 
 use gatewatch::network::{
     account::AccountRegion,
@@ -16,34 +17,34 @@ use proptest::{
 };
 
 /// The account that the function runs in.
-pub const OURS: &str = "111122223333";
-/// An account that shares subnets with it.
-pub const THEIRS: &str = "444455556666";
+pub const OWN_ACCOUNT: &str = "111122223333";
+/// The account that shares subnets with it.
+pub const OTHER_ACCOUNT: &str = "444455556666";
 
-/// All that a verdict depends on.
+/// Everything that the result depends on.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub network: Network,
     pub account_region: AccountRegion,
-    /// By name.
+    /// The names of the required services.
     pub services: Vec<&'static str>,
     /// Year, month, day.
     pub today: (i16, i8, i8),
 }
 
-/// How many tables a VPC has at most, the main one included. An endpoint's draft says something of each.
-const TABLES: usize = 5;
+/// Maximum number of tables in a VPC, including the main table. An endpoint draft has a link to each of them.
+const MAX_TABLES: usize = 5;
 
 #[derive(Clone, Debug)]
 struct VpcDraft {
-    /// Whether another account shares it. Then its endpoints cannot be seen.
+    /// Whether another account shares it. If so, EC2 does not return its endpoints.
     shared: bool,
-    /// Nor, mostly, can its tables.
-    tables_seen: bool,
+    /// Whether EC2 returns its tables. In most cases EC2 does not return the tables of a shared VPC.
+    tables_visible: bool,
     exemption: Option<String>,
-    /// Whether the first table is the main one.
-    main: bool,
-    /// By an association in which state.
+    /// Whether the first table is the main table.
+    has_main: bool,
+    /// The state of the main association.
     main_state: Option<&'static str>,
     tables: Vec<TableDraft>,
     subnets: Vec<SubnetDraft>,
@@ -52,13 +53,14 @@ struct VpcDraft {
 
 #[derive(Clone, Debug)]
 struct TableDraft {
-    /// Ids do not follow the order of the list.
+    /// Part of the id. Makes the order of ids differ from the order of the list.
     rank: u8,
-    owned: bool,
+    /// Whether EC2 returns the owner.
+    has_owner: bool,
     exemption: Option<String>,
-    /// That it was the main table, by an association in which state.
+    /// The state of a main association that does not count.
     former_main: Option<&'static str>,
-    /// A gateway that sends its ingress traffic through the table, by an association in which state.
+    /// A gateway whose ingress traffic the table routes, and the state of the association.
     gateway: Option<(&'static str, Option<&'static str>)>,
     routes: Vec<RouteDraft>,
 }
@@ -68,7 +70,8 @@ struct RouteDraft {
     destination: Option<&'static str>,
     active: bool,
     target: TargetKind,
-    /// Which endpoint of the network, where the target is one. None for one that is not listed, as of a firewall.
+    /// The endpoint of the network, if the target is an endpoint. `None` for one that is not in the network, such as a
+    /// firewall's.
     endpoint: Option<Index>,
 }
 
@@ -78,9 +81,9 @@ struct SubnetDraft {
     ipv6_native: bool,
     owner: Option<&'static str>,
     exemption: Option<String>,
-    /// The table it is associated with, and the state.
+    /// The table of the explicit association, and its state.
     explicit: Option<(Index, Option<&'static str>)>,
-    /// A table that it was associated with, or failed to be.
+    /// The table of an association that has ended or failed, and its state.
     former: Option<(Index, &'static str)>,
 }
 
@@ -91,20 +94,20 @@ struct EndpointDraft {
     service_name: String,
     state: &'static str,
     ip_address_type: Option<&'static str>,
-    /// For each table of the VPC.
-    tables: Vec<Link>,
-    /// A table anywhere in the network.
-    elsewhere: Option<(Index, Link)>,
-    /// Whether it lists a table that is not there.
-    unknown: bool,
+    /// One link for each table of the VPC.
+    links: Vec<Link>,
+    /// A link to any table in the network.
+    extra_link: Option<(Index, Link)>,
+    /// Whether it lists a table that does not exist.
+    lists_unknown_table: bool,
 }
 
-/// What an endpoint has to do with a table.
+/// The relation between an endpoint and a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     None,
     /// Listed, with an active route.
-    Whole,
+    Complete,
     /// Listed, without a route.
     NoRoute,
     /// Listed, with a route that is not active.
@@ -113,7 +116,7 @@ enum Link {
     NotListed,
 }
 
-/// Any network, account and Region, services and day.
+/// Generates a network, account and Region, services and a day.
 pub fn case() -> BoxedStrategy<Case> {
     let services = prop_oneof![
         4 => Just(vec!["s3", "dynamodb"]),
@@ -122,9 +125,9 @@ pub fn case() -> BoxedStrategy<Case> {
         1 => Just(vec!["s3", "dynamodb", "s3express"]),
     ];
     let today = select(vec![(2025, 12, 31), (2026, 1, 1), (2026, 2, 28), (2026, 3, 1), (2028, 2, 29)]);
-    let account = prop_oneof![9 => Just(Some(OURS)), 1 => Just(None)];
-    let place = prop_oneof![4 => Just(("aws", "eu-west-1")), 1 => Just(("aws-cn", "cn-north-1"))];
-    place
+    let account = prop_oneof![9 => Just(Some(OWN_ACCOUNT)), 1 => Just(None)];
+    let partition_and_region = prop_oneof![4 => Just(("aws", "eu-west-1")), 1 => Just(("aws-cn", "cn-north-1"))];
+    partition_and_region
         .prop_flat_map(move |(partition, region)| {
             let account = account.clone().prop_map(move |account| AccountRegion {
                 partition: partition.to_owned(),
@@ -150,16 +153,16 @@ fn vpc(region: &'static str) -> impl Strategy<Value = VpcDraft> {
         2 => Just((true, false)),
         1 => Just((true, true)),
     ];
-    // EC2 shows the main table of each VPC of ours. Where it does not, nothing must be made up.
-    let main = prop_oneof![9 => Just(true), 1 => Just(false)];
-    let tables = vec(table(), 1..=TABLES);
+    // EC2 returns the main table of each VPC of the own account. If it does not, the rule must not guess one.
+    let has_main = prop_oneof![9 => Just(true), 1 => Just(false)];
+    let tables = vec(table(), 1..=MAX_TABLES);
     let endpoints = vec(endpoint(region), 0..=5);
-    (shared, exemption(), main, state(), tables, vec(subnet(), 0..=6), endpoints).prop_map(
-        |((shared, tables_seen), exemption, main, main_state, tables, subnets, endpoints)| VpcDraft {
+    (shared, exemption(), has_main, state(), tables, vec(subnet(), 0..=6), endpoints).prop_map(
+        |((shared, tables_visible), exemption, has_main, main_state, tables, subnets, endpoints)| VpcDraft {
             shared,
-            tables_seen,
+            tables_visible,
             exemption,
-            main,
+            has_main,
             main_state,
             tables,
             subnets,
@@ -168,12 +171,12 @@ fn vpc(region: &'static str) -> impl Strategy<Value = VpcDraft> {
     )
 }
 
-/// The state of an association that holds.
+/// The state of an association that counts.
 fn state() -> impl Strategy<Value = Option<&'static str>> + Clone {
     prop_oneof![6 => Just(Some("associated")), 1 => Just(Some("associating")), 1 => Just(None)]
 }
 
-/// The state of one that does not.
+/// The state of an association that has ended or failed.
 fn former_state() -> impl Strategy<Value = &'static str> + Clone {
     select(vec!["disassociating", "disassociated", "failed"])
 }
@@ -194,9 +197,9 @@ fn table() -> impl Strategy<Value = TableDraft> {
     );
     let former_main = option::weighted(0.05, former_state());
     (0..4_u8, any::<bool>(), exemption(), former_main, gateway, routes).prop_map(
-        |(rank, owned, exemption, former_main, gateway, routes)| TableDraft {
+        |(rank, has_owner, exemption, former_main, gateway, routes)| TableDraft {
             rank,
-            owned,
+            has_owner,
             exemption,
             former_main,
             gateway,
@@ -205,18 +208,18 @@ fn table() -> impl Strategy<Value = TableDraft> {
     )
 }
 
-/// EC2 holds one route per destination.
+/// At most one, because EC2 allows one route per destination.
 fn default_route(destination: &'static str) -> impl Strategy<Value = Option<RouteDraft>> {
     let kind = prop_oneof![
         3 => Just(TargetKind::NatGateway),
         4 => Just(TargetKind::InternetGateway),
-        4 => select(EGRESS.to_vec()),
+        4 => select(OTHER_EGRESS.to_vec()),
     ];
     option::weighted(0.6, route(Just(Some(destination)), kind))
 }
 
-/// Every way out but the two that have a severity of their own.
-const EGRESS: [TargetKind; 10] = [
+/// The targets of a default route, except the two that have their own severity.
+const OTHER_EGRESS: [TargetKind; 10] = [
     TargetKind::TransitGateway,
     TargetKind::VpcPeering,
     TargetKind::VirtualPrivateGateway,
@@ -232,7 +235,7 @@ const EGRESS: [TargetKind; 10] = [
 fn other_route() -> impl Strategy<Value = RouteDraft> {
     let destination = select(vec![
         Some("10.0.0.0/16"),
-        // Half the internet each, which is no default route; nor is one that only looks like it.
+        // Not default routes: each covers half of the addresses, or only looks like a default route.
         Some("0.0.0.0/1"),
         Some("128.0.0.0/1"),
         Some("2000::/3"),
@@ -240,7 +243,7 @@ fn other_route() -> impl Strategy<Value = RouteDraft> {
         Some("pl-6da54004"),
         None,
     ]);
-    let mut kinds = EGRESS.to_vec();
+    let mut kinds = OTHER_EGRESS.to_vec();
     kinds.extend([TargetKind::NatGateway, TargetKind::InternetGateway, TargetKind::Local]);
     route(destination, select(kinds))
 }
@@ -259,8 +262,8 @@ fn subnet() -> impl Strategy<Value = SubnetDraft> {
     let any_state = prop_oneof![5 => state(), 1 => former_state().prop_map(Some)];
     let explicit = option::weighted(0.6, (any::<Index>(), any_state));
     let former = option::weighted(0.15, (any::<Index>(), former_state()));
-    // In a VPC of ours every subnet is ours. Where EC2 says otherwise, it is not judged.
-    let owner = prop_oneof![12 => Just(Some(OURS)), 4 => Just(None), 1 => Just(Some(THEIRS))];
+    // In a VPC of the own account, the own account owns every subnet. If EC2 names another owner, the subnet is not assessed.
+    let owner = prop_oneof![12 => Just(Some(OWN_ACCOUNT)), 4 => Just(None), 1 => Just(Some(OTHER_ACCOUNT))];
     (0..4_u8, ipv6_native, owner, exemption(), explicit, former).prop_map(
         |(rank, ipv6_native, owner, exemption, explicit, former)| SubnetDraft {
             rank,
@@ -282,7 +285,7 @@ fn endpoint(region: &'static str) -> impl Strategy<Value = EndpointDraft> {
     let service = select(vec!["s3", "s3", "s3", "dynamodb", "dynamodb", "s3express"]);
     let service_name = prop_oneof![
         12 => service.clone().prop_map(move |service| format!("com.amazonaws.{region}.{service}")),
-        // As China lists it, and in China only.
+        // The second form, which AWS uses only in China.
         1 => service.prop_map(move |service| {
             let prefix = if region.starts_with("cn-") { "cn." } else { "" };
             format!("{prefix}com.amazonaws.{region}.{service}")
@@ -315,18 +318,19 @@ fn endpoint(region: &'static str) -> impl Strategy<Value = EndpointDraft> {
         ),
     ];
     let ip_address_type = select(vec![None, Some("ipv4"), Some("ipv4"), Some("dualstack"), Some("ipv6")]);
-    let elsewhere = option::weighted(0.1, (any::<Index>(), link()));
-    let unknown = prop_oneof![6 => Just(false), 1 => Just(true)];
-    (0..4_u8, kind, service_name, state, ip_address_type, vec(link(), TABLES), elsewhere, unknown).prop_map(
-        |(rank, kind, service_name, state, ip_address_type, tables, elsewhere, unknown)| EndpointDraft {
+    let extra_link = option::weighted(0.1, (any::<Index>(), link()));
+    let lists_unknown_table = prop_oneof![6 => Just(false), 1 => Just(true)];
+    let links = vec(link(), MAX_TABLES);
+    (0..4_u8, kind, service_name, state, ip_address_type, links, extra_link, lists_unknown_table).prop_map(
+        |(rank, kind, service_name, state, ip_address_type, links, extra_link, lists_unknown_table)| EndpointDraft {
             rank,
             kind,
             service_name,
             state,
             ip_address_type,
-            tables,
-            elsewhere,
-            unknown,
+            links,
+            extra_link,
+            lists_unknown_table,
         },
     )
 }
@@ -334,25 +338,25 @@ fn endpoint(region: &'static str) -> impl Strategy<Value = EndpointDraft> {
 fn link() -> impl Strategy<Value = Link> + Clone {
     prop_oneof![
         4 => Just(Link::None),
-        4 => Just(Link::Whole),
+        4 => Just(Link::Complete),
         1 => Just(Link::NoRoute),
         1 => Just(Link::InactiveRoute),
         1 => Just(Link::NotListed),
     ]
 }
 
-/// One of the texts that stand between separators. An empty one counts.
+/// Selects one of the texts between the separators. A text can be empty.
 fn one_of(texts: &'static str, separator: char) -> impl Strategy<Value = &'static str> + Clone {
     select(texts.split(separator).collect::<Vec<_>>())
 }
 
-/// The value of an exemption tag; mostly there is no tag.
+/// The value of an exemption tag. In most cases there is no tag.
 fn exemption() -> impl Strategy<Value = Option<String>> + Clone {
     let day = one_of(
         "2025-12-30 2025-12-31 2026-01-01 2026-02-27 2026-02-28 2026-03-01 2028-02-29 0001-01-01 9999-12-31",
         ' ',
     );
-    let no_day = one_of(
+    let invalid_day = one_of(
         "|soon|until=2028-02-29|2026-02-29|2026-02-30|2026-04-31|2026-13-01|2026-00-10|2026-01-00|2026-1-1|20260301|\
          26-03-01|2026-03-01Z|2026-03-01T00:00|+002026-03-01|-002026-03-01|2026_03_01|2026-03-011|\
          2026-W09-7",
@@ -373,66 +377,66 @@ fn exemption() -> impl Strategy<Value = Option<String>> + Clone {
     let until = prop_oneof![
         5 => Just(None),
         4 => day.prop_map(|day| Some(format!("until={day}"))),
-        1 => no_day.prop_map(|day| Some(format!("until={day}"))),
+        1 => invalid_day.prop_map(|day| Some(format!("until={day}"))),
     ];
     let value =
-        (services, until, separator, any::<bool>()).prop_map(|(services, until, separator, first)| match until {
+        (services, until, separator, any::<bool>()).prop_map(|(services, until, separator, until_first)| match until {
             None => services,
             Some(until) if services.is_empty() => until,
-            Some(until) if first => format!("{until}{separator}{services}"),
+            Some(until) if until_first => format!("{until}{separator}{services}"),
             Some(until) => format!("{services}{separator}{until}"),
         });
-    // What people write, and may or may not have meant.
-    let odd = one_of(
+    // Values that people may write by mistake.
+    let unusual = one_of(
         " |,|\t|*,s3|s3 *|true s3|* true|TRUE|S3|S3 DynamoDB| s3 |s3,|s3 s3|s3,,dynamodb|s3\tdynamodb|s3\n|\
          \u{a0}s3|until|until= 2028-02-29|until=2028/02/29|*until=2028-02-29|Until=2028-02-29|\
          until=2028-02-29 until=2025-12-30|until=２028-02-29",
         '|',
     );
-    option::weighted(0.2, prop_oneof![8 => value, 1 => odd.prop_map(str::to_owned)])
+    option::weighted(0.2, prop_oneof![8 => value, 1 => unusual.prop_map(str::to_owned)])
 }
 
-// --- Facts ------------------------------------------------------------------------------------------------------------
+// --- Networks ------------------------------------------------------------------------------------------------------------
 
-/// Reads well in a counterexample: kind, VPC, rank, position.
-fn id(prefix: &str, vpc: usize, rank: u8, at: usize) -> String {
-    format!("{prefix}{:017x}", (vpc + 1) * 0x1_0000 + usize::from(rank) * 0x100 + at)
+/// An id that is easy to read in a counterexample: kind, VPC, rank and position.
+fn id(prefix: &str, vpc: usize, rank: u8, position: usize) -> String {
+    format!("{prefix}{:017x}", (vpc + 1) * 0x1_0000 + usize::from(rank) * 0x100 + position)
 }
 
 fn build(drafts: &[VpcDraft]) -> Network {
     let mut network = Network::default();
-    for (v, draft) in drafts.iter().enumerate() {
-        let vpc_id = id("vpc-", v, 0, 0);
+    for (vpc, draft) in drafts.iter().enumerate() {
+        let vpc_id = id("vpc-", vpc, 0, 0);
         network.vpcs.push(Vpc { id: vpc_id.clone(), name: None, exemption: draft.exemption.clone() });
-        for (at, subnet) in draft.subnets.iter().enumerate() {
+        for (position, subnet) in draft.subnets.iter().enumerate() {
             network.subnets.push(Subnet {
-                id: id("subnet-", v, subnet.rank, at),
+                id: id("subnet-", vpc, subnet.rank, position),
                 vpc_id: vpc_id.clone(),
                 name: None,
                 availability_zone: None,
                 cidr: None,
-                owner_id: if draft.shared { Some(THEIRS.to_owned()) } else { subnet.owner.map(str::to_owned) },
+                owner_id: if draft.shared { Some(OTHER_ACCOUNT.to_owned()) } else { subnet.owner.map(str::to_owned) },
                 ipv6_native: subnet.ipv6_native,
                 exemption: subnet.exemption.clone(),
             });
         }
-        if draft.tables_seen {
-            network.route_tables.extend(tables(v, draft));
+        if draft.tables_visible {
+            network.route_tables.extend(tables(vpc, draft));
         }
         if !draft.shared {
-            network.endpoints.extend(endpoints(v, draft));
+            network.endpoints.extend(endpoints(vpc, draft));
         }
     }
-    // Once everything has an id, what points at something else.
+    // Links need the ids of endpoints and tables, so they come last.
     link_endpoints(&mut network, drafts);
     network
 }
 
-fn tables(v: usize, draft: &VpcDraft) -> Vec<RouteTable> {
+fn tables(vpc: usize, draft: &VpcDraft) -> Vec<RouteTable> {
     let mut tables = Vec::new();
-    for (at, table) in draft.tables.iter().enumerate() {
+    for (position, table) in draft.tables.iter().enumerate() {
         let mut associations = Vec::new();
-        let main = (draft.main && at == 0).then_some(draft.main_state);
+        let main = (draft.has_main && position == 0).then_some(draft.main_state);
         for state in main.into_iter().chain(table.former_main.map(Some)) {
             associations.push(Association { main: true, state: state.map(str::to_owned), ..Association::default() });
         }
@@ -444,20 +448,24 @@ fn tables(v: usize, draft: &VpcDraft) -> Vec<RouteTable> {
             });
         }
         tables.push(RouteTable {
-            id: id("rtb-", v, table.rank, at),
-            vpc_id: id("vpc-", v, 0, 0),
+            id: id("rtb-", vpc, table.rank, position),
+            vpc_id: id("vpc-", vpc, 0, 0),
             name: None,
-            owner_id: if draft.shared { Some(THEIRS.to_owned()) } else { table.owned.then(|| OURS.to_owned()) },
+            owner_id: if draft.shared {
+                Some(OTHER_ACCOUNT.to_owned())
+            } else {
+                table.has_owner.then(|| OWN_ACCOUNT.to_owned())
+            },
             exemption: table.exemption.clone(),
             associations,
             routes: vec![route_to("10.0.0.0/16", "local", true, TargetKind::Local)],
         });
     }
-    for (at, subnet) in draft.subnets.iter().enumerate() {
+    for (position, subnet) in draft.subnets.iter().enumerate() {
         let former = subnet.former.map(|(table, state)| (table, Some(state)));
         for (table, state) in subnet.explicit.into_iter().chain(former) {
             table.get_mut(&mut tables).associations.push(Association {
-                subnet_id: Some(id("subnet-", v, subnet.rank, at)),
+                subnet_id: Some(id("subnet-", vpc, subnet.rank, position)),
                 state: state.map(str::to_owned),
                 ..Association::default()
             });
@@ -466,45 +474,49 @@ fn tables(v: usize, draft: &VpcDraft) -> Vec<RouteTable> {
     tables
 }
 
-fn endpoints(v: usize, draft: &VpcDraft) -> Vec<Endpoint> {
-    let endpoints = draft.endpoints.iter().enumerate().map(|(at, endpoint)| Endpoint {
-        id: id("vpce-", v, endpoint.rank, at),
-        vpc_id: id("vpc-", v, 0, 0),
+fn endpoints(vpc: usize, draft: &VpcDraft) -> Vec<Endpoint> {
+    let endpoints = draft.endpoints.iter().enumerate().map(|(position, endpoint)| Endpoint {
+        id: id("vpce-", vpc, endpoint.rank, position),
+        vpc_id: id("vpc-", vpc, 0, 0),
         kind: endpoint.kind,
         service_name: endpoint.service_name.clone(),
         state: endpoint.state.to_owned(),
-        route_table_ids: if endpoint.unknown { vec!["rtb-0000000000000dead".to_owned()] } else { Vec::new() },
+        route_table_ids: if endpoint.lists_unknown_table {
+            vec!["rtb-0000000000000dead".to_owned()]
+        } else {
+            Vec::new()
+        },
         ip_address_type: endpoint.ip_address_type.map(str::to_owned),
     });
     endpoints.collect()
 }
 
 fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
-    let seen = || drafts.iter().filter(|draft| draft.tables_seen);
-    // Endpoints and tables were pushed in the order of the drafts, so these walk alongside.
-    let mut endpoint_at = 0;
+    let with_tables = || drafts.iter().filter(|draft| draft.tables_visible);
+    // The endpoints and tables of the network are in the order of the drafts, so positions in both match.
+    let mut endpoint_index = 0;
     let mut first_table = 0;
-    for draft in seen() {
+    for draft in with_tables() {
         for endpoint in draft.endpoints.iter().filter(|_| !draft.shared) {
-            for (at, link) in endpoint.tables.iter().enumerate().take(draft.tables.len()) {
-                connect(network, endpoint_at, first_table + at, *link);
+            for (position, link) in endpoint.links.iter().enumerate().take(draft.tables.len()) {
+                connect(network, endpoint_index, first_table + position, *link);
             }
-            if let Some((anywhere, link)) = endpoint.elsewhere {
-                let table_at = anywhere.index(network.route_tables.len());
-                connect(network, endpoint_at, table_at, link);
+            if let Some((table, link)) = endpoint.extra_link {
+                let table_index = table.index(network.route_tables.len());
+                connect(network, endpoint_index, table_index, link);
             }
-            endpoint_at += 1;
+            endpoint_index += 1;
         }
         first_table += draft.tables.len();
     }
-    let table_drafts = seen().flat_map(|draft| &draft.tables);
+    let table_drafts = with_tables().flat_map(|draft| &draft.tables);
     for (table, draft) in network.route_tables.iter_mut().zip(table_drafts) {
         for route in &draft.routes {
             let target = match (route.target, route.endpoint) {
                 (TargetKind::VpcEndpoint, Some(which)) if !network.endpoints.is_empty() => {
                     Some(which.get(&network.endpoints).id.clone())
                 }
-                (kind, _) => some_target(kind).map(str::to_owned),
+                (kind, _) => target_id(kind).map(str::to_owned),
             };
             table.routes.push(Route {
                 destination: route.destination.map(str::to_owned),
@@ -515,13 +527,13 @@ fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
     }
 }
 
-fn connect(network: &mut Network, endpoint_at: usize, table_at: usize, link: Link) {
-    let endpoint = &mut network.endpoints[endpoint_at];
-    let table = &mut network.route_tables[table_at];
-    if matches!(link, Link::Whole | Link::NoRoute | Link::InactiveRoute) {
+fn connect(network: &mut Network, endpoint_index: usize, table_index: usize, link: Link) {
+    let endpoint = &mut network.endpoints[endpoint_index];
+    let table = &mut network.route_tables[table_index];
+    if matches!(link, Link::Complete | Link::NoRoute | Link::InactiveRoute) {
         endpoint.route_table_ids.push(table.id.clone());
     }
-    if matches!(link, Link::Whole | Link::InactiveRoute | Link::NotListed) {
+    if matches!(link, Link::Complete | Link::InactiveRoute | Link::NotListed) {
         let active = link != Link::InactiveRoute;
         table.routes.push(route_to("pl-6da54004", &endpoint.id, active, TargetKind::VpcEndpoint));
     }
@@ -532,7 +544,8 @@ fn route_to(destination: &str, target: &str, active: bool, kind: TargetKind) -> 
     Route { destination: Some(destination.to_owned()), target, active }
 }
 
-fn some_target(kind: TargetKind) -> Option<&'static str> {
+/// The id of a target of this kind.
+fn target_id(kind: TargetKind) -> Option<&'static str> {
     match kind {
         TargetKind::NatGateway => Some("nat-0000000000000000a"),
         TargetKind::InternetGateway => Some("igw-0000000000000000a"),

@@ -1,22 +1,22 @@
-//! Where the traffic goes without a gateway route, and how severe that is.
+//! The path of the traffic without a gateway route, and the severity that follows. The first row that holds decides:
 //!
-//! | the route table | severity |
+//! | given a route table | then the severity is |
 //! |---|---|
-//! | is used by no subnet | low |
-//! | else sends a default route (IPv4 or IPv6) to a NAT gateway | high |
-//! | else has a default route to anything but an internet gateway, or none at all | medium |
-//! | else, its default routes go to an internet gateway | low |
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! | that no subnet uses | low |
+//! | with a default route (IPv4 or IPv6) to a NAT gateway | high |
+//! | with a default route to anything but an internet gateway, or with no default route | medium |
+//! | whose default routes all go to an internet gateway | low |
 
 use crate::{
     checks::severity::Severity,
     network::model::{Route, RouteTable, Target, TargetKind},
 };
 
-/// The severity of a table that lacks a gateway route, and the default route that decided it.
+/// The severity of a table without a gateway route, and the target of the default route that decided it
+/// ([`TargetKind::None`] if there is no active default route). `in_use` says whether a subnet uses the table.
 ///
-/// Of several default routes the worst decides, and of equally bad ones the first by destination: IPv4 before IPv6.
+/// The default route with the highest severity decides. If several have it, the first by destination decides: IPv4
+/// before IPv6.
 #[must_use]
 pub fn severity_of(table: &RouteTable, in_use: bool) -> (Severity, Target) {
     let mut defaults: Vec<&Route> = table.routes.iter().filter(|route| route.is_default()).collect();
@@ -39,16 +39,16 @@ mod tests {
     use super::*;
     use crate::network::testing::{route, table};
 
-    /// The severity of a table in use with these default routes, given as destination, kind and target.
-    fn severity(defaults: &[(&str, TargetKind, &str)]) -> (Severity, TargetKind, Option<String>) {
+    /// The severity and the egress of a table in use. Each route is a destination, a target kind and a target id.
+    fn severity(routes: &[(&str, TargetKind, &str)]) -> (Severity, TargetKind, Option<String>) {
         let mut table = table("rtb-0000000a", "vpc-0000000a");
-        table.routes.extend(defaults.iter().map(|(to, kind, id)| route(to, *kind, id)));
+        table.routes.extend(routes.iter().map(|(destination, kind, id)| route(destination, *kind, id)));
         let (severity, egress) = severity_of(&table, true);
         (severity, egress.kind, egress.id)
     }
 
     #[test]
-    fn a_nat_gateway_is_high_over_ipv4_and_ipv6() {
+    fn a_default_route_to_a_nat_gateway_is_high_for_ipv4_and_ipv6() {
         for destination in ["0.0.0.0/0", "::/0"] {
             assert_eq!(
                 severity(&[(destination, TargetKind::NatGateway, "nat-1")]),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_egress_is_medium() {
+    fn a_default_route_to_any_other_target_is_medium() {
         for kind in [
             TargetKind::TransitGateway,
             TargetKind::VpcPeering,
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn no_egress_is_medium() {
+    fn a_table_without_a_default_route_is_medium() {
         assert_eq!(severity(&[]), (Severity::Medium, TargetKind::None, None));
         assert_eq!(
             severity(&[("10.0.0.0/8", TargetKind::NatGateway, "nat-1")]),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_internet_gateway_is_low() {
+    fn a_default_route_to_an_internet_gateway_is_low() {
         assert_eq!(
             severity(&[("0.0.0.0/0", TargetKind::InternetGateway, "igw-1")]),
             (Severity::Low, TargetKind::InternetGateway, Some("igw-1".into()))
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_default_route_decides() {
+    fn the_default_route_with_the_highest_severity_decides() {
         assert_eq!(
             severity(&[
                 ("0.0.0.0/0", TargetKind::InternetGateway, "igw-1"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_bad_routes_the_ipv4_one_is_named() {
+    fn the_ipv4_route_decides_between_routes_of_equal_severity() {
         assert_eq!(
             severity(&[("::/0", TargetKind::NatGateway, "nat-6"), ("0.0.0.0/0", TargetKind::NatGateway, "nat-4")]),
             (Severity::High, TargetKind::NatGateway, Some("nat-4".into()))
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_not_active_carries_nothing() {
+    fn a_route_that_is_not_active_is_ignored() {
         let mut table = table("rtb-0000000a", "vpc-0000000a");
         table.routes.push(Route { active: false, ..route("0.0.0.0/0", TargetKind::NatGateway, "nat-1") });
         assert_eq!(severity_of(&table, true), (Severity::Medium, Target { kind: TargetKind::None, id: None }));
     }
 
     #[test]
-    fn a_table_that_no_subnet_uses_is_low_whatever_its_routes() {
+    fn a_table_that_no_subnet_uses_is_low_with_any_routes() {
         let mut unused = table("rtb-0000000a", "vpc-0000000a");
         assert_eq!(severity_of(&unused, false).0, Severity::Low);
         unused.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-1"));

@@ -1,28 +1,27 @@
-//! The rule: which of the tables in scope lack a gateway route to which required service.
+//! The rule: finds the route tables in scope that have no gateway route to a required service.
 //!
-//! Given a route table of a VPC and a required service:
+//! The rule checks each route table for each required service. It considers only the endpoints of the table's VPC that
+//! have type Gateway and exactly the name of this service in this Region. The first row that holds decides:
 //!
-//! | given, of the VPC's Gateway endpoints for exactly this service in this Region | then |
+//! | given such an endpoint | then |
 //! |---|---|
-//! | an available one lists the table, and the table has an active route to it | covered |
-//! | else, an available one lists the table | `route_inactive` |
-//! | else, one lists the table, but is not available | `endpoint_not_available` |
-//! | else, an available one is there | `not_associated` |
-//! | else | `no_endpoint` |
+//! | that is available, lists the table, and is the target of an active route of the table | covered |
+//! | that is available and lists the table | `route_inactive` |
+//! | that lists the table and is not available | `endpoint_not_available` |
+//! | that is available | `not_associated` |
+//! | none of these | `no_endpoint` |
 //!
-//! The endpoint's own record tells its type and service: a route to a `vpce-…` alone may lead to a firewall. An endpoint
-//! without tables, an Interface endpoint and another VPC's endpoint cover nothing.
+//! Type and service come from the endpoint's own record, because a route to a `vpce-…` can also lead to a firewall. An
+//! endpoint without tables, an Interface endpoint and an endpoint of another VPC cover nothing.
 //!
 //! | given a table that is not covered | then |
 //! |---|---|
-//! | its VPC, it, or all its subnets are exempt for the service | exempt |
-//! | some of its subnets are | a finding that does not name these |
+//! | the VPC, the table or all its subnets are exempt for the service | exempt |
+//! | only some of its subnets are exempt | a finding without these subnets |
 //!
-//! | given a table that is covered, with a subnet that has no IPv4 | then |
+//! | given a covered table with a subnet that has no IPv4 and is not exempt | then |
 //! |---|---|
-//! | every endpoint that covers it is known to carry no IPv6 | that subnet is unassessed |
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! | every endpoint that covers the table is known to carry no IPv6 | the subnet is not assessed |
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -43,20 +42,21 @@ use crate::{
     },
 };
 
-/// What was found of the tables in scope. What is in none of these lists is covered.
+/// The result for the tables in scope. A table is covered for a service if it is neither in `findings` nor in `exempt`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// The tables that lack a gateway route, sorted by VPC, table and service.
+    /// The tables without a gateway route that no tag exempts, sorted by VPC id, table id and service.
     pub findings: Vec<Finding>,
-    /// Those that lack one and need none, sorted alike.
+    /// The tables without a gateway route that a tag exempts, in the same order.
     pub exempt: Vec<Exempt>,
-    /// The subnets that their table's endpoint may not serve.
+    /// The IPv6-only subnets behind endpoints that carry no IPv6.
     pub not_assessed: BTreeSet<NotAssessed>,
-    /// The exemption tags that cannot be read.
+    /// The exemption tags that cannot be parsed, on the tables in scope, their VPCs and their subnets.
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
 }
 
-/// Judges these tables on this day. Ids that the network does not hold are passed over.
+/// Checks these tables for the required services. `today` (UTC) decides which exemptions still apply. Ids that are not
+/// in the network are ignored.
 #[must_use]
 pub fn evaluate(
     network: &Network,
@@ -100,7 +100,7 @@ pub fn evaluate(
             let exempted_by = exemption::exempted_by(vpc, table, subnets, service, today);
             if exempted_by.is_empty() {
                 let affected: Vec<&Subnet> = subnets.iter().copied().filter(|subnet| !is_exempt(subnet)).collect();
-                let interface = endpoints.interface_to_name();
+                let interface = endpoints.preferred_interface();
                 verdict.findings.push(finding(table, &affected, service, &gap, interface, account_region));
             } else {
                 let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
@@ -117,13 +117,13 @@ pub fn evaluate(
     verdict
 }
 
-/// The endpoints of a table's VPC for one service, by id.
+/// The endpoints of one VPC for one service, sorted by id.
 struct ServiceEndpoints<'a> {
     gateway: Vec<&'a Endpoint>,
     interface: Vec<&'a Endpoint>,
 }
 
-/// Why a table is not covered, and what fixes it.
+/// Why a table is not covered, and how to fix it.
 struct GapResult<'a> {
     gap: Gap,
     /// The gateway endpoint that decided the gap.
@@ -140,13 +140,13 @@ impl<'a> ServiceEndpoints<'a> {
         Self { gateway: of_kind(EndpointKind::Gateway), interface: of_kind(EndpointKind::Interface) }
     }
 
-    /// The available endpoints that list the table and that it has an active route to.
+    /// The available endpoints that list the table and are the target of an active route of the table.
     fn covering(&self, table: &RouteTable) -> impl Iterator<Item = &'a Endpoint> {
         (self.gateway.iter().copied())
             .filter(|endpoint| endpoint.is_available() && endpoint.lists(table) && has_active_route_to(table, endpoint))
     }
 
-    /// What the table lacks, or `None` where it is covered.
+    /// Why the table is not covered. `None` if it is covered.
     fn gap(&self, table: &RouteTable) -> Option<GapResult<'a>> {
         if self.covering(table).next().is_some() {
             return None;
@@ -166,8 +166,8 @@ impl<'a> ServiceEndpoints<'a> {
         Some(GapResult { gap, endpoint, fix })
     }
 
-    /// An interface endpoint to name in a finding: one that works before one that does not.
-    fn interface_to_name(&self) -> Option<&'a Endpoint> {
+    /// The interface endpoint that a finding names: an available one if there is one.
+    fn preferred_interface(&self) -> Option<&'a Endpoint> {
         self.interface.iter().copied().min_by_key(|endpoint| !endpoint.is_available())
     }
 }
@@ -180,8 +180,9 @@ fn has_active_route_to(table: &RouteTable, endpoint: &Endpoint) -> bool {
     })
 }
 
-/// What to do about an endpoint that lists the table and is not available: its state may pass, or it is on its way out,
-/// or it is of no use any more (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
+/// The fix for a table whose endpoint is not available. Some states are temporary, some mean that the endpoint is being
+/// deleted, and some mean that it will never work
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
 fn fix_for_state(endpoint: &Endpoint, available: Option<&Endpoint>) -> Fix {
     match endpoint.state.to_ascii_lowercase().as_str() {
         "deleting" | "deleted" => available.map_or(Fix::Create, |endpoint| Fix::AddTable(endpoint.into())),
@@ -245,7 +246,7 @@ mod tests {
         evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &account_region(), TODAY).findings
     }
 
-    /// The findings, as table, gap and endpoint.
+    /// The findings for S3, as table id, gap and endpoint id.
     fn gaps(network: &Network) -> Vec<(String, Gap, Option<String>)> {
         findings(network)
             .into_iter()
@@ -253,7 +254,8 @@ mod tests {
             .collect()
     }
 
-    /// The gap of the one table, with these endpoints, and routes to those of them that are named.
+    /// The gap and the endpoint of the table `rtb-0000000a` in a VPC with these endpoints. The table has a route to
+    /// each endpoint whose id is in `routes_to`.
     fn gap(endpoints: Vec<Endpoint>, routes_to: &[&str]) -> Option<(Gap, Option<String>)> {
         let mut table = main_table("rtb-0000000a", VPC);
         table.routes.extend(endpoints.iter().filter(|e| routes_to.contains(&e.id.as_str())).map(route_to));
@@ -261,11 +263,12 @@ mod tests {
         gaps(&network).pop().map(|(_, gap, endpoint)| (gap, endpoint))
     }
 
+    /// An available gateway endpoint for S3 that lists these tables.
     fn s3(id: &str, tables: &[&str]) -> Endpoint {
         gateway_endpoint(id, VPC, GatewayService::S3, tables)
     }
 
-    // Given an available endpoint that lists the table, and an active route to it, then covered.
+    // Given an available endpoint that lists the table, and an active route to it: covered.
 
     #[test]
     fn a_listed_table_with_an_active_route_is_covered() {
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn available_is_compared_without_case() {
+    fn the_state_available_is_compared_without_case() {
         for state in ["available", "Available", "AVAILABLE"] {
             let endpoint = Endpoint { state: state.into(), ..s3(S3_ENDPOINT, &["rtb-0000000a"]) };
             assert_eq!(gap(vec![endpoint], &[S3_ENDPOINT]), None, "{state}");
@@ -295,7 +298,7 @@ mod tests {
         assert_eq!(gaps(&network), [("rtb-0000000c".into(), Gap::NotAssociated, Some("vpce-0000000a".into()))]);
     }
 
-    // Given an available endpoint that lists the table, but no active route to it, then route_inactive.
+    // Given an available endpoint that lists the table, but no active route to it: route_inactive.
 
     #[test]
     fn a_listed_table_without_a_route_is_not_covered() {
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blackhole_route_does_not_cover() {
+    fn a_blackhole_route_does_not_cover_a_table() {
         let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
         let mut table = main_table("rtb-0000000a", VPC);
         table.routes.push(Route { active: false, ..route_to(&endpoint) });
@@ -316,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_to_another_endpoint_does_not_cover() {
+    fn a_route_to_another_endpoint_does_not_cover_a_table() {
         let dynamodb = gateway_endpoint("vpce-0000000d", VPC, GatewayService::DynamoDb, &["rtb-0000000a"]);
         assert_eq!(
             gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"]), dynamodb], &["vpce-0000000d"]),
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_without_its_route_outranks_one_that_is_not_available() {
+    fn route_inactive_precedes_endpoint_not_available() {
         let pending = Endpoint { state: "pending".into(), ..s3("vpce-00000001", &["rtb-0000000a"]) };
         assert_eq!(
             gap(vec![pending, s3(S3_ENDPOINT, &["rtb-0000000a"])], &["vpce-00000001"]),
@@ -333,10 +336,10 @@ mod tests {
         );
     }
 
-    // Given an endpoint that lists the table and is not available, then endpoint_not_available.
+    // Given an endpoint that lists the table and is not available: endpoint_not_available.
 
     #[test]
-    fn an_endpoint_in_any_other_state_does_not_cover() {
+    fn an_endpoint_that_is_not_available_does_not_cover_a_table() {
         for state in
             ["pending", "pendingAcceptance", "deleting", "deleted", "rejected", "failed", "expired", "partial", ""]
         {
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_endpoint_that_is_not_available_outranks_an_available_one_that_does_not_list() {
+    fn endpoint_not_available_precedes_not_associated() {
         let failed = Endpoint { state: "failed".into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
         assert_eq!(
             gap(vec![s3(S3_ENDPOINT, &[]), failed], &["vpce-0000000b"]),
@@ -359,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fix_follows_the_state() {
+    fn the_fix_depends_on_the_state_of_the_endpoint() {
         let fix = |state: &str, other: Option<Endpoint>| {
             let endpoint = Endpoint { state: state.into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
             let network = Network {
@@ -391,25 +394,25 @@ mod tests {
         }
     }
 
-    // Given an available endpoint in the VPC that does not list the table, then not_associated.
+    // Given an available endpoint in the VPC that does not list the table: not_associated.
 
     #[test]
-    fn an_endpoint_with_no_tables_covers_nothing() {
+    fn an_endpoint_without_tables_covers_nothing() {
         assert_eq!(gap(vec![s3(S3_ENDPOINT, &[])], &[]), Some((Gap::NotAssociated, Some(S3_ENDPOINT.into()))));
     }
 
     #[test]
-    fn a_route_alone_does_not_cover_a_table_that_the_endpoint_does_not_list() {
+    fn a_route_does_not_cover_a_table_that_the_endpoint_does_not_list() {
         assert_eq!(
             gap(vec![s3(S3_ENDPOINT, &["rtb-0000000f"])], &[S3_ENDPOINT]),
             Some((Gap::NotAssociated, Some(S3_ENDPOINT.into())))
         );
     }
 
-    // Given none of these, then no_endpoint.
+    // Given none of these: no_endpoint.
 
     #[test]
-    fn without_an_endpoint_there_is_nothing_to_build_on() {
+    fn a_vpc_without_an_endpoint_has_the_gap_no_endpoint() {
         assert_eq!(gap(Vec::new(), &[]), Some((Gap::NoEndpoint, None)));
     }
 
@@ -427,13 +430,13 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_not_available_and_does_not_list_the_table_is_none() {
+    fn an_endpoint_that_is_not_available_and_does_not_list_the_table_is_ignored() {
         let pending = Endpoint { state: "pending".into(), ..s3(S3_ENDPOINT, &[]) };
         assert_eq!(gap(vec![pending], &[]), Some((Gap::NoEndpoint, None)));
     }
 
     #[test]
-    fn an_interface_endpoint_covers_nothing_and_is_named() {
+    fn an_interface_endpoint_covers_nothing_and_is_in_the_finding() {
         let interface = |id: &str, state: &str| Endpoint {
             kind: EndpointKind::Interface,
             state: state.into(),
@@ -451,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_route_to_a_firewall_endpoint_is_no_road_to_s3() {
+    fn a_default_route_to_a_firewall_endpoint_does_not_cover_a_table() {
         let firewall = Endpoint {
             kind: EndpointKind::Other,
             service_name: "com.amazonaws.vpce.eu-west-1.vpce-svc-0a1b2c3d".into(),
@@ -477,9 +480,9 @@ mod tests {
         );
     }
 
-    // Which subnets a finding affects.
+    // The subnets that a finding affects.
 
-    /// The affected subnets of each table.
+    /// The ids of the affected subnets of each table.
     fn affected(network: &Network) -> Vec<(String, Vec<String>)> {
         findings(network)
             .into_iter()
@@ -488,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_is_on_its_explicit_table_else_on_the_main_one() {
+    fn a_subnet_uses_its_explicit_table_else_the_main_table() {
         let (a, b, c) =
             (subnet("subnet-0000000a", VPC), subnet("subnet-0000000b", VPC), subnet("subnet-0000000c", VPC));
         let network = Network {
@@ -507,8 +510,8 @@ mod tests {
     }
 
     #[test]
-    fn an_association_counts_while_it_holds() {
-        for (state, explicit_holds) in [
+    fn an_association_counts_only_while_it_is_associated_or_associating() {
+        for (state, counts) in [
             ("associated", true),
             ("associating", true),
             ("disassociating", false),
@@ -524,10 +527,10 @@ mod tests {
                 subnets: vec![a],
                 endpoints: Vec::new(),
             };
-            let on = |here: bool| if here { vec!["subnet-0000000a".to_owned()] } else { Vec::new() };
+            let subnets = |uses: bool| if uses { vec!["subnet-0000000a".to_owned()] } else { Vec::new() };
             assert_eq!(
                 affected(&network),
-                [("rtb-0000000a".into(), on(!explicit_holds)), ("rtb-0000000b".into(), on(explicit_holds))],
+                [("rtb-0000000a".into(), subnets(!counts)), ("rtb-0000000b".into(), subnets(counts))],
                 "{state}"
             );
         }
@@ -552,30 +555,30 @@ mod tests {
     }
 
     #[test]
-    fn another_accounts_subnet_is_not_affected_and_does_not_use_a_table() {
-        let ours = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000a", VPC) };
-        let theirs = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000b", VPC) };
-        let judged = |subnets: Vec<Subnet>| {
+    fn a_subnet_of_another_account_is_not_affected_and_does_not_count_as_a_user() {
+        let own = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000a", VPC) };
+        let other = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000b", VPC) };
+        let severity_and_affected = |subnets: Vec<Subnet>| {
             let mut table = main_table("rtb-0000000a", VPC);
             table.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0000000a"));
             let network = Network { vpcs: vec![vpc(VPC)], subnets, route_tables: vec![table], endpoints: Vec::new() };
             let [finding] = findings(&network).try_into().unwrap();
             (finding.severity, finding.subnets.into_iter().map(|subnet| subnet.id).collect::<Vec<_>>())
         };
-        assert_eq!(judged(vec![theirs.clone()]), (Severity::Low, vec![]));
-        assert_eq!(judged(vec![theirs, ours]), (Severity::High, vec!["subnet-0000000a".into()]));
+        assert_eq!(severity_and_affected(vec![other.clone()]), (Severity::Low, vec![]));
+        assert_eq!(severity_and_affected(vec![other, own]), (Severity::High, vec!["subnet-0000000a".into()]));
     }
 
     #[test]
-    fn only_the_tables_asked_for_are_judged() {
+    fn only_the_requested_tables_are_checked() {
         let network = Network {
             vpcs: vec![vpc(VPC)],
             route_tables: vec![main_table("rtb-0000000a", VPC), table("rtb-0000000b", VPC)],
             ..Network::default()
         };
-        let asked = BTreeSet::from(["rtb-0000000b".to_owned(), "rtb-0000000f".to_owned()]);
+        let requested = BTreeSet::from(["rtb-0000000b".to_owned(), "rtb-0000000f".to_owned()]);
         let required = BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]);
-        let found: Vec<_> = evaluate(&network, &asked, &required, &account_region(), TODAY)
+        let found: Vec<_> = evaluate(&network, &requested, &required, &account_region(), TODAY)
             .findings
             .into_iter()
             .map(|finding| (finding.route_table.id, finding.service))
@@ -587,13 +590,13 @@ mod tests {
     }
 
     #[test]
-    fn without_an_arn_the_account_is_the_owner_of_the_table() {
+    fn the_account_is_the_table_owner_if_the_arn_has_none() {
         let network = Network {
             vpcs: vec![vpc(VPC)],
             route_tables: vec![RouteTable { owner_id: Some("210987654321".into()), ..main_table("rtb-0000000a", VPC) }],
             ..Network::default()
         };
-        let local = AccountRegion { account: None, ..account_region() };
+        let without_account = AccountRegion { account: None, ..account_region() };
         let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
         let account = |account_region: &AccountRegion| {
             evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), account_region, TODAY)
@@ -602,17 +605,17 @@ mod tests {
                 .unwrap()
                 .account
         };
-        assert_eq!(account(&local), "210987654321");
+        assert_eq!(account(&without_account), "210987654321");
         assert_eq!(account(&account_region()), "123456789012");
     }
 
-    // Exemptions, and what cannot be judged.
+    // Exemptions, and subnets that cannot be assessed.
 
-    /// The verdict for S3 and DynamoDB on a table with these subnets, of which the tags are given.
-    fn exempting(vpc_tag: Option<&str>, table_tag: Option<&str>, subnet_tags: &[Option<&str>]) -> Verdict {
-        let tag = |tag: Option<&str>| tag.map(str::to_owned);
+    /// The verdict for S3 and DynamoDB on one table, with these exemption tags on its VPC, the table and its subnets.
+    fn verdict_with_tags(vpc_tag: Option<&str>, table_tag: Option<&str>, subnet_tags: &[Option<&str>]) -> Verdict {
+        let tag = |value: Option<&str>| value.map(str::to_owned);
         let subnets: Vec<Subnet> = (subnet_tags.iter().enumerate())
-            .map(|(n, of)| Subnet { exemption: tag(*of), ..subnet(&format!("subnet-0000000{n}"), VPC) })
+            .map(|(n, value)| Subnet { exemption: tag(*value), ..subnet(&format!("subnet-0000000{n}"), VPC) })
             .collect();
         let network = Network {
             vpcs: vec![Vpc { exemption: tag(vpc_tag), ..vpc(VPC) }],
@@ -625,8 +628,8 @@ mod tests {
         evaluate(&network, &tables, &both, &account_region(), TODAY)
     }
 
-    /// The findings as service and affected subnets, and the exemptions as service and what exempts.
-    fn told(verdict: &Verdict) -> [Vec<(&'static str, String)>; 2] {
+    /// The findings as service and affected subnets, and the exempt tables as service and ids of the tagged resources.
+    fn summary(verdict: &Verdict) -> [Vec<(&'static str, String)>; 2] {
         let subnets = |f: &Finding| f.subnets.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(" ");
         [
             verdict.findings.iter().map(|f| (f.service.name(), subnets(f))).collect(),
@@ -635,34 +638,34 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_exempt_for_the_services_of_its_tags() {
+    fn a_tag_exempts_a_table_for_the_services_it_names() {
         let both = |by: &str| vec![("dynamodb", by.to_owned()), ("s3", by.to_owned())];
-        assert_eq!(told(&exempting(Some(""), None, &[None])), [vec![], both(VPC)]);
-        assert_eq!(told(&exempting(None, Some("*"), &[None])), [vec![], both("rtb-0000000a")]);
+        assert_eq!(summary(&verdict_with_tags(Some(""), None, &[None])), [vec![], both(VPC)]);
+        assert_eq!(summary(&verdict_with_tags(None, Some("*"), &[None])), [vec![], both("rtb-0000000a")]);
         assert_eq!(
-            told(&exempting(None, Some("s3"), &[None])),
+            summary(&verdict_with_tags(None, Some("s3"), &[None])),
             [vec![("dynamodb", "subnet-00000000".into())], vec![("s3", "rtb-0000000a".into())]]
         );
         assert_eq!(
-            told(&exempting(None, None, &[Some("true"), Some("")])),
+            summary(&verdict_with_tags(None, None, &[Some("true"), Some("")])),
             [vec![], both("subnet-00000000 subnet-00000001")]
         );
         assert_eq!(
-            told(&exempting(None, Some("until=2026-11-22"), &[])),
+            summary(&verdict_with_tags(None, Some("until=2026-11-22"), &[])),
             [vec![("dynamodb", String::new()), ("s3", String::new())], vec![]]
         );
     }
 
     #[test]
-    fn an_exempt_subnet_leaves_the_list_of_affected_ones() {
+    fn an_exempt_subnet_is_not_an_affected_subnet() {
         assert_eq!(
-            told(&exempting(None, None, &[Some("s3"), None])),
+            summary(&verdict_with_tags(None, None, &[Some("s3"), None])),
             [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000001".into())], vec![]]
         );
     }
 
     #[test]
-    fn what_is_covered_is_not_exempt() {
+    fn a_covered_table_is_not_exempt() {
         let mut table = RouteTable { exemption: Some(String::new()), ..main_table("rtb-0000000a", VPC) };
         let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
         table.routes.push(route_to(&endpoint));
@@ -676,10 +679,10 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_cannot_be_read_exempts_nothing_and_is_reported() {
-        let verdict = exempting(Some("yes"), Some("s3 sqs"), &[Some("soon"), Some("s3")]);
+    fn an_unreadable_tag_exempts_nothing_and_is_reported() {
+        let verdict = verdict_with_tags(Some("yes"), Some("s3 sqs"), &[Some("soon"), Some("s3")]);
         assert_eq!(
-            told(&verdict),
+            summary(&verdict),
             [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000000".into())], vec![]]
         );
         let unreadable: Vec<_> =
@@ -688,21 +691,22 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_without_ipv4_is_unassessed_behind_endpoints_without_ipv6() {
-        let native = Subnet { ipv6_native: true, ..subnet("subnet-0000000a", VPC) };
-        let unassessed = |types: &[Option<&str>], tag: Option<&str>| {
+    fn an_ipv6_only_subnet_is_not_assessed_if_its_endpoints_carry_no_ipv6() {
+        let ipv6_subnet = Subnet { ipv6_native: true, ..subnet("subnet-0000000a", VPC) };
+        // The number of findings, and the subnets that are not assessed.
+        let result = |types: &[Option<&str>], tag: Option<&str>| {
             let endpoints: Vec<Endpoint> = (types.iter().enumerate())
-                .map(|(n, ip)| Endpoint {
-                    ip_address_type: ip.map(str::to_owned),
+                .map(|(n, ip_type)| Endpoint {
+                    ip_address_type: ip_type.map(str::to_owned),
                     ..s3(&format!("vpce-0000000{n}"), &["rtb-0000000a"])
                 })
                 .collect();
             let mut table = main_table("rtb-0000000a", VPC);
             table.routes.extend(endpoints.iter().map(route_to));
-            let native = Subnet { exemption: tag.map(str::to_owned), ..native.clone() };
+            let tagged = Subnet { exemption: tag.map(str::to_owned), ..ipv6_subnet.clone() };
             let network = Network {
                 vpcs: vec![vpc(VPC)],
-                subnets: vec![native, subnet("subnet-0000000b", VPC)],
+                subnets: vec![tagged, subnet("subnet-0000000b", VPC)],
                 route_tables: vec![table],
                 endpoints,
             };
@@ -715,19 +719,19 @@ mod tests {
             );
             (verdict.findings.len(), verdict.not_assessed)
         };
-        let only_ipv6 = BTreeSet::from([NotAssessed::ipv6_only(&native)]);
-        assert_eq!(unassessed(&[Some("ipv4")], None), (0, only_ipv6.clone()));
-        assert_eq!(unassessed(&[Some("ipv4"), Some("ipv4")], None), (0, only_ipv6));
+        let not_assessed = BTreeSet::from([NotAssessed::ipv6_only(&ipv6_subnet)]);
+        assert_eq!(result(&[Some("ipv4")], None), (0, not_assessed.clone()));
+        assert_eq!(result(&[Some("ipv4"), Some("ipv4")], None), (0, not_assessed));
         for types in [&[Some("dualstack")][..], &[Some("ipv6")], &[None], &[Some("ipv4"), Some("dualstack")]] {
-            assert_eq!(unassessed(types, None), (0, BTreeSet::new()), "{types:?}");
+            assert_eq!(result(types, None), (0, BTreeSet::new()), "{types:?}");
         }
-        assert_eq!(unassessed(&[Some("ipv4")], Some("s3")), (0, BTreeSet::new()), "exempt");
-        assert_eq!(unassessed(&[], None), (1, BTreeSet::new()), "not covered: a finding like any other");
+        assert_eq!(result(&[Some("ipv4")], Some("s3")), (0, BTreeSet::new()), "exempt");
+        assert_eq!(result(&[], None), (1, BTreeSet::new()), "not covered: the subnet is in a finding");
     }
 
-    /// A finding whole, as JSON: the contract's §5.
+    /// All fields of a finding (docs/contract.md, section 5).
     #[test]
-    fn a_finding_is_the_json_of_the_contract() {
+    fn a_finding_has_all_fields_of_the_contract() {
         let a = Subnet {
             name: Some("app-a".into()),
             availability_zone: Some("eu-west-1a".into()),

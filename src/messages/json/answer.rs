@@ -1,4 +1,4 @@
-//! What the function answers, in JSON.
+//! The answer of the function, in JSON.
 
 use serde::Serialize;
 
@@ -18,13 +18,13 @@ use crate::{
 #[serde(untagged)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Answer {
-    /// To a direct invocation.
+    /// The answer to a direct invocation.
     Report(Box<Report>),
-    /// To a batch from SQS.
+    /// The answer to a batch from SQS.
     Batch(Batch),
 }
 
-/// Which messages of a batch SQS has to deliver again
+/// The messages of a batch that SQS has to deliver again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +34,7 @@ pub struct Batch {
     pub batch_item_failures: Vec<ItemFailure>,
 }
 
-/// A message of a batch that failed.
+/// A failed message of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -48,25 +48,26 @@ pub struct ItemFailure {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
-    /// What the payload affects.
+    /// The resources that the payload affects.
     pub scope: Scope,
-    /// How much was checked.
+    /// The number of resources that were checked.
     pub checked: Checked,
-    /// The findings of every severity.
+    /// The findings, whatever their severity.
     pub findings: Vec<Finding>,
     /// Findings suppressed by an exemption tag.
     pub exempt: Vec<Exempt>,
-    /// Subnets that could not be assessed, and why: neither a finding nor covered.
+    /// Subnets that could not be assessed, and why. They count neither as findings nor as covered.
     pub unassessed: Vec<NotAssessed>,
-    /// Ids that the payload names and EC2 does not show: neither a finding nor covered.
+    /// Ids in the payload that EC2 does not return. They count neither as findings nor as covered.
     pub not_found: Vec<String>,
-    /// Exemption tags with a value that cannot be read. They exempt nothing.
+    /// Exemption tags whose value is invalid. They exempt nothing.
     pub unreadable_exemptions: Vec<UnreadableExemption>,
-    /// Whether there is an alert history.
+    /// The state of the alert history. `off`: there is none. `on`: it was read. `unavailable`: it could not be read or
+    /// written.
     pub ledger: Name<HistoryState>,
     /// The number of messages that were published.
     pub published: usize,
-    /// The number of findings that did not fit into the answer. They were sent like the others. Absent if it is 0.
+    /// The number of findings that did not fit into the answer. Alerts about them are sent as usual. Absent if it is 0.
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub omitted: usize,
@@ -77,14 +78,14 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// What a payload affects: the whole Region, or the resources with these ids.
+/// The resources that a payload affects: all of the Region, or those with these ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Scope {
     /// Every route table of the Region.
     Region(WholeRegion),
-    /// These resources.
+    /// The resources with these ids.
     Ids(ScopeIds),
 }
 
@@ -97,7 +98,7 @@ pub enum WholeRegion {
     Region,
 }
 
-/// The ids of what a payload affects.
+/// The ids of the resources that a payload affects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -110,7 +111,7 @@ pub struct ScopeIds {
     pub route_table_ids: Vec<String>,
     /// VPC endpoints.
     pub vpc_endpoint_ids: Vec<String>,
-    /// VPCs, subnets and route tables that were deleted. Absent where there are none.
+    /// VPCs, subnets and route tables that were deleted. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted_ids: Vec<String>,
 }
@@ -128,7 +129,7 @@ pub struct Checked {
     pub route_tables: usize,
 }
 
-/// A route table that is not covered for a service and is exempt.
+/// A route table that has no gateway route to a required service, but is exempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -156,16 +157,16 @@ pub struct NotAssessed {
     pub reason: Name<NotAssessedReason>,
 }
 
-/// An exemption tag with a value that cannot be read.
+/// An exemption tag whose value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnreadableExemption {
     /// The VPC, route table or subnet that has the tag.
     pub resource_id: String,
-    /// The value, as somebody wrote it.
+    /// The value of the tag, unchanged.
     pub value: String,
-    /// What is wrong with it, and what is allowed.
+    /// What is wrong with the value, and which values are valid.
     pub reason: String,
 }
 
@@ -218,15 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_the_region_or_ids() {
+    fn a_scope_is_the_text_region_or_lists_of_ids() {
         assert_eq!(scope_in_json(&scope::Scope::region()), json!("region"));
-        let named = scope::Scope {
+        let ids = scope::Scope {
             subnets: [("subnet-0000000a".to_owned(), None)].into(),
             route_tables: [("rtb-0000000a".to_owned(), None)].into(),
             ..scope::Scope::default()
         };
         assert_eq!(
-            scope_in_json(&named),
+            scope_in_json(&ids),
             json!({
                 "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
             })
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn deleted_ids_are_present_where_something_was_deleted() {
+    fn a_scope_lists_deleted_ids_if_there_are_any() {
         let deleted = scope::Scope { deleted: ["rtb-0000000a".to_owned()].into(), ..scope::Scope::default() };
         assert_eq!(
             scope_in_json(&deleted),

@@ -1,4 +1,4 @@
-//! An error in JSON, as Lambda returns it to who invoked the function.
+//! An error in JSON, as Lambda returns it to the caller of the function.
 
 use serde::Serialize;
 
@@ -9,10 +9,10 @@ use crate::error;
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Error {
-    /// The stable name of the error.
+    /// The name of the kind of error. It does not change between versions.
     #[cfg_attr(test, schemars(extend("enum" = error::Error::TYPES)))]
     pub error_type: &'static str,
-    /// What failed: the operation, the AWS error code and the request id. Never a payload or a credential.
+    /// What failed: the operation, the AWS error code and the request id. Contains no payload and no credentials.
     pub error_message: String,
 }
 
@@ -30,7 +30,7 @@ mod tests {
     use crate::schemas::assert_error;
 
     #[test]
-    fn every_error_has_its_stable_type() {
+    fn each_error_has_its_type_name() {
         type Kind = fn(String) -> error::Error;
         let kinds: [Kind; 6] = [
             error::Error::Config,

@@ -1,4 +1,4 @@
-//! A finding in JSON, as answers and notifications hold it.
+//! A finding in JSON, as answers and notifications contain it.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,16 +28,16 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// SHA-256 over partition, account, Region, route table and service: the same problem always has the same id.
+    /// SHA-256 of partition, account, Region, route table and service: the same problem always has the same id.
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub id: String,
     /// The service that the route table has no active gateway route to.
     pub service: Name<GatewayService>,
     /// What is missing.
     pub gap: RecordedName<Gap>,
-    /// How severe it is. A resolved finding has the worst severity that it had.
+    /// How severe the problem is. For a resolved finding: the worst severity that it ever had.
     pub severity: Name<Severity>,
-    /// The account of the route table: 12 digits, or empty where it is not known.
+    /// The account of the route table: 12 digits, or empty if it is not known.
     pub account: String,
     /// The Region.
     pub region: String,
@@ -49,11 +49,12 @@ pub struct Finding {
     pub subnets: Vec<Subnet>,
     /// The default route that decided the severity.
     pub egress: Egress,
-    /// The gateway endpoint that decided the gap; null for `no_endpoint` and for a resolved finding.
+    /// The gateway endpoint that decided the gap. Null if `gap` is `no_endpoint`, and for a resolved finding.
     pub endpoint: Option<Endpoint>,
-    /// An interface endpoint for the same service in the VPC. It does not cover the route table.
+    /// An interface endpoint for the same service in the VPC. It does not cover the route table. Null if there is none,
+    /// and for a resolved finding.
     pub interface_endpoint: Option<Endpoint>,
-    /// One sentence for people.
+    /// For people: why the finding matters, or how the problem was resolved.
     pub reason: String,
     /// How to fix it.
     pub remediation: Remediation,
@@ -86,13 +87,13 @@ pub struct Subnet {
     pub cidr: Option<String>,
 }
 
-/// Where a default route leads.
+/// The target of a default route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Egress {
     /// The kind of target.
     pub kind: Name<TargetKind>,
-    /// Its id, or its ARN where it has no id; null where there is no default route.
+    /// The id of the target, or its ARN if it has no id. Null if there is no default route.
     pub target: Option<String>,
 }
 
@@ -106,45 +107,46 @@ pub struct Endpoint {
     pub state: String,
 }
 
-/// The same fix for three ways of working. Null for a resolved finding, and where an id is not shaped as AWS shapes it.
+/// The same fix for three tools. All values are null for a resolved finding, and if an id does not have the format of
+/// AWS ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remediation {
     /// A command line for a POSIX shell.
     pub aws_cli: Option<String>,
-    /// The resource as a CloudFormation template has to declare it. A comment says what it assumes.
+    /// The resource for a CloudFormation template. A comment states what it assumes.
     pub cloud_formation: Option<String>,
-    /// The resource as a Terraform configuration has to declare it. A comment says what it assumes.
+    /// The resource for a Terraform configuration. A comment states what it assumes.
     pub terraform: Option<String>,
 }
 
-/// A finding of a notification: with what has happened to it.
+/// A finding in a notification, with its change since the last alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NotifiedFinding {
     /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
-    /// What has happened to it.
+    /// What has happened to the finding since the last alert.
     pub change: Name<Change>,
-    /// When the problem was first known. Null without an alert history.
+    /// When gatewatch first found the problem. Null without an alert history.
     #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub since: Option<Timestamp>,
-    /// How it ended. Absent unless `change` is `resolved`.
+    /// How the problem was resolved. Absent unless `change` is `resolved`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Resolution"))]
     pub resolution: Option<Resolution>,
 }
 
-/// How a problem ended.
+/// How a problem was resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resolution {
-    /// What ended it.
+    /// Why the problem is resolved.
     pub cause: RecordedName<ResolutionReason>,
-    /// How long the problem was known, in seconds.
+    /// How long the problem was open, in seconds, since gatewatch first found it.
     #[cfg_attr(test, schemars(range(min = 0)))]
     pub stood_seconds: i64,
 }

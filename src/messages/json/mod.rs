@@ -1,4 +1,4 @@
-//! JSON: the notification for programs, the answer and the error. The files in `schemas/` are generated from these types.
+//! The JSON formats: notification, answer and error. The files in `schemas/` are generated from these types.
 
 pub mod answer;
 pub mod error;

@@ -1,10 +1,10 @@
-//! Enums in JSON: written by their names.
+//! Enums in JSON: serialized as their names.
 
 use serde::{Serialize, Serializer};
 
 use crate::{alerts::recorded::Recorded, network::name::Named};
 
-/// A value by its name.
+/// A value that is serialized as its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<T>(pub T);
 
@@ -14,7 +14,8 @@ impl<T: Named> Serialize for Name<T> {
     }
 }
 
-/// A value by its name. A resolved finding may carry one that only a newer version of gatewatch knows.
+/// A value of the alert history that is serialized as its name. A newer version of gatewatch may have recorded a name
+/// that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedName<T>(pub Recorded<T>);
 

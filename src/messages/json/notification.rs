@@ -1,11 +1,11 @@
-//! The message for programs: a JSON object of the schema `gatewatch.notification/v1`.
+//! The message for programs: a JSON object with the schema `gatewatch.notification/v1`.
 
 use serde::Serialize;
 
 use super::{finding::NotifiedFinding, name::Name};
 use crate::{alerts::history::HistoryState, checks::severity::Severity, events::record};
 
-/// The schema that each notification names.
+/// The value of `schema` in each notification.
 pub(super) const SCHEMA: &str = "gatewatch.notification/v1";
 
 /// All alerts of one VPC.
@@ -15,25 +15,26 @@ pub struct Notification<'a> {
     /// The version of this format.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub(super) schema: &'static str,
-    /// The account, 12 digits; empty where it is not known.
+    /// The account: 12 digits, or empty if it is not known.
     pub(super) account: &'a str,
     /// The Region.
     pub(super) region: &'a str,
     /// The VPC.
     pub(super) vpc: Vpc<'a>,
-    /// The worst severity of the findings.
+    /// The worst severity of the findings, including resolved ones.
     pub(super) severity: Name<Severity>,
-    /// One line for people.
+    /// One line for people: the services and the number of route tables.
     pub(super) summary: &'a str,
-    /// What started the check: the newest record that affects the VPC.
+    /// What started the check: the newest record that affects the VPC. Null if no record affects it.
     pub(super) trigger: Option<Trigger<'a>>,
     /// The number of records that affect the VPC.
     pub(super) triggers: usize,
-    /// Whether there is an alert history.
+    /// The state of the alert history. `off`: there is none. `on`: it was read. `unavailable`: it could not be read or
+    /// written.
     pub(super) ledger: Name<HistoryState>,
-    /// Which part this is of a notification that is too large for one message; null for a whole one.
+    /// Which part of a notification this is, if it is too large for one message. Null otherwise.
     pub(super) part: Option<Part>,
-    /// The findings, by route table and service.
+    /// The findings, sorted by route table and service.
     pub(super) findings: &'a [NotifiedFinding],
 }
 
@@ -43,7 +44,7 @@ pub struct Notification<'a> {
 pub struct Vpc<'a> {
     /// `vpc-…`
     pub(super) id: &'a str,
-    /// The value of its `Name` tag.
+    /// The value of its `Name` tag: untrusted text. Null without the tag.
     pub(super) name: Option<&'a str>,
 }
 
@@ -52,17 +53,17 @@ pub struct Vpc<'a> {
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Trigger<'a> {
-    /// A call of the EC2 API. Others wrote all of this.
+    /// A call of the EC2 API. The values are copied from the record: untrusted text.
     ApiCall {
-        /// The call.
+        /// The name of the call, such as `CreateRoute`.
         event_name: &'a str,
-        /// CloudTrail's id of the record.
+        /// The id that CloudTrail gave the record.
         event_id: Option<&'a str>,
         /// When the call was made (RFC 3339, UTC).
         event_time: Option<&'a str>,
-        /// Who made it: an ARN where there is one.
+        /// Who made the call: an ARN, if the record has one.
         principal: Option<&'a str>,
-        /// The AWS service that made it for them, such as `cloudformation.amazonaws.com`.
+        /// The AWS service that made the call for the principal, such as `cloudformation.amazonaws.com`.
         invoked_by: Option<&'a str>,
     },
     /// AWS Config recorded a change.
@@ -94,7 +95,7 @@ impl<'a> From<&'a record::Trigger> for Trigger<'a> {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part {
-    /// From 1.
+    /// The number of this part, starting at 1.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) index: usize,
     /// The number of parts.

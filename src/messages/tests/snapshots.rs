@@ -1,9 +1,8 @@
-//! What people get to read, kept as files that a person can read: `snapshots/text_*.snap` are e-mails,
-//! `snapshots/chat_*.snap` are chat cards.
+//! Snapshots of the text that people read: `snapshots/text_*.snap` are e-mails, `snapshots/chat_*.snap` are chat cards.
 
 use super::*;
 
-/// The message as a person sees it.
+/// The message in a form that is easy to read.
 fn rendered(channel: Channel, message: &Message) -> String {
     if channel == Channel::Text {
         return format!("Subject: {}\n\n{}", message.subject, message.body);
@@ -27,25 +26,25 @@ fn rendered(channel: Channel, message: &Message) -> String {
     )
 }
 
-/// Keeps what both channels make of these scenarios.
+/// Compares the messages of both channels for these scenarios with the snapshots of this name.
 #[track_caller]
-fn keep(name: &str, scenarios: &[(&str, AlertGroup<'_>)]) {
+fn assert_snapshots(name: &str, scenarios: &[(&str, AlertGroup<'_>)]) {
     for channel in [Channel::Text, Channel::Chat] {
-        let mut kept = Vec::new();
-        for (title, told) in scenarios {
-            for message in render(told, channel) {
-                holds_what_it_must(channel, told, &message);
-                kept.push(format!("======== {title} ========\n{}", rendered(channel, &message)));
+        let mut texts = Vec::new();
+        for (title, group) in scenarios {
+            for message in render(group, channel) {
+                assert_valid(channel, group, &message);
+                texts.push(format!("======== {title} ========\n{}", rendered(channel, &message)));
             }
         }
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(format!("{}_{name}", if channel == Channel::Text { "text" } else { "chat" }), kept.join("\n"));
+            insta::assert_snapshot!(format!("{}_{name}", if channel == Channel::Text { "text" } else { "chat" }), texts.join("\n"));
         });
     }
 }
 
 #[test]
-fn each_gap() {
+fn the_text_of_each_gap() {
     let network = |endpoints| Network { endpoints, ..private(Some(NAT)) };
     let [no_endpoint, not_associated, pending, failed, inactive] = [
         network(vec![]),
@@ -55,29 +54,29 @@ fn each_gap() {
         network(vec![endpoint("available", &[TABLE])]),
     ]
     .map(|network| [opened(finding(&network))]);
-    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[notice]| notice.open_finding().unwrap().gap);
+    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[alert]| alert.open_finding().unwrap().gap);
     assert_eq!(gaps, [Gap::NoEndpoint, Gap::NotAssociated, Gap::EndpointNotAvailable, Gap::RouteInactive]);
     let call = api_call();
-    keep(
+    assert_snapshots(
         "gaps",
         &[
-            ("no_endpoint", told(&call, &no_endpoint)),
-            ("not_associated", told(&call, &not_associated)),
-            ("endpoint_not_available: pending", told(&call, &pending)),
-            ("endpoint_not_available: failed", told(&call, &failed)),
-            ("route_inactive", told(&call, &inactive)),
+            ("no_endpoint", alert_group(&call, &no_endpoint)),
+            ("not_associated", alert_group(&call, &not_associated)),
+            ("endpoint_not_available: pending", alert_group(&call, &pending)),
+            ("endpoint_not_available: failed", alert_group(&call, &failed)),
+            ("route_inactive", alert_group(&call, &inactive)),
         ],
     );
 }
 
 #[test]
-fn each_severity_and_way_out() {
+fn the_text_of_each_severity_and_egress() {
     let unused = Network {
         route_tables: vec![RouteTable { associations: vec![], ..private(Some(NAT)).route_tables.remove(0) }],
         ..Network::default()
     };
     let interface = Endpoint { kind: EndpointKind::Interface, ..endpoint("available", &[]) };
-    let [nat, transit, firewall, nothing, only_interface, internet, unused] = [
+    let [nat, transit, firewall, no_egress, only_interface, internet, unused] = [
         private(Some(NAT)),
         private(Some((TargetKind::TransitGateway, "tgw-0a1b2c3d4e5f60005"))),
         private(Some((TargetKind::VpcEndpoint, "vpce-0a1b2c3d4e5f60005"))),
@@ -87,25 +86,25 @@ fn each_severity_and_way_out() {
         unused,
     ]
     .map(|network| [opened(finding(&network))]);
-    let severities = [&nat, &nothing, &internet].map(|[notice]| notice.severity());
+    let severities = [&nat, &no_egress, &internet].map(|[alert]| alert.severity());
     assert_eq!(severities, [Severity::High, Severity::Medium, Severity::Low]);
     let call = api_call();
-    keep(
+    assert_snapshots(
         "severities",
         &[
-            ("HIGH: NAT gateway", told(&call, &nat)),
-            ("MEDIUM: transit gateway", told(&call, &transit)),
-            ("MEDIUM: firewall", told(&call, &firewall)),
-            ("MEDIUM: no way out", told(&call, &nothing)),
-            ("MEDIUM: no way out but an interface endpoint", told(&call, &only_interface)),
-            ("LOW: internet gateway", told(&call, &internet)),
-            ("LOW: no subnet", told(&call, &unused)),
+            ("HIGH: NAT gateway", alert_group(&call, &nat)),
+            ("MEDIUM: transit gateway", alert_group(&call, &transit)),
+            ("MEDIUM: firewall", alert_group(&call, &firewall)),
+            ("MEDIUM: no way out", alert_group(&call, &no_egress)),
+            ("MEDIUM: no way out but an interface endpoint", alert_group(&call, &only_interface)),
+            ("LOW: internet gateway", alert_group(&call, &internet)),
+            ("LOW: no subnet", alert_group(&call, &unused)),
         ],
     );
 }
 
 #[test]
-fn each_change() {
+fn the_text_of_each_change() {
     let finding = finding(&private(Some(NAT)));
     let alerts = Change::ALL.map(|change| {
         let alert = match OpenChange::from_name(change.name()) {
@@ -116,26 +115,28 @@ fn each_change() {
         (change, [alert])
     });
     let call = api_call();
-    let mut scenarios: Vec<_> = alerts.iter().map(|(change, alerts)| (change.name(), told(&call, alerts))).collect();
-    let doubted = AlertGroup { history: HistoryState::Unavailable, ..told(&call, &alerts[0].1) };
-    scenarios.insert(1, ("reported, the ledger out of reach", doubted));
-    keep("changes", &scenarios);
+    let mut scenarios: Vec<_> =
+        alerts.iter().map(|(change, alerts)| (change.name(), alert_group(&call, alerts))).collect();
+    let unavailable = AlertGroup { history: HistoryState::Unavailable, ..alert_group(&call, &alerts[0].1) };
+    scenarios.insert(1, ("reported, the ledger out of reach", unavailable));
+    assert_snapshots("changes", &scenarios);
 }
 
 #[test]
-fn each_end() {
+fn the_text_of_each_resolution_reason() {
     let finding = finding(&private(Some(NAT)));
-    let ends = ResolutionReason::ALL.map(|cause| [resolved(finding.clone(), cause)]);
+    let alerts = ResolutionReason::ALL.map(|reason| [resolved(finding.clone(), reason)]);
     let names = ["covered", "exempt", "table deleted", "VPC deleted", "edge table", "not required"];
     let call = api_call();
-    let scenarios: Vec<_> = names.iter().zip(&ends).map(|(name, notices)| (*name, told(&call, notices))).collect();
-    keep("ends", &scenarios);
+    let scenarios: Vec<_> =
+        names.iter().zip(&alerts).map(|(name, alerts)| (*name, alert_group(&call, alerts))).collect();
+    assert_snapshots("ends", &scenarios);
 }
 
 #[test]
-fn each_trigger() {
-    let notices = [opened(finding(&private(Some(NAT))))];
-    let bare = Trigger::ApiCall {
+fn the_text_of_each_trigger() {
+    let alerts = [opened(finding(&private(Some(NAT))))];
+    let minimal = Trigger::ApiCall {
         event_name: "CreateVpc".into(),
         event_id: None,
         event_time: None,
@@ -143,52 +144,58 @@ fn each_trigger() {
         invoked_by: None,
     };
     let call = api_call();
-    keep(
+    assert_snapshots(
         "triggers",
         &[
-            ("an API call, the newest of 4 events", AlertGroup { triggers: 4, ..told(&call, &notices) }),
-            ("an API call of which little is known", told(&bare, &notices)),
-            ("a configuration item", told(&Trigger::ConfigItem, &notices)),
-            ("the sweep", told(&Trigger::Schedule, &notices)),
-            ("by hand", told(&Trigger::Manual, &notices)),
-            ("nothing known", AlertGroup { trigger: None, account: "", vpc_name: None, ..told(&call, &notices) }),
+            ("an API call, the newest of 4 events", AlertGroup { triggers: 4, ..alert_group(&call, &alerts) }),
+            ("an API call of which little is known", alert_group(&minimal, &alerts)),
+            ("a configuration item", alert_group(&Trigger::ConfigItem, &alerts)),
+            ("the sweep", alert_group(&Trigger::Schedule, &alerts)),
+            ("by hand", alert_group(&Trigger::Manual, &alerts)),
+            ("nothing known", AlertGroup { trigger: None, account: "", vpc_name: None, ..alert_group(&call, &alerts) }),
         ],
     );
 }
 
 #[test]
-fn several_findings() {
+fn the_text_of_several_findings() {
     let call = api_call();
     let one_table: Vec<Alert> = findings(&private(Some(NAT)), &BOTH).into_iter().map(opened).collect();
     let two_tables: Vec<Alert> = findings(&several(1), &BOTH).into_iter().map(opened).collect();
-    keep("several", &[("two services, one table", told(&call, &one_table)), ("two tables", told(&call, &two_tables))]);
+    assert_snapshots(
+        "several",
+        &[("two services, one table", alert_group(&call, &one_table)), ("two tables", alert_group(&call, &two_tables))],
+    );
 }
 
 #[test]
-fn many_findings() {
-    let notices: Vec<Alert> = findings(&several(13), &BOTH).into_iter().map(opened).collect();
-    keep("many", &[("14 tables", told(&Trigger::Schedule, &notices))]);
+fn the_text_of_many_findings() {
+    let alerts: Vec<Alert> = findings(&several(13), &BOTH).into_iter().map(opened).collect();
+    assert_snapshots("many", &[("14 tables", alert_group(&Trigger::Schedule, &alerts))]);
 }
 
 #[test]
-fn what_stands_and_what_is_over() {
+fn the_text_of_open_and_resolved_findings() {
     let findings = findings(&several(2), &[GatewayService::S3]);
     let [a, b, c] = findings.try_into().unwrap();
     let [reminder, opened] = [alert(a.clone(), OpenChange::Reminder), opened(c.clone())];
     let mixed = [reminder, resolved(b.clone(), ResolutionReason::Exempt), opened];
-    let all_over = [
+    let all_resolved = [
         resolved(a, ResolutionReason::Covered),
         resolved(b, ResolutionReason::TableDeleted),
         resolved(c, ResolutionReason::Covered),
     ];
     let call = api_call();
-    keep("mixed", &[("two stand, one is over", told(&call, &mixed)), ("all are over", told(&call, &all_over))]);
+    assert_snapshots(
+        "mixed",
+        &[("two stand, one is over", alert_group(&call, &mixed)), ("all are over", alert_group(&call, &all_resolved))],
+    );
 }
 
 #[test]
-fn hostile_names() {
+fn the_text_with_hostile_names() {
     let (network, trigger) = hostile();
-    let notices = [opened(finding(&network))];
-    let told = AlertGroup { vpc_name: Some(HOSTILE[2]), ..told(&trigger, &notices) };
-    keep("hostile", &[("names of others", told)]);
+    let alerts = [opened(finding(&network))];
+    let group = AlertGroup { vpc_name: Some(HOSTILE[2]), ..alert_group(&trigger, &alerts) };
+    assert_snapshots("hostile", &[("names of others", group)]);
 }

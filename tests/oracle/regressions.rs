@@ -1,4 +1,4 @@
-//! Where the two once disagreed, shrunk and named.
+//! Networks on which the rule and [`naive`] once disagreed, reduced to the cause.
 
 use gatewatch::network::{
     account::AccountRegion,
@@ -8,14 +8,14 @@ use gatewatch::network::{
 use crate::{
     answer::{self, Answer},
     naive,
-    networks::{Case, OURS, THEIRS},
+    networks::{Case, OTHER_ACCOUNT, OWN_ACCOUNT},
 };
 
 const VPC: &str = "vpc-00000000000000001";
 const TABLE: &str = "rtb-00000000000000001";
 const SUBNET: &str = "subnet-00000000000000001";
 
-/// A VPC with a subnet.
+/// A VPC with one subnet and no route table.
 fn case() -> Case {
     let subnet = Subnet {
         id: SUBNET.to_owned(),
@@ -23,7 +23,7 @@ fn case() -> Case {
         name: None,
         availability_zone: None,
         cidr: None,
-        owner_id: Some(OURS.to_owned()),
+        owner_id: Some(OWN_ACCOUNT.to_owned()),
         ipv6_native: false,
         exemption: None,
     };
@@ -35,7 +35,7 @@ fn case() -> Case {
         },
         account_region: AccountRegion {
             partition: "aws".to_owned(),
-            account: Some(OURS.to_owned()),
+            account: Some(OWN_ACCOUNT.to_owned()),
             region: "eu-west-1".to_owned(),
         },
         services: vec!["s3"],
@@ -48,21 +48,21 @@ fn table(association: Association) -> RouteTable {
         id: TABLE.to_owned(),
         vpc_id: VPC.to_owned(),
         name: None,
-        owner_id: Some(OURS.to_owned()),
+        owner_id: Some(OWN_ACCOUNT.to_owned()),
         exemption: None,
         associations: vec![association],
         routes: Vec::new(),
     }
 }
 
-/// What both say.
-fn agreed(case: &Case) -> Answer {
-    let answer = naive::judge(case);
+/// The answer, after a check that the rule and [`naive`] agree on it.
+fn agreed_answer(case: &Case) -> Answer {
+    let answer = naive::evaluate(case);
     assert_eq!(answer::of_the_rule(case), answer);
     answer
 }
 
-/// An edge table is never checked, so its tag exempts nothing, readable or not.
+/// gatewatch never checks an edge table, so its tag has no effect, readable or not.
 #[test]
 fn an_unreadable_tag_on_an_edge_table_is_not_reported() {
     let mut case = case();
@@ -70,34 +70,35 @@ fn an_unreadable_tag_on_an_edge_table_is_not_reported() {
         table(Association { gateway_id: Some("igw-00000000000000001".to_owned()), ..Association::default() });
     edge.exemption = Some("s4".to_owned());
     case.network.route_tables.push(edge);
-    assert!(agreed(&case).unreadable.is_empty());
+    assert!(agreed_answer(&case).unreadable.is_empty());
 }
 
-/// Nor is a shared subnet: there is no table to exempt.
+/// The subnet is shared and no route table is visible, so there is no table that its tag could exempt.
 #[test]
-fn an_unreadable_tag_on_a_subnet_without_a_table_is_not_reported() {
+fn an_unreadable_tag_on_a_shared_subnet_is_not_reported() {
     let mut case = case();
-    case.network.subnets[0].owner_id = Some(THEIRS.to_owned());
+    case.network.subnets[0].owner_id = Some(OTHER_ACCOUNT.to_owned());
     case.network.subnets[0].exemption = Some("s4".to_owned());
-    assert!(agreed(&case).unreadable.is_empty());
+    assert!(agreed_answer(&case).unreadable.is_empty());
 }
 
-/// The contract names the states of explicit associations only. While the main table moves, both carry the mark.
+/// While a VPC changes its main table, EC2 marks both tables as main. Only the state of the association tells which one
+/// counts.
 #[test]
-fn a_main_association_that_has_ended_makes_no_main_table() {
+fn a_main_association_that_has_ended_does_not_count() {
     let mut case = case();
     let ended = Association { main: true, state: Some("disassociating".to_owned()), ..Association::default() };
     case.network.route_tables.push(table(ended));
     let reason = "route_table_not_visible".to_owned();
-    assert!(agreed(&case).unassessed.contains(&(SUBNET.to_owned(), reason)));
+    assert!(agreed_answer(&case).unassessed.contains(&(SUBNET.to_owned(), reason)));
 }
 
-/// `until=` is a word's beginning, once.
+/// The text after the first `until=` must be a day.
 #[test]
-fn a_doubled_until_cannot_be_read() {
+fn a_tag_with_a_repeated_until_is_unreadable() {
     let mut case = case();
     let mut table = table(Association { main: true, ..Association::default() });
     table.exemption = Some("until=until=2028-02-29".to_owned());
     case.network.route_tables.push(table);
-    assert_eq!(agreed(&case).unreadable.len(), 1);
+    assert_eq!(agreed_answer(&case).unreadable.len(), 1);
 }
