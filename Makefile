@@ -28,7 +28,7 @@ WORKERS ?= 4
 test: tools ## All tests: Rust, Rust on the local cloud, the deployed template end to end
 	cargo test
 	$(DEV)/python -m local.run cargo test -- --ignored
-	$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 15
+	$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
 
 quick: ## The tests of the pure part, in seconds
 	cargo test --no-default-features

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
+from local import environment, schemas
 from local.cloud import Cloud
 from local.networks import build_network_of_events
 from local.processes import Server, free_port
@@ -51,7 +51,7 @@ def test_answer(path: Path, port: int, cloud: Cloud) -> None:
 
     if "answer" in expected:
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == expected["answer"]
+        assert schemas.validate("answer", json.loads(done.stdout)) == expected["answer"]
     else:
         assert done.returncode != 0
         assert expected["error"]["errorType"] in done.stderr

@@ -26,6 +26,7 @@ from local import environment
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.networks import DYNAMODB, S3, SSM, Builder
+from tests.local_cloud.support.figures import AddFigure
 from tests.local_cloud.support.seeds import seeds
 
 POLICIES = Path(__file__).parent / "custodian" / "policies.yml"
@@ -42,7 +43,7 @@ Verdict = tuple[str, str, str]
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_custodian_agrees_about_every_table(
-    seed: int, build: Builder, stack: Deployment, cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    seed: int, build: Builder, stack: Deployment, cloud: Cloud, tmp_path: Path, figure: AddFigure
 ) -> None:
     names = draw(random.Random(seed), build)
 
@@ -50,9 +51,8 @@ def test_custodian_agrees_about_every_table(
     report = stack.invoke(REGION_REPORT)
 
     ours, theirs = verdicts_of_gatewatch(report, names), verdicts_of_custodian(answers, names)
-    with capsys.disabled():
-        print(f"\n  GATEWATCH_SEED={seed}: {len(names)} tables, {len(ours)} routes missing", end=" ")
-    assert ours == theirs, f"GATEWATCH_SEED={seed} draws this network again"
+    figure(f"GATEWATCH_SEED={seed}: {len(names)} tables, {len(ours)} routes missing")
+    assert ours == theirs, f"GATEWATCH_SEED={seed} builds this network again"
     assert (report["unassessed"], report["notFound"]) == ([], [])
     assert report["checked"]["routeTables"] == len(names) - len(answers["edge-tables"])
 

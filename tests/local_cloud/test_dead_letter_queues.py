@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from local import schemas
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
@@ -41,7 +42,7 @@ def test_a_failed_asynchronous_invocation_reaches_the_dead_letter_queue(cloud: C
     [failure] = wait_until(lambda: take_all(cloud.client("sqs"), queue), seconds=60)
     record = json.loads(failure["Body"])
     assert record["requestPayload"] == unsupported
-    assert record["responsePayload"]["errorType"] == "UnsupportedEvent"
+    assert schemas.validate("error", record["responsePayload"])["errorType"] == "UnsupportedEvent"
 
 
 def take_all(sqs: Any, queue: str) -> list[dict[str, Any]]:

@@ -19,12 +19,13 @@ from local.inbox import Inbox
 from local.networks import DYNAMODB, S3, Builder
 from tests.local_cloud.support.bare_function import BareFunction
 from tests.local_cloud.support.event_recorder import EventRecorder, record_events
+from tests.local_cloud.support.figures import AddFigure
 from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record
 from tests.local_cloud.support.sandbox import Sandbox
 from tests.local_cloud.support.seeds import seeds
 
 [SEED] = seeds(fixed=[20261123])[:1]
-"""Each failure prints it; GATEWATCH_SEED sets it."""
+"""GATEWATCH_SEED sets it."""
 
 Event = dict[str, Any]
 Step = Callable[[], Any]
@@ -219,7 +220,8 @@ def test_late_batches_in_any_order_send_the_findings_of_the_sweep(
 
 
 @pytest.mark.parametrize("lag", [0, 3, 12], ids=lambda lag: f"up-to-{lag}-events-late")
-def test_events_during_the_build_end_with_the_verdicts_of_the_sweep(lag: int, empty: Site) -> None:
+def test_events_during_the_build_end_with_the_verdicts_of_the_sweep(lag: int, empty: Site, figure: AddFigure) -> None:
+    figure(f"GATEWATCH_SEED={SEED}: events up to {lag} late")
     site, chance = empty, random.Random(SEED)
     last_verdicts: dict[str, list[Any]] = {}
     # Each event arrives some events after it happened; those that are due at the same time arrive in any order.

@@ -1,4 +1,7 @@
-"""The seeds of random tests: fixed, unless `GATEWATCH_SEEDS=random`. `GATEWATCH_SEED=1 2 3` sets them."""
+"""The seeds of random tests: fixed, unless `GATEWATCH_SEEDS=random`. `GATEWATCH_SEED="1 2 3"` sets them.
+
+A test that uses a seed prints it: at the end of pytest's output, and when it fails.
+"""
 
 import os
 import random
