@@ -1,7 +1,7 @@
 # What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test quick verify tools lock clean
+.PHONY: help demo local test quick schemas verify tools lock clean
 
 UV   := .tools/uv/bin/uv
 DEV  := .tools/dev/bin
@@ -32,6 +32,9 @@ test: tools ## All tests: Rust, Rust on the local cloud, the deployed template e
 
 quick: ## The tests of the pure part, in seconds
 	cargo test --no-default-features
+
+schemas: ## Writes the JSON Schemas in schemas/ from the types
+	UPDATE_SCHEMAS=1 cargo test --no-default-features --lib the_schema_of
 
 # Seconds for each of the two fuzz targets.
 FUZZ_SECONDS ?= 1800

@@ -6,85 +6,121 @@ use serde::Serialize;
 
 use crate::{
     error::Error,
+    notification::json::{self, Batch, ItemFailure},
     payload::{Payload, Record},
-    plan::Told,
+    plan::DeliveryResult,
     report::Report,
     touched::Touched,
 };
 
-/// The answer to one invocation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// To a direct invocation.
+/// The largest answer that Lambda accepts: 6 MB, less some room for the frame
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
+
+/// What came of one invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Of a direct invocation.
     Report(Report),
-    /// To a batch from SQS: which messages it is to deliver again
-    /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>).
+    /// Of a batch from SQS.
     Batch {
-        /// The messages that failed, in their order.
-        #[serde(rename = "batchItemFailures")]
+        /// The messages that failed, in the order of the batch.
         failures: Vec<Failure>,
         /// What was found, for the log.
-        #[serde(skip)]
         report: Report,
     },
 }
 
 /// A message of a batch that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Its message id.
-    pub item_identifier: String,
+    /// Its SQS message id.
+    pub message_id: String,
     /// Why, for the log.
-    #[serde(skip)]
     pub error: Error,
 }
 
-impl Answer {
-    /// The answer to this payload, given what became of what there was to tell about each VPC, and why the ledger could
-    /// not be read, where that is so.
+impl Outcome {
+    /// What came of this payload, given what became of the plans, and why the alert history could not be read, if that is
+    /// so.
     ///
     /// # Errors
     ///
-    /// [`Error::PublishFailed`] where a message of a direct invocation was not taken, and [`Error::LedgerFailed`] where
-    /// what was told could not be looked up or remembered. In a batch, the records that touched its VPC fail, and only
-    /// they; without the ledger, every record that was to be told of.
+    /// [`Error::PublishFailed`] if a message of a direct invocation was not accepted, and [`Error::LedgerFailed`] if the
+    /// alert history could not be read or written. In a batch only the records that affect the VPC fail; without the alert
+    /// history, every record about which an alert may have to be sent.
     pub fn new(
         payload: &Payload,
         report: Report,
         touched: &[Touched<'_>],
-        told: &[Told],
-        unread: Option<&Error>,
+        delivered: &[DeliveryResult],
+        read_error: Option<&Error>,
     ) -> Result<Self, Error> {
-        let untold = |record: &Record| {
-            let touched = touched.iter().find(|touched| std::ptr::eq(touched.record, record))?;
-            (told.iter())
-                .filter(|told| touched.vpc_ids.contains(&told.vpc_id))
-                .find_map(|told| told.result.as_ref().err())
-                .or_else(|| unread.filter(|_| !record.scope.is_empty()))
+        // Records that publish, in their order, are those in `touched`.
+        let mut touched = touched.iter();
+        let mut failure = |record: &Record| {
+            let touched = if record.publish { touched.next() } else { None }?;
+            (delivered.iter())
+                .filter(|delivered| touched.vpc_ids.contains(&delivered.vpc_id))
+                .find_map(|delivered| delivered.result.as_ref().err())
+                .or_else(|| read_error.filter(|_| !record.scope.is_empty()))
                 .cloned()
         };
         match payload {
-            Payload::Direct(record) => match untold(record) {
+            Payload::Direct(record) => match failure(record) {
                 Some(error) => Err(error),
-                None => Ok(Self::Report(report.fitted())),
+                None => Ok(Self::Report(report)),
             },
             Payload::Batch(messages) => {
                 let failures = messages
                     .iter()
                     .filter_map(|message| {
                         let error = match &message.record {
-                            Ok(record) => untold(record)?,
+                            Ok(record) => failure(record)?,
                             Err(error) => error.clone(),
                         };
-                        Some(Failure { item_identifier: message.id.clone(), error })
+                        Some(Failure { message_id: message.id.clone(), error })
                     })
                     .collect();
                 Ok(Self::Batch { failures, report })
             }
         }
     }
+
+    /// The answer in JSON.
+    #[must_use]
+    pub fn answer(&self) -> json::Answer {
+        match self {
+            Self::Report(report) => json::Answer::Report(Box::new(truncate_to_limit(report.into()))),
+            Self::Batch { failures, .. } => {
+                let failed = |failure: &Failure| ItemFailure { item_identifier: failure.message_id.clone() };
+                json::Answer::Batch(Batch { batch_item_failures: failures.iter().map(failed).collect() })
+            }
+        }
+    }
+}
+
+/// Leaves out the last findings if the answer would be too large. Lambda would reject all of it, count the invocation as
+/// failed and run it again; and every message would be sent again.
+fn truncate_to_limit(mut report: json::Report) -> json::Report {
+    let findings = std::mem::take(&mut report.findings);
+    let count = findings.len();
+    let mut room = MAX_ANSWER.saturating_sub(json_size(&report));
+    report.findings = findings
+        .into_iter()
+        .take_while(|finding| {
+            let size = json_size(finding) + ",".len();
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        })
+        .collect();
+    report.omitted = count - report.findings.len();
+    report
+}
+
+fn json_size(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 #[cfg(test)]
@@ -95,8 +131,15 @@ mod tests {
 
     use super::*;
     use crate::{
+        evaluate::evaluate,
+        home::Home,
+        ledger::LedgerState,
         payload::{Message, Record, Trigger},
+        schemas::assert_answer,
         scope::Scope,
+        service::GatewayService,
+        testing::{REGION, main_table},
+        vpc::{Network, RouteTable},
     };
 
     fn record() -> Record {
@@ -108,8 +151,8 @@ mod tests {
         Touched { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.into() }
     }
 
-    fn told(vpc_id: &str, result: Result<(), Error>) -> Told {
-        Told { vpc_id: vpc_id.into(), published: 1, overtaken: false, result }
+    fn told(vpc_id: &str, result: Result<(), Error>) -> DeliveryResult {
+        DeliveryResult { vpc_id: vpc_id.into(), published: 1, lost_lease: false, result }
     }
 
     fn refused() -> Error {
@@ -130,7 +173,7 @@ mod tests {
         let payload = Payload::Direct(Box::new(record()));
         let touched: Vec<_> = payload.records().map(|record| touched(record, &["vpc-a", "vpc-b"])).collect();
         let both = [told("vpc-a", Ok(())), told("vpc-b", Ok(()))];
-        assert_eq!(Answer::new(&payload, report(), &touched, &both, None), Ok(Answer::Report(report())));
+        assert_eq!(Outcome::new(&payload, report(), &touched, &both, None), Ok(Outcome::Report(report())));
     }
 
     #[test]
@@ -138,7 +181,7 @@ mod tests {
         let payload = Payload::Direct(Box::new(record()));
         let touched: Vec<_> = payload.records().map(|record| touched(record, &["vpc-a", "vpc-b"])).collect();
         let one = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
-        assert_eq!(Answer::new(&payload, report(), &touched, &one, None), Err(refused()));
+        assert_eq!(Outcome::new(&payload, report(), &touched, &one, None), Err(refused()));
     }
 
     #[test]
@@ -146,19 +189,19 @@ mod tests {
         let payload = Payload::Direct(Box::new(record()));
         let records: Vec<_> = payload.records().map(|record| touched(record, &["vpc-a"])).collect();
         let fine = [told("vpc-a", Ok(()))];
-        assert_eq!(Answer::new(&payload, report(), &records, &fine, Some(&unread())), Err(unread()));
+        assert_eq!(Outcome::new(&payload, report(), &records, &fine, Some(&unread())), Err(unread()));
         // A message that was not taken is the more telling error.
         let failed = [told("vpc-a", Err(refused()))];
-        assert_eq!(Answer::new(&payload, report(), &records, &failed, Some(&unread())), Err(refused()));
+        assert_eq!(Outcome::new(&payload, report(), &records, &failed, Some(&unread())), Err(refused()));
     }
 
     #[test]
     fn who_asks_for_the_report_alone_or_touches_nothing_needs_no_ledger() {
         let asking = Payload::Direct(Box::new(Record { publish: false, ..record() }));
-        assert_eq!(Answer::new(&asking, report(), &[], &[], Some(&unread())), Ok(Answer::Report(report())));
+        assert_eq!(Outcome::new(&asking, report(), &[], &[], Some(&unread())), Ok(Outcome::Report(report())));
         let idle = Payload::Direct(Box::new(Record { scope: Scope::default(), ..record() }));
         let touched: Vec<_> = idle.records().map(|record| touched(record, &[])).collect();
-        assert_eq!(Answer::new(&idle, report(), &touched, &[], Some(&unread())), Ok(Answer::Report(report())));
+        assert_eq!(Outcome::new(&idle, report(), &touched, &[], Some(&unread())), Ok(Outcome::Report(report())));
     }
 
     #[test]
@@ -178,21 +221,20 @@ mod tests {
             touched(records[2], &["vpc-c"]),
         ];
         let told = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
-        let answer = Answer::new(&payload, report(), &touched, &told, None).unwrap();
+        let answer = Outcome::new(&payload, report(), &touched, &told, None).unwrap();
         assert_eq!(
             answer,
-            Answer::Batch {
+            Outcome::Batch {
                 failures: vec![
-                    Failure { item_identifier: "unread".into(), error: unreadable },
-                    Failure { item_identifier: "untold".into(), error: refused() },
+                    Failure { message_id: "unread".into(), error: unreadable },
+                    Failure { message_id: "untold".into(), error: refused() },
                 ],
                 report: report(),
             }
         );
-        assert_eq!(
-            serde_json::to_value(&answer).unwrap(),
-            json!({"batchItemFailures": [{"itemIdentifier": "unread"}, {"itemIdentifier": "untold"}]})
-        );
+        let json = serde_json::to_value(answer.answer()).unwrap();
+        assert_answer(&json);
+        assert_eq!(json, json!({"batchItemFailures": [{"itemIdentifier": "unread"}, {"itemIdentifier": "untold"}]}));
     }
 
     #[test]
@@ -208,14 +250,62 @@ mod tests {
         let touched = [touched(records[0], &["vpc-a"]), touched(records[1], &[]), touched(records[3], &["vpc-b"])];
         let told = [told("vpc-a", Ok(())), told("vpc-b", Err(refused()))];
         assert_eq!(
-            Answer::new(&payload, report(), &touched, &told, Some(&unread())),
-            Ok(Answer::Batch {
+            Outcome::new(&payload, report(), &touched, &told, Some(&unread())),
+            Ok(Outcome::Batch {
                 failures: vec![
-                    Failure { item_identifier: "sweep".into(), error: unread() },
-                    Failure { item_identifier: "untold".into(), error: refused() },
+                    Failure { message_id: "sweep".into(), error: unread() },
+                    Failure { message_id: "untold".into(), error: refused() },
                 ],
                 report: report(),
             })
         );
+    }
+
+    /// A report on so many tables, each with a finding of some kilobytes.
+    fn large(tables: usize) -> json::Report {
+        let network = Network {
+            route_tables: (0..tables)
+                .map(|n| RouteTable {
+                    name: Some("n".repeat(2000)),
+                    ..main_table(&format!("rtb-{n:08x}"), &format!("vpc-{n:08x}"))
+                })
+                .collect(),
+            ..Network::default()
+        };
+        let home = Home { partition: "aws".into(), account: None, region: REGION.into() };
+        let resolved = Scope::region().resolve(&network, &home);
+        let required = [GatewayService::S3].into();
+        let verdict = evaluate(&network, &resolved.route_table_ids, &required, &home, jiff::civil::date(2026, 11, 23));
+        (&Report::new(Scope::region(), &network, resolved, verdict, LedgerState::Off, 0)).into()
+    }
+
+    #[test]
+    fn a_report_that_fits_is_left_alone() {
+        let report = large(100);
+        assert_eq!(truncate_to_limit(report.clone()), report);
+    }
+
+    #[test]
+    fn a_report_that_is_too_large_says_how_much_it_leaves_out() {
+        let report = large(3000);
+        let fitted = truncate_to_limit(report.clone());
+        assert_eq!(fitted.findings, report.findings[..fitted.findings.len()]);
+        assert_eq!(fitted.findings.len() + fitted.omitted, 3000);
+        let json = serde_json::to_value(&fitted).unwrap();
+        assert_answer(&json);
+        assert_eq!(json["omitted"], fitted.omitted);
+        let size = json.to_string().len();
+        assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn a_report_takes_the_findings_that_fit_to_the_byte() {
+        let mut report = large(2);
+        // What is kept free for a comma after the last finding.
+        let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
+        report.findings[1].reason.push_str(&"x".repeat(free));
+        assert_eq!(truncate_to_limit(report.clone()).omitted, 0);
+        report.findings[1].reason.push('x');
+        assert_eq!(truncate_to_limit(report).omitted, 1);
     }
 }

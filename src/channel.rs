@@ -2,11 +2,10 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::{Deserialize, Serialize};
+use crate::name::named;
 
 /// A form in which the same notice is sent, each to a topic of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// A JSON object, for programs: `TOPIC_ARN`.
     Json,
@@ -16,26 +15,4 @@ pub enum Channel {
     Chat,
 }
 
-impl Channel {
-    /// The name in logs, errors and the ledger.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Text => "text",
-            Self::Chat => "chat",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_in_the_ledger() {
-        for channel in [Channel::Json, Channel::Text, Channel::Chat] {
-            assert_eq!(serde_json::to_value(channel).unwrap(), channel.name());
-        }
-    }
-}
+named!(Channel { Json => "json", Text => "text", Chat => "chat" });

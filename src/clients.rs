@@ -10,9 +10,9 @@ use aws_smithy_http_client::{
 
 use crate::{
     channel::Channel,
-    ec2::WholeAnswer,
+    ec2::CompleteResponse,
     settings::{Settings, Topic},
-    sns::Outlet,
+    sns::SnsTopic,
 };
 
 /// One try of one call. A page of 1,000 subnets comes in well under a second; a connection that a firewall drops
@@ -40,7 +40,7 @@ pub struct Clients {
     /// Remembers what was told.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The topics, each in its Region.
-    pub outlets: Vec<Outlet>,
+    pub topics: Vec<SnsTopic>,
 }
 
 impl Clients {
@@ -66,7 +66,7 @@ impl Clients {
             )
             .load()
             .await;
-        let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(WholeAnswer);
+        let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse);
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(LEDGER_ATTEMPT_TIMEOUT)
@@ -74,15 +74,15 @@ impl Clients {
                 .operation_timeout(LEDGER_OPERATION_TIMEOUT)
                 .build(),
         );
-        let outlet = |(&channel, topic): (&Channel, &Topic)| {
-            let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(topic.region.clone()));
+        let topic = |(&channel, settings): (&Channel, &Topic)| {
+            let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(settings.region.clone()));
             let client = aws_sdk_sns::Client::from_conf(sns.build());
-            Outlet { channel, topic_arn: topic.arn.clone(), client }
+            SnsTopic { channel, topic_arn: settings.arn.clone(), client }
         };
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            outlets: settings.topics.iter().map(outlet).collect(),
+            topics: settings.topics.iter().map(topic).collect(),
         }
     }
 }

@@ -4,16 +4,16 @@
 //! the VPCs in question. Filters, not id parameters: an id that is gone is then an empty answer instead of an error
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
 
-mod facts;
-mod patience;
-mod whole_answer;
+mod complete_response;
+mod consistency;
+mod convert;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
-pub use self::whole_answer::WholeAnswer;
+pub use self::complete_response::CompleteResponse;
 use crate::{
     aws_error::describe,
     error::Error,
@@ -39,7 +39,7 @@ pub enum Reach {
 impl Reach {
     /// Whether the VPC is read.
     #[must_use]
-    pub fn holds(&self, vpc_id: &str) -> bool {
+    pub fn contains(&self, vpc_id: &str) -> bool {
         match self {
             Self::Region => true,
             Self::Vpcs(ids) => ids.contains(vpc_id),
@@ -51,7 +51,7 @@ impl Reach {
     pub fn beyond(&self, other: &Self) -> BTreeSet<String> {
         match self {
             Self::Region => BTreeSet::new(),
-            Self::Vpcs(ids) => ids.iter().filter(|id| !other.holds(id)).cloned().collect(),
+            Self::Vpcs(ids) => ids.iter().filter(|id| !other.contains(id)).cloned().collect(),
         }
     }
 
@@ -65,11 +65,11 @@ impl Reach {
 
 /// Where the resources in scope are.
 #[derive(Clone, Debug)]
-pub struct Located {
+pub struct Lookup {
     /// The VPCs to read.
     pub reach: Reach,
     /// Whether EC2 shows everything that had to be looked up.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// The endpoints that were looked up.
     endpoints: Vec<Endpoint>,
 }
@@ -91,9 +91,9 @@ impl Reader<'_> {
     /// # Errors
     ///
     /// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
-    pub async fn locate(&self, scope: &Scope) -> Result<Located, Error> {
+    pub async fn locate(&self, scope: &Scope) -> Result<Lookup, Error> {
         if scope.region {
-            return Ok(Located { reach: Reach::Region, is_whole: true, endpoints: Vec::new() });
+            return Ok(Lookup { reach: Reach::Region, is_complete: true, endpoints: Vec::new() });
         }
         let &Self { client, exempt_tag } = self;
         let [subnet_ids, table_ids, endpoint_ids] =
@@ -118,8 +118,8 @@ impl Reader<'_> {
             .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
             .cloned()
             .collect();
-        let is_whole = subnets.len() + route_tables.len() + endpoints.len() == looked_for;
-        Ok(Located { reach: Reach::Vpcs(vpc_ids), is_whole, endpoints })
+        let is_complete = subnets.len() + route_tables.len() + endpoints.len() == looked_for;
+        Ok(Lookup { reach: Reach::Vpcs(vpc_ids), is_complete, endpoints })
     }
 
     /// Reads what was located: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
@@ -127,8 +127,8 @@ impl Reader<'_> {
     /// # Errors
     ///
     /// Those of [`Reader::locate`].
-    async fn read(&self, located: Located) -> Result<(Network, Reach), Error> {
-        let Located { reach, endpoints, .. } = located;
+    async fn read(&self, lookup: Lookup) -> Result<(Network, Reach), Error> {
+        let Lookup { reach, endpoints, .. } = lookup;
         let mut network = self.read_vpcs(&reach).await?;
         for endpoint in endpoints {
             if network.endpoints.iter().all(|known| known.id != endpoint.id) {
@@ -196,7 +196,7 @@ impl Selection {
     }
 }
 
-/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain facts, by id. What
+/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain convert, by id. What
 /// moves from one page to the next during the read comes twice and counts once.
 ///
 /// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
@@ -217,19 +217,19 @@ macro_rules! describe {
             });
             let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
             let answers = try_join_all(calls).await.map_err(|error| failed(&describe(&error)))?;
-            let facts: BTreeMap<String, $Fact> = (answers.into_iter().flatten())
+            let convert: BTreeMap<String, $Fact> = (answers.into_iter().flatten())
                 .map(|resource| {
                     let fact = $fact(resource, exempt_tag)?;
                     Some((fact.id.clone(), fact))
                 })
                 .collect::<Option<_>>()
                 .ok_or_else(|| failed("answered a resource without its ids"))?;
-            Ok(facts.into_values().collect())
+            Ok(convert.into_values().collect())
         }
     };
 }
 
-describe!(describe_vpcs, "DescribeVpcs", PAGE, facts::vpc, Vpc);
-describe!(describe_subnets, "DescribeSubnets", PAGE, facts::subnet, Subnet);
-describe!(describe_route_tables, "DescribeRouteTables", ROUTE_TABLE_PAGE, facts::route_table, RouteTable);
-describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", PAGE, facts::endpoint, Endpoint);
+describe!(describe_vpcs, "DescribeVpcs", PAGE, convert::vpc, Vpc);
+describe!(describe_subnets, "DescribeSubnets", PAGE, convert::subnet, Subnet);
+describe!(describe_route_tables, "DescribeRouteTables", ROUTE_TABLE_PAGE, convert::route_table, RouteTable);
+describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", PAGE, convert::endpoint, Endpoint);

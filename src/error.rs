@@ -1,4 +1,4 @@
-//! The five ways in which gatewatch fails, under names that an alarm can rely on.
+//! The six ways in which gatewatch fails, under names that an alarm can rely on.
 
 /// Why the function could not start or an invocation failed.
 ///
@@ -20,9 +20,16 @@ pub enum Error {
     /// What has been told could not be looked up or remembered. Findings were sent all the same.
     #[error("{0}")]
     LedgerFailed(String),
+    /// A bug in gatewatch: the code that handled a record panicked. The log has its message.
+    #[error("{0}")]
+    Internal(String),
 }
 
 impl Error {
+    /// Every [`error_type`](Self::error_type).
+    pub const TYPES: [&str; 6] =
+        ["ConfigError", "UnsupportedEvent", "Ec2ReadFailed", "PublishFailed", "LedgerFailed", "InternalError"];
+
     /// The stable `errorType` of the answer: the name to alarm on and to search the log for.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
@@ -32,6 +39,7 @@ impl Error {
             Self::Ec2ReadFailed(_) => "Ec2ReadFailed",
             Self::PublishFailed(_) => "PublishFailed",
             Self::LedgerFailed(_) => "LedgerFailed",
+            Self::Internal(_) => "InternalError",
         }
     }
 }

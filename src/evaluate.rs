@@ -32,8 +32,7 @@ use crate::{
     exemption::{self, Exempt, UnreadableExemption},
     finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
     home::Home,
-    reason::reason,
-    remediation::{Fix, remediation},
+    remediation::Fix,
     service::GatewayService,
     severity::severity_of,
     unassessed::Unassessed,
@@ -87,7 +86,7 @@ pub fn evaluate(
         for &service in required {
             let is_exempt = |subnet: &Subnet| exemption::is_subnet_exempt(subnet, service, today);
             let endpoints = ServiceEndpoints::of(in_vpc, service, &home.region);
-            let Some(lack) = endpoints.lack(table) else {
+            let Some(gap) = endpoints.gap(table) else {
                 if endpoints.covering(table).all(Endpoint::excludes_ipv6) {
                     let ipv6_only = subnets.iter().filter(|subnet| subnet.ipv6_native && !is_exempt(subnet));
                     verdict.unassessed.extend(ipv6_only.map(|subnet| Unassessed::ipv6_only(subnet)));
@@ -98,7 +97,7 @@ pub fn evaluate(
             if exempted_by.is_empty() {
                 let affected: Vec<&Subnet> = subnets.iter().copied().filter(|subnet| !is_exempt(subnet)).collect();
                 let interface = endpoints.interface_to_name();
-                verdict.findings.push(finding(table, &affected, service, &lack, interface, home));
+                verdict.findings.push(finding(table, &affected, service, &gap, interface, home));
             } else {
                 let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
                 verdict.exempt.push(Exempt { service, vpc_id, route_table_id, exempted_by });
@@ -120,12 +119,12 @@ struct ServiceEndpoints<'a> {
     interface: Vec<&'a Endpoint>,
 }
 
-/// Why a table is not covered, and what mends it.
-struct Lack<'a> {
+/// Why a table is not covered, and what fixes it.
+struct GapResult<'a> {
     gap: Gap,
     /// The gateway endpoint that decided the gap.
     endpoint: Option<&'a Endpoint>,
-    fix: Fix<'a>,
+    fix: Fix,
 }
 
 impl<'a> ServiceEndpoints<'a> {
@@ -144,7 +143,7 @@ impl<'a> ServiceEndpoints<'a> {
     }
 
     /// What the table lacks, or `None` where it is covered.
-    fn lack(&self, table: &RouteTable) -> Option<Lack<'a>> {
+    fn gap(&self, table: &RouteTable) -> Option<GapResult<'a>> {
         if self.covering(table).next().is_some() {
             return None;
         }
@@ -152,15 +151,15 @@ impl<'a> ServiceEndpoints<'a> {
         let available = |endpoint: &&Endpoint| endpoint.is_available();
         let in_vpc = self.gateway.iter().copied().find(available);
         let (gap, endpoint, fix) = if let Some(endpoint) = listing().find(available) {
-            (Gap::RouteInactive, Some(endpoint), Fix::Reattach(endpoint))
+            (Gap::RouteInactive, Some(endpoint), Fix::ReattachTable(endpoint.into()))
         } else if let Some(endpoint) = listing().next() {
             (Gap::EndpointNotAvailable, Some(endpoint), fix_for_state(endpoint, in_vpc))
         } else if let Some(endpoint) = in_vpc {
-            (Gap::NotAssociated, Some(endpoint), Fix::Extend(endpoint))
+            (Gap::NotAssociated, Some(endpoint), Fix::AddTable(endpoint.into()))
         } else {
             (Gap::NoEndpoint, None, Fix::Create)
         };
-        Some(Lack { gap, endpoint, fix })
+        Some(GapResult { gap, endpoint, fix })
     }
 
     /// An interface endpoint to name in a finding: one that works before one that does not.
@@ -179,11 +178,13 @@ fn has_active_route_to(table: &RouteTable, endpoint: &Endpoint) -> bool {
 
 /// What to do about an endpoint that lists the table and is not available: its state may pass, or it is on its way out,
 /// or it is of no use any more (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
-fn fix_for_state<'a>(endpoint: &'a Endpoint, available: Option<&'a Endpoint>) -> Fix<'a> {
+fn fix_for_state(endpoint: &Endpoint, available: Option<&Endpoint>) -> Fix {
     match endpoint.state.to_ascii_lowercase().as_str() {
-        "deleting" | "deleted" => available.map_or(Fix::Create, Fix::Extend),
-        "failed" | "rejected" | "expired" => Fix::Replace(endpoint, available),
-        _ => Fix::Wait(endpoint),
+        "deleting" | "deleted" => available.map_or(Fix::Create, |endpoint| Fix::AddTable(endpoint.into())),
+        "failed" | "rejected" | "expired" => {
+            Fix::Replace { failed: endpoint.into(), available: available.map(Into::into) }
+        }
+        _ => Fix::Wait(endpoint.into()),
     }
 }
 
@@ -191,7 +192,7 @@ fn finding(
     table: &RouteTable,
     subnets: &[&Subnet],
     service: GatewayService,
-    lack: &Lack<'_>,
+    gap: &GapResult<'_>,
     interface: Option<&Endpoint>,
     home: &Home,
 ) -> Finding {
@@ -199,10 +200,10 @@ fn finding(
     let (severity, egress) = severity_of(table, !subnets.is_empty());
     let mut affected: Vec<SubnetRef> = subnets.iter().copied().map(SubnetRef::from).collect();
     affected.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut finding = Finding {
+    Finding {
         id: finding_id(home, &account, &table.id, service),
         service,
-        gap: lack.gap,
+        gap: gap.gap,
         severity,
         account,
         region: home.region.clone(),
@@ -210,13 +211,10 @@ fn finding(
         route_table: TableRef::from(table),
         subnets: affected,
         egress,
-        endpoint: lack.endpoint.map(Into::into),
+        endpoint: gap.endpoint.map(Into::into),
         interface_endpoint: interface.map(Into::into),
-        reason: String::new(),
-        remediation: remediation(lack.fix, table, service, &home.region),
-    };
-    finding.reason = reason(&finding);
-    finding
+        fix: gap.fix.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +222,7 @@ mod tests {
     use super::*;
     use crate::{
         finding::EndpointRef,
+        remediation,
         severity::Severity,
         testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
         vpc::{Association, Route, Target},
@@ -358,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_fix_follows_the_state() {
-        let command = |state: &str, other: Option<Endpoint>| {
+        let fix = |state: &str, other: Option<Endpoint>| {
             let endpoint = Endpoint { state: state.into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
             let network = Network {
                 vpcs: vec![vpc(VPC)],
@@ -366,24 +365,26 @@ mod tests {
                 route_tables: vec![main_table("rtb-0000000a", VPC)],
                 endpoints: std::iter::once(endpoint).chain(other).collect(),
             };
-            findings(&network).pop().unwrap().remediation.aws_cli.unwrap()
+            findings(&network).pop().unwrap().fix
         };
-        let extend = "aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id vpce-0000000a \
-                      --add-route-table-ids rtb-0000000a";
-        let create = "aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type Gateway --vpc-id \
-                      vpc-0000000a --service-name com.amazonaws.eu-west-1.s3 --route-table-ids rtb-0000000a";
-        let delete = "aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0000000b && ";
-        let look = "aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0000000b";
+        let other = || s3(S3_ENDPOINT, &[]);
+        let listing = |state: &str| remediation::Endpoint {
+            id: "vpce-0000000b".into(),
+            state: state.to_ascii_lowercase(),
+            route_table_ids: vec!["rtb-0000000a".into()],
+        };
+        let available = remediation::Endpoint::from(&other());
         for state in ["deleting", "Deleted"] {
-            assert_eq!(command(state, None), create, "{state}");
-            assert_eq!(command(state, Some(s3(S3_ENDPOINT, &[]))), extend, "{state}");
+            assert_eq!(fix(state, None), Fix::Create, "{state}");
+            assert_eq!(fix(state, Some(other())), Fix::AddTable(available.clone()), "{state}");
         }
         for state in ["Failed", "rejected", "expired"] {
-            assert_eq!(command(state, None), format!("{delete}{create}"), "{state}");
-            assert_eq!(command(state, Some(s3(S3_ENDPOINT, &[]))), format!("{delete}{extend}"), "{state}");
+            let replace = |available| Fix::Replace { failed: listing(state), available };
+            assert_eq!(fix(state, None), replace(None), "{state}");
+            assert_eq!(fix(state, Some(other())), replace(Some(available.clone())), "{state}");
         }
         for state in ["pending", "pendingAcceptance", "partial"] {
-            assert_eq!(command(state, None), look, "{state}");
+            assert_eq!(fix(state, None), Fix::Wait(listing(state)), "{state}");
         }
     }
 
@@ -731,29 +732,28 @@ mod tests {
             route_tables: vec![private],
             endpoints: vec![s3(S3_ENDPOINT, &[])],
         };
-        let [finding] = findings(&network).try_into().unwrap();
         assert_eq!(
-            serde_json::to_value(&finding).unwrap(),
-            serde_json::json!({
-                "id": finding_id(&home(), "123456789012", "rtb-0a1b2c3d", GatewayService::S3),
-                "service": "s3",
-                "gap": "not_associated",
-                "severity": "HIGH",
-                "account": "123456789012",
-                "region": "eu-west-1",
-                "vpcId": "vpc-0000000a",
-                "routeTable": {"id": "rtb-0a1b2c3d", "name": "private-a", "main": false},
-                "subnets": [{
-                    "id": "subnet-0a1b2c3d", "name": "app-a", "availabilityZone": "eu-west-1a", "cidr": "10.0.1.0/24"
+            findings(&network),
+            [Finding {
+                id: finding_id(&home(), "123456789012", "rtb-0a1b2c3d", GatewayService::S3),
+                service: GatewayService::S3,
+                gap: Gap::NotAssociated,
+                severity: Severity::High,
+                account: "123456789012".into(),
+                region: REGION.into(),
+                vpc_id: VPC.into(),
+                route_table: TableRef { id: "rtb-0a1b2c3d".into(), name: Some("private-a".into()), main: false },
+                subnets: vec![SubnetRef {
+                    id: "subnet-0a1b2c3d".into(),
+                    name: Some("app-a".into()),
+                    availability_zone: Some("eu-west-1a".into()),
+                    cidr: Some("10.0.1.0/24".into()),
                 }],
-                "egress": {"kind": "nat_gateway", "target": "nat-0a1b2c3d"},
-                "endpoint": {"id": "vpce-0000000a", "state": "available"},
-                "interfaceEndpoint": null,
-                "reason": "Route table rtb-0a1b2c3d has no gateway route to S3: endpoint vpce-0000000a is in the VPC \
-                           but does not list the table, so 1 subnet reaches S3 through NAT gateway nat-0a1b2c3d, \
-                           which charges for every byte.",
-                "remediation": serde_json::to_value(&finding.remediation).unwrap(),
-            })
+                egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d".into()) },
+                endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
+                interface_endpoint: None,
+                fix: Fix::AddTable(remediation::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
+            }]
         );
     }
 }

@@ -14,7 +14,6 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use serde::Serialize;
 
 use crate::{
     service::GatewayService,
@@ -29,8 +28,7 @@ struct Exemption {
 }
 
 /// A table that is not covered for a service, and need not be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exempt {
     /// The service.
     pub service: GatewayService,
@@ -43,8 +41,7 @@ pub struct Exempt {
 }
 
 /// A tag whose value cannot be read, and so exempts nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadableExemption {
     /// The VPC, route table or subnet that has the tag.
     pub resource_id: String,
@@ -52,6 +49,13 @@ pub struct UnreadableExemption {
     pub value: String,
     /// What is wrong with it, and what is allowed.
     pub reason: String,
+}
+
+/// Whether EC2 accepts the character in the key of a tag
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+#[must_use]
+pub fn is_tag_character(c: char) -> bool {
+    c.is_alphanumeric() || " +-=._:/@".contains(c)
 }
 
 /// Reads a tag's value.

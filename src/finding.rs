@@ -2,20 +2,19 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     home::Home,
-    remediation::Remediation,
+    name::named,
+    remediation::Fix,
     service::GatewayService,
     severity::Severity,
     vpc::{Endpoint, RouteTable, Subnet, Target},
 };
 
 /// One route table that is not covered for one required service, with the subnets it affects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The same problem always has the same id: see [`finding_id`].
     pub id: String,
@@ -41,15 +40,12 @@ pub struct Finding {
     pub endpoint: Option<EndpointRef>,
     /// An interface endpoint for the same service in the VPC. It does not cover the table.
     pub interface_endpoint: Option<EndpointRef>,
-    /// One sentence that a person understands.
-    pub reason: String,
-    /// How to fix it.
-    pub remediation: Remediation,
+    /// What fixes it.
+    pub fix: Fix,
 }
 
 /// What is missing: the first of these that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gap {
     /// An available gateway endpoint lists the table, but the table has no active route to it.
     RouteInactive,
@@ -61,8 +57,15 @@ pub enum Gap {
     NoEndpoint,
 }
 
+named!(Gap {
+    RouteInactive => "route_inactive",
+    EndpointNotAvailable => "endpoint_not_available",
+    NotAssociated => "not_associated",
+    NoEndpoint => "no_endpoint",
+});
+
 /// The route table of a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableRef {
     /// `rtb-…`
     pub id: String,
@@ -79,8 +82,7 @@ impl From<&RouteTable> for TableRef {
 }
 
 /// A subnet that a finding affects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetRef {
     /// `subnet-…`
     pub id: String,
@@ -104,7 +106,7 @@ impl From<&Subnet> for SubnetRef {
 }
 
 /// An endpoint that a finding names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointRef {
     /// `vpce-…`
     pub id: String,

@@ -1,28 +1,36 @@
-//! The story of one invocation: payload → scope → network and ledger → findings → what is to be told → answer.
+//! One invocation: read → check → plan → deliver → respond.
+
+use std::collections::BTreeSet;
 
 use jiff::{Timestamp, tz::TimeZone};
-use lambda_runtime::{Diagnostic, LambdaEvent, tracing};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use crate::{
-    answer::Answer,
+    answer::Outcome,
     clients::Clients,
     deadline::Deadline,
     ec2::Reader,
     error::Error,
-    evaluate::evaluate,
+    evaluate::{Verdict, evaluate},
     home::Home,
-    ledger::LedgerState,
-    ledger_table::LedgerTable,
+    isolation::isolate,
+    ledger::{AlertHistory, LedgerState},
+    ledger_table::HistoryTable,
+    logging,
     notice::to_the_second,
-    notification::Circumstances,
+    notification::{MessageContext, json},
+    observation::Observation,
     payload::Payload,
-    plan::{Seen, plans},
+    plan::{DeliveryResult, Plan},
+    planner::plans,
+    policy::Policy,
     report::Report,
+    scope::{Resolved, Scope},
     settings::Settings,
-    snapshot,
-    tell::Teller,
-    touched::Touched,
+    snapshot::{self, Snapshot},
+    tell::Notifier,
+    touched::{Touched, with_history},
 };
 
 /// The function: its settings and its connections, which outlive an invocation.
@@ -30,139 +38,176 @@ use crate::{
 pub struct Gatewatch {
     /// What the people who deployed it chose.
     pub settings: Settings,
-    /// How it reaches AWS.
+    /// The clients of the AWS services.
     pub clients: Clients,
 }
 
 impl Gatewatch {
-    /// Handles one invocation. It looks again where another invocation told of the same VPC in the meantime.
+    /// Handles one invocation.
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedEvent`] for a payload that is not known, [`Error::Ec2ReadFailed`] where the network could not
-    /// be read, [`Error::PublishFailed`] where a message of a direct invocation was not taken, and
-    /// [`Error::LedgerFailed`] where what it told could not be looked up or remembered. A message of an SQS batch that
-    /// fails alone is in the answer instead.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-        let home = Home::new(&event.context.invoked_function_arn, &self.settings.region);
-        let payload = Payload::read(&event.payload, &home, &self.settings.exempt_tag)?;
-        let deadline = Deadline::of(&event.context);
-        let id = format!("{}/{}", event.context.request_id, Timestamp::now().as_nanosecond());
-        let invocation = Invocation { payload, home, deadline, id };
-        let (mut turn, mut published) = (0, 0);
+    /// [`Error::UnsupportedEvent`] for a payload that is not known; [`Error::Ec2ReadFailed`] if the network could not be
+    /// read; [`Error::PublishFailed`] if a message of a direct invocation was not accepted; [`Error::LedgerFailed`] if the
+    /// alert history could not be read or written; [`Error::Internal`] if a direct invocation panicked. A message of an SQS
+    /// batch that fails alone is in the answer instead.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<json::Answer, Error> {
+        let invocation = Invocation::new(&event.context, &self.settings);
+        let payload = Payload::read(&event.payload, &invocation.home, &self.settings.exempt_tag)?;
+        let outcome = isolate(payload, async |payload: &Payload| self.process(payload, &invocation).await).await?;
+        Ok(outcome.answer())
+    }
+
+    /// Processes a payload. If another invocation has the lease of a VPC, everything is read again after a wait.
+    async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
+        let (mut attempts, mut published) = (0, 0);
         loop {
-            let end = self.look_and_tell(&invocation, published).await?;
-            published = end.published;
-            if !end.overtaken || !invocation.deadline.allows_another_turn(turn).await {
-                log(&invocation.payload, &end.answer);
-                return end.answer;
+            let attempt = self.attempt(payload, invocation, published).await?;
+            if !attempt.lost_lease || !invocation.deadline.allows_another_attempt(attempts).await {
+                logging::outcome(payload, &attempt.outcome);
+                return attempt.outcome;
             }
-            turn += 1;
+            attempts += 1;
+            published = attempt.published;
         }
     }
 
-    /// Looks at the network and tells what there is to tell, when so many messages were published before.
-    async fn look_and_tell(&self, invocation: &Invocation, published_before: usize) -> Result<End, Error> {
-        let Self { settings, clients } = self;
-        let Invocation { payload, home, deadline, id } = invocation;
+    /// The five steps. `published_before` is the number of messages that earlier attempts published.
+    async fn attempt(
+        &self,
+        payload: &Payload,
+        invocation: &Invocation,
+        published_before: usize,
+    ) -> Result<Attempt, Error> {
         let now = to_the_second(Timestamp::now());
-        // Who asks for the report alone is told nothing, so nothing is to be remembered.
-        let tells = payload.records().any(|record| record.publish);
-        let table = settings.ledger_table.as_ref().filter(|_| tells);
-        let ledger = table.map(|table| LedgerTable::new(&clients.dynamodb, table, home));
+        let history_table = self.history_table(payload, &invocation.home);
 
-        let (scope, young) = (payload.scope(), payload.young_scope(now));
-        let reader = Reader { client: &clients.ec2, exempt_tag: &settings.exempt_tag };
-        let seen = deadline.read(snapshot::take(&reader, ledger.as_ref(), &scope, &young, deadline)).await?;
-        let resolved = scope.recalling(&seen.ledger, &seen.network).resolve(&seen.network, home);
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let verdict = evaluate(&seen.network, &resolved.route_table_ids, &settings.required_services, home, today);
-        let report = Report::new(scope, &seen.network, resolved, verdict);
-
-        let touched = Touched::by(payload, &seen.network, &seen.ledger, home);
-        let (network, findings, exempt) = (&seen.network, &report.findings, &report.exempt);
-        let seen_now = Seen { network, findings, exempt, touched: &touched, home, now };
-        let plans = plans(&seen_now, &seen.ledger, &settings.policy());
-        let circumstances =
-            Circumstances { network, touched: &touched, ledger: seen.ledger.state(), exempt_tag: &settings.exempt_tag };
-        let teller = Teller { clients, ledger: ledger.as_ref(), circumstances, holder: id, deadline, now };
-        let told = teller.tell(&plans).await;
-
-        let published = published_before + told.iter().map(|told| told.published).sum::<usize>();
-        let ledger = match seen.ledger.state() {
-            LedgerState::Off if settings.ledger_table.is_some() => LedgerState::On,
-            state => state,
+        let snapshot = self.read(payload, history_table.as_ref(), &invocation.deadline, now).await?;
+        let check = self.check(&payload.scope(), &snapshot, &invocation.home, now);
+        let touched = Touched::by(payload, &snapshot.network, &snapshot.history, &invocation.home);
+        let plans = self.plan(&snapshot, &check, &touched, &invocation.home, now);
+        let notifier = Notifier {
+            clients: &self.clients,
+            history: history_table.as_ref(),
+            context: MessageContext {
+                network: &snapshot.network,
+                touched: &touched,
+                ledger: snapshot.history.state(),
+                exempt_tag: &self.settings.exempt_tag,
+            },
+            holder: &invocation.id,
+            deadline: &invocation.deadline,
+            now,
         };
-        let report = Report { ledger, published, ..report };
-        let overtaken = told.iter().any(|told| told.overtaken);
-        Ok(End { answer: Answer::new(payload, report, &touched, &told, seen.ledger.unread()), overtaken, published })
+        let delivered = notifier.deliver(&plans).await;
+        Ok(self.respond(payload, &snapshot, check, &touched, &delivered, published_before))
+    }
+
+    /// The alert history, if there is one and the payload asks for alerts.
+    fn history_table(&self, payload: &Payload, home: &Home) -> Option<HistoryTable<'_>> {
+        let publishes = payload.records().any(|record| record.publish);
+        let table = self.settings.ledger_table.as_ref().filter(|_| publishes)?;
+        Some(HistoryTable::new(&self.clients.dynamodb, table, home))
+    }
+
+    async fn read(
+        &self,
+        payload: &Payload,
+        history_table: Option<&HistoryTable<'_>>,
+        deadline: &Deadline,
+        now: Timestamp,
+    ) -> Result<Snapshot, Error> {
+        let reader = Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag };
+        let (scope, recent) = (payload.scope(), payload.recent_scope(now));
+        deadline.read(snapshot::take(&reader, history_table, &scope, &recent, deadline)).await
+    }
+
+    fn check(&self, scope: &Scope, snapshot: &Snapshot, home: &Home, now: Timestamp) -> Check {
+        let Snapshot { network, history } = snapshot;
+        let resolved = with_history(scope, history, network).resolve(network, home);
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let required: &BTreeSet<_> = &self.settings.required_services;
+        let verdict = evaluate(network, &resolved.route_table_ids, required, home, today);
+        Check { resolved, verdict }
+    }
+
+    fn plan(
+        &self,
+        snapshot: &Snapshot,
+        check: &Check,
+        touched: &[Touched<'_>],
+        home: &Home,
+        now: Timestamp,
+    ) -> Vec<Plan> {
+        let Verdict { findings, exempt, .. } = &check.verdict;
+        let observation = Observation { network: &snapshot.network, findings, exempt, touched, home, now };
+        plans(&observation, &snapshot.history, &Policy::new(&self.settings))
+    }
+
+    fn respond(
+        &self,
+        payload: &Payload,
+        snapshot: &Snapshot,
+        check: Check,
+        touched: &[Touched<'_>],
+        delivered: &[DeliveryResult],
+        published_before: usize,
+    ) -> Attempt {
+        let published = published_before + delivered.iter().map(|result| result.published).sum::<usize>();
+        let ledger = match &snapshot.history {
+            // Not read, because no alert was asked for.
+            AlertHistory::Off if self.settings.ledger_table.is_some() => LedgerState::On,
+            history => history.state(),
+        };
+        let report = Report::new(payload.scope(), &snapshot.network, check.resolved, check.verdict, ledger, published);
+        Attempt {
+            outcome: Outcome::new(payload, report, touched, delivered, snapshot.history.read_error()),
+            lost_lease: delivered.iter().any(|result| result.lost_lease),
+            published,
+        }
     }
 }
 
-/// What an invocation is about, and what it has.
+/// What one invocation has, whatever its payload.
 #[derive(Debug)]
 struct Invocation {
-    payload: Payload,
     home: Home,
     deadline: Deadline,
-    /// What no other invocation is called. The request id alone is not enough: a retry has the same, and so has an event
-    /// that Lambda delivers twice (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+    /// Unique id of this invocation. A retry has the same request id, and so has an event that Lambda delivers twice
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>), so the start time is appended.
     id: String,
 }
 
-/// How a turn ended.
+impl Invocation {
+    fn new(context: &Context, settings: &Settings) -> Self {
+        Self {
+            home: Home::new(&context.invoked_function_arn, &settings.region),
+            deadline: Deadline::of(context),
+            id: format!("{}/{}", context.request_id, Timestamp::now().as_nanosecond()),
+        }
+    }
+}
+
+/// What was found in the tables in scope.
 #[derive(Debug)]
-struct End {
-    answer: Result<Answer, Error>,
-    /// Whether another invocation told of something in the meantime, so that it has to be looked at anew.
-    overtaken: bool,
-    /// How many messages were published in all turns.
+struct Check {
+    resolved: Resolved,
+    verdict: Verdict,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+struct Attempt {
+    outcome: Result<Outcome, Error>,
+    /// Whether another invocation has or had the lease of a VPC, so that the VPC has to be read again.
+    lost_lease: bool,
+    /// The number of messages that were published in all attempts.
     published: usize,
 }
 
-/// Says how an invocation went, in one line; why each message of a batch failed; and which exemption tags cannot be read,
-/// because the answer to a batch or a schedule is read by nobody. What is returned as an error is logged by the runtime.
-fn log(payload: &Payload, answer: &Result<Answer, Error>) {
-    let (report, failures) = match answer {
-        Ok(Answer::Report(report)) => (report, &[][..]),
-        Ok(Answer::Batch { failures, report }) => (report, failures.as_slice()),
-        Err(_) => return,
-    };
-    for failure in failures {
-        tracing::error!(
-            message_id = ?failure.item_identifier,
-            error_type = failure.error.error_type(),
-            error = ?failure.error.to_string(),
-            "a message of the batch failed"
-        );
-    }
-    for tag in report.unreadable_exemptions.iter().take(MOST_TAGS) {
-        tracing::warn!(
-            resource = ?tag.resource_id,
-            reason = ?tag.reason,
-            "an exemption tag cannot be read and exempts nothing"
-        );
-    }
-    tracing::info!(
-        records = payload.records().count(),
-        failed = failures.len(),
-        route_tables = report.checked.route_tables,
-        findings = report.findings.len() + report.omitted,
-        exempt = report.exempt.len(),
-        unassessed = report.unassessed.len(),
-        not_found = report.not_found.len(),
-        unreadable_exemptions = report.unreadable_exemptions.len(),
-        ledger = ?report.ledger,
-        published = report.published,
-        "checked"
-    );
-}
-
-/// How many exemption tags that cannot be read are named in the log of one invocation.
-const MOST_TAGS: usize = 20;
-
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
+        let json::Error { error_type, error_message } = (&error).into();
+        Self { error_type: error_type.to_owned(), error_message }
     }
 }

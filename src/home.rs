@@ -1,9 +1,7 @@
 //! Where the function runs: the one account and Region whose network it may judge.
 
-use serde::Serialize;
-
 /// The partition, account and Region of the function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// The partition, such as `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
@@ -41,6 +39,12 @@ impl Home {
     pub fn is_foreign(&self, owner_id: Option<&str>) -> bool {
         matches!((owner_id, self.account.as_deref()), (Some(owner), Some(ours)) if owner != ours)
     }
+}
+
+/// Whether the text is written like a Region, such as `eu-west-1`.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// Whether the text is an account number: 12 digits.

@@ -1,7 +1,7 @@
 //! Tells Lambda why the function cannot start, so that the error has its stable type instead of `Runtime.ExitError`.
 
 use http::Method;
-use lambda_runtime::{Diagnostic, tracing};
+use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::{BoxError, Client, body::Body, build_request};
 
 use crate::error::Error;

@@ -1,207 +1,230 @@
-//! The ledger: what people have been told, finding by finding, so that they are told once and hear when it is over.
+//! The alert history: which alerts have been sent, finding by finding. Settings and JSON call it the `ledger`.
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     channel::Channel,
     error::Error,
     finding::{Finding, Gap, TableRef},
-    notice::{Change, Resolution},
+    name::{Named, named},
+    notice::{Change, OpenChange, Resolution},
     service::GatewayService,
     severity::Severity,
     vpc::Target,
 };
 
-/// What is known of what has been told.
+/// What is known of the alerts that have been sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ledger {
-    /// Nothing is kept: no table is set.
+pub enum AlertHistory {
+    /// There is none: no table is configured.
     Off,
     /// It could not be read, for this reason.
     Unavailable(Error),
-    /// It was read.
-    Open(Book),
+    /// It was read: by VPC.
+    Available(BTreeMap<String, VpcHistory>),
 }
 
-/// Whether there is a ledger, as reports and messages say it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// Whether there is an alert history, as answers and messages say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LedgerState {
-    /// Nothing is kept: every finding is told each time.
+    /// There is none: every finding is sent each time.
     #[default]
     Off,
-    /// What is told is remembered.
+    /// Alerts are recorded.
     On,
-    /// It could not be read or written: findings are told as without one.
+    /// It could not be read or written: findings are sent as without one.
     Unavailable,
 }
 
-impl Ledger {
+named!(LedgerState { Off => "off", On => "on", Unavailable => "unavailable" });
+
+impl AlertHistory {
     /// Whether there is one.
     #[must_use]
     pub fn state(&self) -> LedgerState {
         match self {
             Self::Off => LedgerState::Off,
             Self::Unavailable(_) => LedgerState::Unavailable,
-            Self::Open(_) => LedgerState::On,
+            Self::Available(_) => LedgerState::On,
         }
     }
 
-    /// Why it could not be read, where that is so.
+    /// Why it could not be read, if that is so.
     #[must_use]
-    pub fn unread(&self) -> Option<&Error> {
-        if let Self::Unavailable(why) = self { Some(why) } else { None }
+    pub fn read_error(&self) -> Option<&Error> {
+        if let Self::Unavailable(error) = self { Some(error) } else { None }
     }
 
-    /// Every entry that was read.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let book = if let Self::Open(book) = self { Some(book) } else { None };
-        book.into_iter().flat_map(|book| book.0.values()).flat_map(|page| &page.entries)
+    /// Every record that was read.
+    pub fn records(&self) -> impl Iterator<Item = &AlertRecord> {
+        let vpcs = if let Self::Available(vpcs) = self { Some(vpcs) } else { None };
+        vpcs.into_iter().flat_map(BTreeMap::values).flat_map(|vpc| &vpc.records)
     }
 }
 
-/// What has been told, VPC by VPC.
+/// The alert history of one VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Book(pub BTreeMap<String, Page>);
-
-/// What has been told of one VPC.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// How often the VPC has been claimed. A claim succeeds only on the count that it has seen, so that nobody tells
-    /// from a page that somebody else has turned since.
-    pub claims: u64,
-    /// Until when somebody else holds the VPC, unless they let go earlier.
-    pub claimed_until: Option<Timestamp>,
-    /// The findings that were told, open and over.
-    pub entries: Vec<Entry>,
+pub struct VpcHistory {
+    /// How often the lease of the VPC has been acquired. A lease is granted only for the version that was read, so that a
+    /// plan is never based on records that another invocation has changed since.
+    pub version: u64,
+    /// When the lease of another invocation expires, unless that invocation releases it earlier.
+    pub lease_expires_at: Option<Timestamp>,
+    /// The findings that alerts were sent about, open and resolved.
+    pub records: Vec<AlertRecord>,
 }
 
-/// What was told of one finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry {
+/// What is known of the alerts about one finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRecord {
     /// See [`crate::finding::finding_id`].
     pub finding_id: String,
-    /// The account of the table, 12 digits.
+    /// The account of the route table, 12 digits.
     pub account: String,
-    /// The VPC of the table.
+    /// The VPC of the route table.
     pub vpc_id: String,
-    /// The table.
+    /// The route table.
     pub route_table: TableRef,
     /// The service.
     pub service: GatewayService,
     /// The gap at the last check.
-    pub gap: Gap,
+    pub gap: Recorded<Gap>,
     /// The severity at the last check.
     pub severity: Severity,
-    /// The worst severity that it has had: who wants to hear of the bad ones alone is to hear of their end.
-    pub worst: Severity,
-    /// The ids of the subnets affected at the last check.
-    pub subnets: BTreeSet<String>,
+    /// The worst severity so far: a subscriber to severe findings only is also sent their end.
+    pub worst_severity: Severity,
+    /// The ids of the subnets that were affected at the last check.
+    pub subnet_ids: BTreeSet<String>,
     /// The default route that decided the severity.
     pub egress: Target,
-    /// Whether it stands, or is over and was told so.
-    pub state: EntryState,
-    /// Since when the problem is known.
+    /// Whether the problem existed, and what the last alert said.
+    pub state: RecordState,
+    /// When the problem was first known.
     pub since: Timestamp,
-    /// When it was last told.
-    pub told: Timestamp,
-    /// What was told then.
-    pub change: Change,
-    /// How it ended, where it has.
-    pub resolution: Option<Resolution>,
-    /// The channels that have not had what was told last.
-    pub pending: BTreeSet<Channel>,
-    /// The channels that do not know that it stands: it opened, and no word of it has reached them since.
-    pub unaware: BTreeSet<Channel>,
-    /// When the spell of trouble began in which the VPC is: what was open together is one thread in a chat.
-    pub thread: Timestamp,
+    /// When the last alert was sent.
+    pub notified_at: Timestamp,
+    /// The channels that did not receive the last alert, or may not have received it.
+    pub undelivered: BTreeSet<Channel>,
+    /// The channels that received no alert since the finding opened.
+    pub not_notified: BTreeSet<Channel>,
+    /// When the incident began that the finding belongs to: findings of a VPC that are open at the same time share one
+    /// thread in a chat.
+    pub incident_started_at: Timestamp,
 }
 
-/// Whether a problem stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EntryState {
-    /// It stands.
-    Open,
-    /// It is over.
-    Resolved,
+/// Whether a problem existed, and what the last alert said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// It existed.
+    Open(OpenChange),
+    /// It was gone.
+    Resolved(Resolution),
 }
 
-impl Entry {
-    /// Whether the problem stood when it was last told.
+/// A value in the alert history: one that this version knows, or one that only a newer version knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded<T> {
+    /// This version knows the value.
+    Known(T),
+    /// A newer version recorded a value with this name.
+    Unknown(String),
+}
+
+impl<T: Named> Recorded<T> {
+    /// The name in messages and stored rows.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(value) => value.name(),
+            Self::Unknown(name) => name,
+        }
+    }
+}
+
+impl RecordState {
+    /// What the last alert said.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        match self {
+            Self::Open(change) => (*change).into(),
+            Self::Resolved(_) => Change::Resolved,
+        }
+    }
+}
+
+impl AlertRecord {
+    /// Whether the problem existed when the last alert was sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == EntryState::Open
+        matches!(self.state, RecordState::Open(_))
     }
 
-    /// What this finding would be, told for the first time.
+    /// The record of a finding about which the first alert is sent now.
     #[must_use]
-    pub fn opened(finding: &Finding, thread: Timestamp, now: Timestamp) -> Self {
+    pub fn opened(finding: &Finding, incident_started_at: Timestamp, now: Timestamp) -> Self {
         Self {
             finding_id: finding.id.clone(),
             account: finding.account.clone(),
             vpc_id: finding.vpc_id.clone(),
             route_table: finding.route_table.clone(),
             service: finding.service,
-            gap: finding.gap,
+            gap: Recorded::Known(finding.gap),
             severity: finding.severity,
-            worst: finding.severity,
-            subnets: ids_of_subnets(finding),
+            worst_severity: finding.severity,
+            subnet_ids: finding.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
             egress: finding.egress.clone(),
-            state: EntryState::Open,
+            state: RecordState::Open(OpenChange::Opened),
             since: now,
-            told: now,
-            change: Change::Opened,
-            resolution: None,
-            pending: BTreeSet::new(),
-            unaware: BTreeSet::new(),
-            thread,
+            notified_at: now,
+            undelivered: BTreeSet::new(),
+            not_notified: BTreeSet::new(),
+            incident_started_at,
         }
     }
 
-    /// The entry, brought up to what the finding says now.
+    /// The record with the facts of the finding as it is now. A gap that only a newer version knows is kept: to replace it
+    /// would look like a change to that version.
     #[must_use]
     pub fn updated(&self, finding: &Finding) -> Self {
+        let gap = match &self.gap {
+            Recorded::Known(_) => Recorded::Known(finding.gap),
+            Recorded::Unknown(_) => self.gap.clone(),
+        };
         Self {
-            worst: self.worst.max(finding.severity),
+            gap,
+            worst_severity: self.worst_severity.max(finding.severity),
+            state: self.state.clone(),
             since: self.since,
-            change: self.change,
-            pending: self.pending.clone(),
-            unaware: self.unaware.clone(),
-            ..Self::opened(finding, self.thread, self.told)
+            undelivered: self.undelivered.clone(),
+            not_notified: self.not_notified.clone(),
+            ..Self::opened(finding, self.incident_started_at, self.notified_at)
         }
     }
 
-    /// What has happened to a finding that was open, `None` where it is not worth a word.
+    /// What has happened to a finding that was open; `None` if that is not worth an alert.
     #[must_use]
-    pub fn change(&self, finding: &Finding) -> Option<Change> {
-        let joined = finding.subnets.iter().any(|subnet| !self.subnets.contains(&subnet.id));
+    pub fn change(&self, finding: &Finding) -> Option<OpenChange> {
+        let joined = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
         if finding.severity > self.severity || joined {
-            Some(Change::Worsened)
-        } else if finding.gap != self.gap {
-            Some(Change::Changed)
+            Some(OpenChange::Worsened)
+        } else if matches!(self.gap, Recorded::Known(gap) if gap != finding.gap) {
+            Some(OpenChange::Changed)
         } else {
             None
         }
     }
 
-    /// Whether nobody has been told for so long. An hour early counts: a daily sweep that starts a minute earlier than the
-    /// last one is not to put a reminder off by a day.
+    /// Whether a reminder is due. One hour early counts: a daily sweep that starts a minute earlier than the last one must
+    /// not put a reminder off by a day.
     #[must_use]
     pub fn is_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
         const SLACK: SignedDuration = SignedDuration::from_hours(1);
-        remind_after.is_some_and(|after| now.duration_since(self.told) >= after - SLACK)
+        remind_after.is_some_and(|after| now.duration_since(self.notified_at) >= after - SLACK)
     }
-}
-
-fn ids_of_subnets(finding: &Finding) -> BTreeSet<String> {
-    finding.subnets.iter().map(|subnet| subnet.id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -210,16 +233,27 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn a_ledger_says_whether_there_is_one() {
-        let open = Ledger::Open(Book::default());
-        for (ledger, state, name) in [
-            (Ledger::Off, LedgerState::Off, "off"),
-            (open, LedgerState::On, "on"),
+    fn a_history_says_whether_there_is_one() {
+        for (history, state, name) in [
+            (AlertHistory::Off, LedgerState::Off, "off"),
+            (AlertHistory::Available(BTreeMap::new()), LedgerState::On, "on"),
             (testing::unavailable(), LedgerState::Unavailable, "unavailable"),
         ] {
-            assert_eq!(ledger.state(), state);
-            assert_eq!(ledger.unread().is_some(), state == LedgerState::Unavailable);
-            assert_eq!(serde_json::to_value(state).unwrap(), name);
+            assert_eq!(history.state(), state);
+            assert_eq!(history.read_error().is_some(), state == LedgerState::Unavailable);
+            assert_eq!(state.name(), name);
         }
+    }
+
+    #[test]
+    fn a_gap_that_only_a_newer_version_knows_is_kept_and_is_no_change() {
+        let record = AlertRecord {
+            gap: Recorded::Unknown("route_shadowed".into()),
+            ..testing::record("vpc-0000000a", "rtb-0000000a", &[])
+        };
+        let finding = testing::finding("vpc-0000000a", "rtb-0000000a");
+        assert_eq!(record.change(&finding), None);
+        assert_eq!(record.updated(&finding).gap, Recorded::Unknown("route_shadowed".into()));
+        assert_eq!(record.gap.name(), "route_shadowed");
     }
 }

@@ -1,16 +1,21 @@
-//! The one place where DynamoDB is read and written: the table that remembers what was told.
+//! The alert history in DynamoDB.
 //!
-//! | `pk` | `sk` | item |
+//! | `pk` | `sk` | row |
 //! |---|---|---|
-//! | account`#`Region | VPC`#claim` | who tells of the VPC at the moment, until when, and how often it has been claimed |
-//! | account`#`Region | VPC`#`finding id | what was told of a finding: [`Entry`] |
+//! | account`#`Region | VPC`#claim` | the lease of the VPC: who has it, until when, and how often it has been acquired |
+//! | account`#`Region | VPC`#`finding id | what is known of the alerts about a finding: see `row` |
 //!
-//! So one query reads a VPC, and one reads the Region. Reads are consistent: what another invocation has just told is to
-//! be seen (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>).
+//! So one query reads a VPC, and one query reads the Region. Reads are consistent: what another invocation has just written
+//! has to be seen (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>).
 
-mod attributes;
+mod attribute_value;
+mod row;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -19,84 +24,94 @@ use aws_sdk_dynamodb::{
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::tracing;
 use tokio::time::sleep;
 
-use self::attributes::{from_item, to_item};
+use self::row::{Item, from_item, is_newer, to_item};
 use crate::{
     aws_error::describe,
     ec2::Reach,
     error::Error,
     home::Home,
-    ledger::{Book, Entry},
-    plan::Plan,
+    ledger::{AlertRecord, VpcHistory},
+    plan::TrackedPlan,
 };
 
-/// How many items a batch takes
+/// The maximum number of rows in a batch
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
 const MAX_BATCH: usize = 25;
-/// How many batches are under way at once.
-const BATCHES_AT_ONCE: usize = 4;
-/// How long an entry is kept after its problem is over, for people who look.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// The first wait for what DynamoDB did not take of a batch. Each is twice the one before.
+/// Maximum number of batches written concurrently.
+const MAX_CONCURRENT_BATCHES: usize = 4;
+/// How long a row is kept after its problem was resolved, for people who want to look it up.
+const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The first wait before rows are sent again that DynamoDB did not accept. Each wait is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-const CLAIM: &str = "claim";
+const LEASE: &str = "claim";
 
-/// The table, for one account and Region.
-#[derive(Clone, Debug)]
-pub struct LedgerTable<'a> {
+/// The rows of one account and Region.
+#[derive(Debug)]
+pub struct HistoryTable<'a> {
     client: &'a Client,
     table: &'a str,
     partition: String,
+    /// By sort key, the rows that a newer version of gatewatch wrote: what this version does not know of them is written
+    /// back.
+    newer_rows: Mutex<HashMap<String, Item>>,
 }
 
-/// A VPC, held for telling of it.
+/// The lease of a VPC: while an invocation has it, no other one sends alerts about the VPC.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct Lease {
     vpc_id: String,
-    count: u64,
+    version: u64,
     holder: String,
 }
 
-impl<'a> LedgerTable<'a> {
-    /// The part of the table that is about this account and Region.
+impl<'a> HistoryTable<'a> {
+    /// The rows of this account and Region.
     #[must_use]
     pub fn new(client: &'a Client, table: &'a str, home: &Home) -> Self {
         let account = home.account.as_deref().unwrap_or("unknown");
-        Self { client, table, partition: format!("{account}#{}", home.region) }
+        Self { client, table, partition: format!("{account}#{}", home.region), newer_rows: Mutex::default() }
     }
 
-    /// Reads what was told of these VPCs: one query for each, or one for the Region.
+    /// Reads the history of these VPCs: one query for each, or one for the Region.
     ///
     /// # Errors
     ///
-    /// [`Error::LedgerFailed`] where any page is missing.
-    pub async fn read(&self, reach: &Reach) -> Result<Book, Error> {
+    /// [`Error::LedgerFailed`] if any page is missing.
+    pub async fn read(&self, reach: &Reach) -> Result<BTreeMap<String, VpcHistory>, Error> {
         let items = match reach {
             Reach::Region => self.query(None).await?,
             Reach::Vpcs(ids) => try_join_all(ids.iter().map(|id| self.query(Some(id)))).await?.concat(),
         };
-        let mut book = Book::default();
-        for item in &items {
-            let Some((vpc_id, kind)) = text(item, "sk").and_then(|key| key.split_once('#')) else { continue };
-            let page = book.0.entry(vpc_id.to_owned()).or_default();
-            if kind == CLAIM {
-                page.claims = number(item, "claims").and_then(|count| count.try_into().ok()).unwrap_or_default();
-                page.claimed_until =
-                    number(item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
-            } else if let Some(entry) = from_item(item) {
-                page.entries.push(entry);
+        let mut history = BTreeMap::<String, VpcHistory>::new();
+        for item in items {
+            let Some(key) = text(&item, "sk").map(str::to_owned) else { continue };
+            let Some((vpc_id, kind)) = key.split_once('#') else { continue };
+            let vpc = history.entry(vpc_id.to_owned()).or_default();
+            if kind == LEASE {
+                vpc.version = number(&item, "claims").and_then(|count| count.try_into().ok()).unwrap_or_default();
+                vpc.lease_expires_at =
+                    number(&item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
+            } else if let Some(record) = from_item(&item) {
+                vpc.records.push(record);
+                if is_newer(&item) {
+                    self.newer_rows().insert(key, item);
+                }
             } else {
-                // Told again rather than never: the finding counts as new, and its entry is written anew.
+                // The finding counts as new, and its row is written anew: an alert is repeated rather than lost.
                 tracing::warn!(key = ?kind, "an entry of the ledger cannot be read");
             }
         }
-        Ok(book)
+        Ok(history)
     }
 
-    async fn query(&self, vpc_id: Option<&String>) -> Result<Vec<HashMap<String, AttributeValue>>, Error> {
+    fn newer_rows(&self) -> MutexGuard<'_, HashMap<String, Item>> {
+        self.newer_rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn query(&self, vpc_id: Option<&String>) -> Result<Vec<Item>, Error> {
         let mut query = self
             .client
             .query()
@@ -109,107 +124,111 @@ impl<'a> LedgerTable<'a> {
                 .key_condition_expression("pk = :pk AND begins_with(sk, :vpc)")
                 .expression_attribute_values(":vpc", AttributeValue::S(format!("{id}#"))),
         };
-        // Stopping at a token that repeats itself would pass off half a ledger as a whole one.
+        // Stopping at a token that repeats itself would pass off half a history as a whole one.
         let pages = query.into_paginator().stop_on_duplicate_token(false);
         pages.items().send().collect::<Result<_, _>>().await.map_err(|error| failed("Query", &error))
     }
 
-    /// Claims a VPC for this invocation until then. `None` where somebody else holds it, or has since the plan was made.
+    /// Acquires the lease of a VPC for an invocation. `None` if another invocation has it, or had it after the plan was made.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`].
-    pub async fn claim(
+    pub async fn acquire(
         &self,
-        plan: &Plan,
+        plan: &TrackedPlan,
         holder: &str,
         now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Claim>, Error> {
-        let seen = plan.claims.unwrap_or_default();
-        let claim = Claim { vpc_id: plan.vpc_id.clone(), count: seen + 1, holder: holder.to_owned() };
-        let unturned = if seen == 0 { "attribute_not_exists(claims)" } else { "claims = :seen" };
+        expires_at: Timestamp,
+    ) -> Result<Option<Lease>, Error> {
+        let lease = Lease { vpc_id: plan.vpc_id.clone(), version: plan.version + 1, holder: holder.to_owned() };
+        let is_unchanged = if plan.version == 0 { "attribute_not_exists(claims)" } else { "claims = :seen" };
         let mut update = self
-            .update(&claim)
-            .update_expression("SET claims = :count, claimedUntil = :until, holder = :holder, expiresAt = :expires")
-            // The second half: a try of ours that arrived and whose answer did not.
+            .update(&lease)
+            .update_expression(
+                "SET claims = :count, claimedUntil = :until, holder = :holder, expiresAt = :expires, \
+                 rowVersion = :rowVersion",
+            )
+            // The second half: an attempt of ours was accepted, and its answer did not arrive.
             .condition_expression(format!(
-                "({unturned} AND (attribute_not_exists(claimedUntil) OR claimedUntil < :now)) \
+                "({is_unchanged} AND (attribute_not_exists(claimedUntil) OR claimedUntil < :now)) \
                  OR (claims = :count AND holder = :holder)"
             ))
             .expression_attribute_values(":now", seconds(now))
-            .expression_attribute_values(":until", seconds(until))
-            .expression_attribute_values(":expires", seconds(now.saturating_add(KEPT).unwrap_or(until)));
-        if seen > 0 {
-            update = update.expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
+            .expression_attribute_values(":until", seconds(expires_at))
+            .expression_attribute_values(":expires", seconds(now.saturating_add(RETENTION).unwrap_or(expires_at)))
+            .expression_attribute_values(":rowVersion", AttributeValue::N(row::ROW_VERSION.to_string()));
+        if plan.version > 0 {
+            update = update.expression_attribute_values(":seen", AttributeValue::N(plan.version.to_string()));
         }
         match update.send().await {
-            Ok(_) => Ok(Some(claim)),
+            Ok(_) => Ok(Some(lease)),
             Err(error) if is_condition(&error) => Ok(None),
             Err(error) => Err(failed("UpdateItem", &error)),
         }
     }
 
-    /// Writes entries, over those there are.
+    /// Writes records over the stored ones.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`].
-    pub async fn write(&self, entries: &[Entry]) -> Result<(), Error> {
-        let requests = (entries.iter())
-            .map(|entry| self.put(entry))
+    pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
+        let requests = (records.iter())
+            .map(|record| self.put(record))
             .collect::<Option<Vec<WriteRequest>>>()
             .ok_or_else(|| Error::LedgerFailed("an entry cannot be written".to_owned()))?;
         stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
-            .buffer_unordered(BATCHES_AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_BATCHES)
             .try_collect::<()>()
             .await
     }
 
-    /// Lets a VPC go.
+    /// Releases a lease.
     ///
     /// # Errors
     ///
-    /// [`Error::LedgerFailed`]. The VPC is then held until the claim ends.
-    pub async fn release(&self, claim: &Claim) -> Result<(), Error> {
+    /// [`Error::LedgerFailed`]. The lease is then held until it expires.
+    pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
         let released = self
-            .update(claim)
+            .update(lease)
             .update_expression("REMOVE claimedUntil, holder")
             .condition_expression("claims = :count AND holder = :holder")
             .send()
             .await;
         match released {
             Ok(_) => Ok(()),
-            // The first try arrived, or the claim ended and somebody else has it: either way it is not ours any more.
+            // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
             Err(error) if is_condition(&error) => Ok(()),
             Err(error) => Err(failed("UpdateItem", &error)),
         }
     }
 
     /// The update of a claim, with the values that every one names.
-    fn update(&self, claim: &Claim) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn update(&self, lease: &Lease) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(self.table)
             .key("pk", AttributeValue::S(self.partition.clone()))
-            .key("sk", AttributeValue::S(format!("{}#{CLAIM}", claim.vpc_id)))
-            .expression_attribute_values(":count", AttributeValue::N(claim.count.to_string()))
-            .expression_attribute_values(":holder", AttributeValue::S(claim.holder.clone()))
+            .key("sk", AttributeValue::S(format!("{}#{LEASE}", lease.vpc_id)))
+            .expression_attribute_values(":count", AttributeValue::N(lease.version.to_string()))
+            .expression_attribute_values(":holder", AttributeValue::S(lease.holder.clone()))
     }
 
-    fn put(&self, entry: &Entry) -> Option<WriteRequest> {
-        let mut item = to_item(entry)?;
+    fn put(&self, record: &AlertRecord) -> Option<WriteRequest> {
+        let key = format!("{}#{}", record.vpc_id, record.finding_id);
+        let mut item = to_item(record, self.newer_rows().get(&key))?;
         item.insert("pk".to_owned(), AttributeValue::S(self.partition.clone()));
-        item.insert("sk".to_owned(), AttributeValue::S(format!("{}#{}", entry.vpc_id, entry.finding_id)));
-        if !entry.is_open() {
-            item.insert("expiresAt".to_owned(), seconds(entry.told.saturating_add(KEPT).ok()?));
+        item.insert("sk".to_owned(), AttributeValue::S(key));
+        if !record.is_open() {
+            item.insert("expiresAt".to_owned(), seconds(record.notified_at.saturating_add(RETENTION).ok()?));
         }
         let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
         Some(WriteRequest::builder().put_request(put).build())
     }
 
-    /// Writes one batch, again and again what DynamoDB does not take of it: it takes what it has capacity for, under HTTP
-    /// 200. The invocation's deadline ends this.
+    /// Writes one batch, and sends again what DynamoDB did not accept: it accepts what it has capacity for, under HTTP 200.
+    /// The deadline of the invocation ends this.
     async fn write_batch(&self, mut batch: Vec<WriteRequest>) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
         loop {
@@ -225,11 +244,11 @@ impl<'a> LedgerTable<'a> {
     }
 }
 
-fn text<'a>(item: &'a HashMap<String, AttributeValue>, name: &str) -> Option<&'a str> {
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-fn number(item: &HashMap<String, AttributeValue>, name: &str) -> Option<i64> {
+fn number(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 

@@ -59,16 +59,27 @@ pub mod home;
 pub mod ids;
 #[cfg(feature = "aws")]
 pub mod init_error;
+#[cfg(feature = "aws")]
+pub mod isolation;
 pub mod ledger;
 #[cfg(feature = "aws")]
 pub mod ledger_table;
+#[cfg(feature = "aws")]
+pub mod logging;
+pub mod name;
 pub mod notice;
 pub mod notification;
+pub mod observation;
 pub mod payload;
 pub mod plan;
-pub mod reason;
+pub mod planner;
+pub mod policy;
 pub mod remediation;
 pub mod report;
+pub mod resolved;
+#[cfg(test)]
+#[path = "../tests/support/schemas.rs"]
+mod schemas;
 pub mod scope;
 pub mod service;
 pub mod settings;

@@ -2,13 +2,19 @@
 
 use std::process::ExitCode;
 
-use gatewatch::{clients::Clients, handler::Gatewatch, init_error, settings::Settings};
-use lambda_runtime::{LambdaEvent, service_fn, tracing};
+use gatewatch::{clients::Clients, handler::Gatewatch, init_error, logging, settings::Settings};
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
+use tracing::{Instrument, error, error_span};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing::init_default_subscriber();
+    logging::init();
+    // At the level ERROR, so that no filter takes the version out of the lines.
+    run().instrument(error_span!("gatewatch", version = env!("CARGO_PKG_VERSION"))).await
+}
+
+async fn run() -> ExitCode {
     let settings = match Settings::read(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned())) {
         Ok(settings) => settings,
         Err(error) => {
@@ -20,7 +26,7 @@ async fn main() -> ExitCode {
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = ?error.to_string(), "the Lambda runtime ended");
+            error!(error = ?error.to_string(), "the Lambda runtime ended");
             ExitCode::FAILURE
         }
     }

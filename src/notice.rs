@@ -1,116 +1,265 @@
-//! A notice: one finding as people are told of it, with what has happened to it since they last heard.
+//! An alert: one finding as it is sent, with what has happened to it since it was last sent.
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
+use crate::{
+    finding::{Finding, Gap, SubnetRef, TableRef},
+    ledger::Recorded,
+    name::named,
+    service::GatewayService,
+    severity::Severity,
+    vpc::Target,
+};
 
-/// One finding as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Notice {
-    /// What was found; or, of a problem that is over, what had been found.
-    #[serde(flatten)]
-    pub finding: Finding,
-    /// What has happened to it.
-    pub change: Change,
-    /// Since when the problem is known. `None` without a ledger.
-    pub since: Option<Timestamp>,
-    /// How it ended. Absent while it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<Resolution>,
+/// One finding as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alert {
+    /// The problem exists. Whether that is new is not known, because there is no alert history, or it could not be read.
+    Reported(Finding),
+    /// The problem exists.
+    Open {
+        /// The problem.
+        finding: Finding,
+        /// What has happened to it.
+        change: OpenChange,
+        /// When it was first known.
+        since: Timestamp,
+    },
+    /// The problem is gone.
+    Resolved(ResolvedFinding),
 }
 
-impl Notice {
-    /// Whether the problem is over.
+/// A finding that does not exist any more, as the alert history knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedFinding {
+    /// The id of the finding.
+    pub id: String,
+    /// The service.
+    pub service: GatewayService,
+    /// The last gap.
+    pub gap: Recorded<Gap>,
+    /// The worst severity that it had: a subscriber to severe findings only is also sent their end.
+    pub worst_severity: Severity,
+    /// The account of the route table, 12 digits.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The VPC of the route table.
+    pub vpc_id: String,
+    /// The route table.
+    pub route_table: TableRef,
+    /// The subnets that were affected, as they are now; only the id is known of one that is gone.
+    pub subnets: Vec<SubnetRef>,
+    /// The default route that decided the severity.
+    pub egress: Target,
+    /// When the problem was first known.
+    pub since: Timestamp,
+    /// How it ended.
+    pub resolution: Resolution,
+}
+
+impl Alert {
+    /// What has happened to the finding.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        match self {
+            Self::Reported(_) => Change::Reported,
+            Self::Open { change, .. } => (*change).into(),
+            Self::Resolved(_) => Change::Resolved,
+        }
+    }
+
+    /// The problem, unless it is gone.
+    #[must_use]
+    pub fn open_finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => Some(finding),
+            Self::Resolved(_) => None,
+        }
+    }
+
+    /// The problem, if it is gone.
+    #[must_use]
+    pub fn resolved_finding(&self) -> Option<&ResolvedFinding> {
+        if let Self::Resolved(resolved) = self { Some(resolved) } else { None }
+    }
+
+    /// Whether the problem is gone.
     #[must_use]
     pub fn is_resolved(&self) -> bool {
-        self.change == Change::Resolved
+        self.resolved_finding().is_some()
     }
-}
 
-/// What has happened to a finding since it was last told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// It stands. Whether that is news is not known, because no ledger could be read.
-    Reported,
-    /// It is new.
-    Opened,
-    /// Its severity rose, or subnets joined.
-    Worsened,
-    /// Another gap than before.
-    Changed,
-    /// Nothing: it is told again because nobody acted.
-    Reminder,
-    /// It is over.
-    Resolved,
-}
-
-impl Change {
-    /// Every change there is.
-    pub const ALL: [Self; 6] =
-        [Self::Reported, Self::Opened, Self::Worsened, Self::Changed, Self::Reminder, Self::Resolved];
-
-    /// The name in messages and attributes.
+    /// When the problem was first known; `None` without an alert history.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn since(&self) -> Option<Timestamp> {
         match self {
-            Self::Reported => "reported",
-            Self::Opened => "opened",
-            Self::Worsened => "worsened",
-            Self::Changed => "changed",
-            Self::Reminder => "reminder",
-            Self::Resolved => "resolved",
+            Self::Reported(_) => None,
+            Self::Open { since, .. } | Self::Resolved(ResolvedFinding { since, .. }) => Some(*since),
+        }
+    }
+
+    /// The id of the finding.
+    #[must_use]
+    pub fn finding_id(&self) -> &str {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.id,
+            Self::Resolved(resolved) => &resolved.id,
+        }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> GatewayService {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => finding.service,
+            Self::Resolved(resolved) => resolved.service,
+        }
+    }
+
+    /// The severity; the worst that a resolved finding had.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => finding.severity,
+            Self::Resolved(resolved) => resolved.worst_severity,
+        }
+    }
+
+    /// The account of the route table, 12 digits; empty where it is not known.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.account,
+            Self::Resolved(resolved) => &resolved.account,
+        }
+    }
+
+    /// The Region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.region,
+            Self::Resolved(resolved) => &resolved.region,
+        }
+    }
+
+    /// The route table.
+    #[must_use]
+    pub fn route_table(&self) -> &TableRef {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.route_table,
+            Self::Resolved(resolved) => &resolved.route_table,
+        }
+    }
+
+    /// The subnets that are affected, or were.
+    #[must_use]
+    pub fn subnets(&self) -> &[SubnetRef] {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.subnets,
+            Self::Resolved(resolved) => &resolved.subnets,
+        }
+    }
+
+    /// The default route that decided the severity.
+    #[must_use]
+    pub fn egress(&self) -> &Target {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.egress,
+            Self::Resolved(resolved) => &resolved.egress,
         }
     }
 }
 
-/// How a problem ended, and how long it stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What has happened to a finding since it was last sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// It exists. Whether that is new is not known, because no alert history could be read.
+    Reported,
+    /// It is new.
+    Opened,
+    /// Its severity rose, or more subnets are affected.
+    Worsened,
+    /// Its gap is another one than before.
+    Changed,
+    /// Nothing: it is sent again because nobody acted.
+    Reminder,
+    /// It is gone.
+    Resolved,
+}
+
+named!(Change {
+    Reported => "reported",
+    Opened => "opened",
+    Worsened => "worsened",
+    Changed => "changed",
+    Reminder => "reminder",
+    Resolved => "resolved",
+});
+
+/// What has happened to a finding that still exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OpenChange {
+    /// It is new.
+    Opened,
+    /// Its severity rose, or more subnets are affected.
+    Worsened,
+    /// Its gap is another one than before.
+    Changed,
+    /// Nothing: it is sent again because nobody acted.
+    Reminder,
+}
+
+named!(OpenChange { Opened => "opened", Worsened => "worsened", Changed => "changed", Reminder => "reminder" });
+
+impl From<OpenChange> for Change {
+    fn from(change: OpenChange) -> Self {
+        match change {
+            OpenChange::Opened => Self::Opened,
+            OpenChange::Worsened => Self::Worsened,
+            OpenChange::Changed => Self::Changed,
+            OpenChange::Reminder => Self::Reminder,
+        }
+    }
+}
+
+/// How a problem ended, and how long it was known.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     /// What ended it.
-    pub cause: Cause,
-    /// From when it was first known to when it was known to be over, in seconds.
-    pub stood_seconds: i64,
+    pub reason: Recorded<ResolutionReason>,
+    /// From when the problem was first known to when it was known to be gone, in seconds.
+    pub open_seconds: i64,
 }
 
 /// What ended a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The table is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ResolutionReason {
+    /// The route table is covered.
     Covered,
     /// A tag exempts it.
     Exempt,
-    /// The table was deleted.
+    /// The route table was deleted.
     TableDeleted,
     /// The VPC was deleted.
     VpcDeleted,
-    /// The table carries a gateway's ingress traffic now, and is not checked any more.
+    /// The route table carries a gateway's ingress traffic now and is not checked any more.
     EdgeTable,
     /// The service is not required any more.
     NotRequired,
 }
 
-impl Cause {
-    /// Every cause there is.
-    pub const ALL: [Self; 6] =
-        [Self::Covered, Self::Exempt, Self::TableDeleted, Self::VpcDeleted, Self::EdgeTable, Self::NotRequired];
-}
-
-/// How long that is, for people: in the largest unit that fits, rounded down, such as `3 days` or `1 minute`.
-#[must_use]
-pub fn in_words(seconds: i64) -> String {
-    const UNITS: [(i64, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
-    let seconds = seconds.max(0);
-    let (length, unit) = UNITS.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
-    let count = seconds / length;
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
+named!(ResolutionReason {
+    Covered => "covered",
+    Exempt => "exempt",
+    TableDeleted => "table_deleted",
+    VpcDeleted => "vpc_deleted",
+    EdgeTable => "edge_table",
+    NotRequired => "not_required",
+});
 
 /// A moment to the second: finer is of no use to people, and would make notices of the same second differ.
 #[must_use]
@@ -129,28 +278,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_long_is_told_in_the_largest_unit() {
-        for (seconds, words) in [
-            (-5, "0 seconds"),
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (59, "59 seconds"),
-            (60, "1 minute"),
-            (3599, "59 minutes"),
-            (3600, "1 hour"),
-            (86_399, "23 hours"),
-            (86_400, "1 day"),
-            (3 * 86_400 + 5, "3 days"),
-        ] {
-            assert_eq!(in_words(seconds), words);
-        }
-    }
-
-    #[test]
-    fn names_are_those_in_json() {
-        for change in Change::ALL {
-            assert_eq!(serde_json::to_value(change).unwrap(), change.name());
-        }
+    fn every_change_of_an_open_finding_is_a_change() {
+        assert_eq!(OpenChange::ALL.map(|change| Change::from(change).name()), OpenChange::ALL.map(OpenChange::name));
     }
 
     #[test]

@@ -17,7 +17,6 @@ mod manual;
 mod sqs;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::Value;
 
 use self::lookup::{quoted, text_at};
@@ -55,8 +54,7 @@ pub struct Record {
 }
 
 /// What made gatewatch look, as a message tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Somebody called the EC2 API. Everything here was written by others.
     ApiCall {
@@ -111,12 +109,12 @@ impl Payload {
         union(self.records())
     }
 
-    /// What those records touch that are so young at this moment that EC2 may not show it yet
+    /// What those records touch that are so recent that EC2 may not show it yet
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
     #[must_use]
-    pub fn young_scope(&self, now: Timestamp) -> Scope {
-        const YOUNG: SignedDuration = SignedDuration::from_secs(60);
-        union(self.records().filter(|record| record.time.is_some_and(|time| now.duration_since(time) < YOUNG)))
+    pub fn recent_scope(&self, now: Timestamp) -> Scope {
+        const RECENT: SignedDuration = SignedDuration::from_secs(60);
+        union(self.records().filter(|record| record.time.is_some_and(|time| now.duration_since(time) < RECENT)))
     }
 }
 
@@ -354,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_young_for_a_minute() {
+    fn a_record_is_recent_for_a_minute() {
         let record = |id: &str, time: Option<&str>| Message {
             id: id.into(),
             record: Ok(Record {
@@ -370,8 +368,8 @@ mod tests {
             record("vpc-ahead", Some("2026-11-20T10:01:05Z")),
             record("vpc-timeless", None),
         ]);
-        let young = payload.young_scope("2026-11-20T10:01:00Z".parse().unwrap());
-        assert_eq!(young.vpc_ids.iter().collect::<Vec<_>>(), ["vpc-59s", "vpc-ahead"]);
+        let recent = payload.recent_scope("2026-11-20T10:01:00Z".parse().unwrap());
+        assert_eq!(recent.vpc_ids.iter().collect::<Vec<_>>(), ["vpc-59s", "vpc-ahead"]);
     }
 
     #[test]

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use crate::{
     evaluate::Verdict,
     exemption::{Exempt, UnreadableExemption},
@@ -17,8 +15,7 @@ use crate::{
 };
 
 /// What was checked and what was found. Lists are sorted by id, so the same network always gives the same bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// What the payload touched.
     pub scope: Scope,
@@ -38,71 +35,29 @@ pub struct Report {
     pub ledger: LedgerState,
     /// How many messages were published.
     pub published: usize,
-    /// How many findings were left out of the answer because it would have been too large. They were published like the
-    /// others. Absent where all are there.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub omitted: usize,
-}
-
-/// The largest answer that Lambda takes: 6 MB, less something for the frame
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Report {
-    /// The report on a scope and what it came down to. Nothing has been published yet.
+    /// The report on a scope and what was found in it.
     #[must_use]
-    pub fn new(scope: Scope, network: &Network, resolved: Resolved, verdict: Verdict) -> Self {
+    pub fn new(
+        scope: Scope,
+        network: &Network,
+        resolved: Resolved,
+        verdict: Verdict,
+        ledger: LedgerState,
+        published: usize,
+    ) -> Self {
         let checked = Checked::count(network, &resolved);
         let Resolved { mut unassessed, not_found, .. } = resolved;
         let Verdict { findings, exempt, unassessed: ipv6_only, unreadable_exemptions } = verdict;
         unassessed.extend(ipv6_only);
-        Self {
-            scope,
-            checked,
-            findings,
-            exempt,
-            unassessed,
-            not_found,
-            unreadable_exemptions,
-            ledger: LedgerState::Off,
-            published: 0,
-            omitted: 0,
-        }
+        Self { scope, checked, findings, exempt, unassessed, not_found, unreadable_exemptions, ledger, published }
     }
-
-    /// Leaves out the last findings where the answer would be too large. Lambda would refuse it whole, take the
-    /// invocation for failed and run it again, and every message would be sent again with it.
-    #[must_use]
-    pub fn fitted(mut self) -> Self {
-        let findings = std::mem::take(&mut self.findings);
-        let count = findings.len();
-        let mut room = MAX_ANSWER.saturating_sub(json_size(&self));
-        self.findings = findings
-            .into_iter()
-            .take_while(|finding| {
-                let size = json_size(finding) + ",".len();
-                let fits = size <= room;
-                room = room.saturating_sub(size);
-                fits
-            })
-            .collect();
-        self.omitted = count - self.findings.len();
-        self
-    }
-}
-
-fn json_size(value: &impl Serialize) -> usize {
-    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 /// How many resources were judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// The VPCs of the tables.
     pub vpcs: usize,
@@ -132,61 +87,7 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        evaluate::evaluate,
-        home::Home,
-        service::GatewayService,
-        testing::{REGION, main_table, subnet, table_of, vpc},
-    };
-
-    /// A report on so many tables, each with a finding of some kilobytes.
-    fn large(tables: usize) -> Report {
-        let network = Network {
-            route_tables: (0..tables)
-                .map(|n| crate::vpc::RouteTable {
-                    name: Some("n".repeat(2000)),
-                    ..main_table(&format!("rtb-{n:08x}"), &format!("vpc-{n:08x}"))
-                })
-                .collect(),
-            ..Network::default()
-        };
-        let home = Home { partition: "aws".into(), account: None, region: REGION.into() };
-        let resolved = Scope::region().resolve(&network, &home);
-        let required = [GatewayService::S3].into();
-        let verdict = evaluate(&network, &resolved.route_table_ids, &required, &home, jiff::civil::date(2026, 11, 23));
-        Report::new(Scope::region(), &network, resolved, verdict)
-    }
-
-    #[test]
-    fn a_report_that_fits_is_left_alone() {
-        let report = large(100);
-        assert_eq!(report.clone().fitted(), report);
-    }
-
-    #[test]
-    fn a_report_that_is_too_large_says_how_much_it_leaves_out() {
-        let report = large(3000);
-        let fitted = report.clone().fitted();
-        assert_eq!(fitted.findings, report.findings[..fitted.findings.len()]);
-        assert_eq!(fitted.findings.len() + fitted.omitted, 3000);
-        let json = serde_json::to_value(&fitted).unwrap();
-        assert_eq!(json["omitted"], fitted.omitted);
-        let size = json.to_string().len();
-        assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
-    }
-
-    #[test]
-    fn an_empty_report_has_every_list() {
-        assert_eq!(
-            serde_json::to_value(Report::default()).unwrap(),
-            serde_json::json!({
-                "scope": {"vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": []},
-                "checked": {"vpcs": 0, "subnets": 0, "routeTables": 0},
-                "findings": [], "exempt": [], "unassessed": [], "notFound": [], "unreadableExemptions": [],
-                "ledger": "off", "published": 0
-            })
-        );
-    }
+    use crate::testing::{main_table, subnet, table_of, vpc};
 
     #[test]
     fn only_what_was_judged_counts() {
@@ -211,16 +112,5 @@ mod tests {
         assert_eq!(checked(&["rtb-0000000a", "rtb-0000000b"]), Checked { vpcs: 1, subnets: 2, route_tables: 2 });
         assert_eq!(checked(&["rtb-0000000b", "rtb-0000000c"]), Checked { vpcs: 2, subnets: 2, route_tables: 2 });
         assert_eq!(checked(&[]), Checked::default());
-    }
-
-    #[test]
-    fn a_report_takes_the_findings_that_fit_to_the_byte() {
-        let mut report = large(2);
-        // What is kept free for a comma after the last finding.
-        let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
-        report.findings[1].reason.push_str(&"x".repeat(free));
-        assert_eq!(report.clone().fitted().omitted, 0);
-        report.findings[1].reason.push('x');
-        assert_eq!(report.fitted().omitted, 1);
     }
 }

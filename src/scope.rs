@@ -4,11 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use crate::{
     home::Home,
-    ledger::{Entry, Ledger},
     unassessed::Unassessed,
     vpc::{EndpointKind, Network, RouteTable},
 };
@@ -70,33 +67,6 @@ impl Scope {
                 *known = known.take().or_else(|| vpc_id.clone());
             }
         }
-    }
-
-    /// Whether the scope bears on what was told of this finding: on its VPC, its table, or a subnet that it affected and
-    /// that may be gone, or use another table now.
-    #[must_use]
-    pub fn concerns(&self, entry: &Entry) -> bool {
-        let table = &entry.route_table.id;
-        self.region
-            || self.vpc_ids.contains(&entry.vpc_id)
-            || self.route_tables.contains_key(table)
-            || [&entry.vpc_id, table].into_iter().chain(&entry.subnets).any(|id| self.deleted.contains(id))
-            || entry.subnets.iter().any(|id| self.subnets.contains_key(id))
-    }
-
-    /// The scope, and the tables that the ledger knows to be concerned, as far as they are still there: that a subnet was
-    /// deleted matters to the table that it used.
-    #[must_use]
-    pub fn recalling(&self, ledger: &Ledger, network: &Network) -> Self {
-        let mut scope = self.clone();
-        // The whole Region and whole VPCs have every table of theirs in scope as it is.
-        let is_new = |entry: &&Entry| !self.region && !self.vpc_ids.contains(&entry.vpc_id) && self.concerns(entry);
-        for entry in ledger.entries().filter(is_new) {
-            if network.route_tables.iter().any(|table| table.id == entry.route_table.id) {
-                scope.route_tables.entry(entry.route_table.id.clone()).or_insert_with(|| Some(entry.vpc_id.clone()));
-            }
-        }
-        scope
     }
 
     /// The tables that the scope comes down to in this network, what of it cannot be judged, and what is not there.
@@ -167,41 +137,12 @@ impl Resolved {
     }
 }
 
-/// As it stands in a report: `"region"`, or the ids.
-impl Serialize for Scope {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Ids<'a> {
-            vpc_ids: &'a BTreeSet<String>,
-            subnet_ids: Vec<&'a String>,
-            route_table_ids: Vec<&'a String>,
-            vpc_endpoint_ids: Vec<&'a String>,
-            #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-            deleted_ids: &'a BTreeSet<String>,
-        }
-        if self.region {
-            return serializer.serialize_str("region");
-        }
-        Ids {
-            vpc_ids: &self.vpc_ids,
-            subnet_ids: self.subnets.keys().collect(),
-            route_table_ids: self.route_tables.keys().collect(),
-            vpc_endpoint_ids: self.endpoints.keys().collect(),
-            deleted_ids: &self.deleted,
-        }
-        .serialize(serializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        finding::TableRef,
-        ledger::{Book, Page},
         service::GatewayService,
-        testing::{self, REGION, gateway_endpoint, main_table, subnet, table, table_of, vpc},
+        testing::{gateway_endpoint, home, main_table, subnet, table, table_of, vpc},
         unassessed::UnassessedReason,
         vpc::{Association, Endpoint, Subnet},
     };
@@ -232,10 +173,6 @@ mod tests {
                 },
             ],
         }
-    }
-
-    fn home() -> Home {
-        Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
     }
 
     fn ids<C: FromIterator<String>>(ids: &[&str]) -> C {
@@ -358,17 +295,6 @@ mod tests {
     }
 
     #[test]
-    fn in_a_report_it_is_the_region_or_the_ids() {
-        assert_eq!(serde_json::to_value(Scope::region()).unwrap(), serde_json::json!("region"));
-        assert_eq!(
-            serde_json::to_value(named(&["subnet-0000000a"], &["rtb-0000000a"])).unwrap(),
-            serde_json::json!({
-                "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
-            })
-        );
-    }
-
-    #[test]
     fn what_another_account_owns_is_unassessed_even_where_its_table_can_be_seen() {
         let theirs = "vpc-0000000d";
         let owner = Some("210987654321".to_owned());
@@ -426,83 +352,8 @@ mod tests {
         }
     }
 
-    /// A finding on the private table of the first VPC, with these subnets.
-    fn told(subnets: &[&str]) -> Entry {
-        testing::entry(A, "rtb-0000000c", subnets)
-    }
-
-    fn ledger(entries: Vec<Entry>) -> Ledger {
-        let mut book = Book::default();
-        for entry in entries {
-            book.0.entry(entry.vpc_id.clone()).or_insert_with(Page::default).entries.push(entry);
-        }
-        Ledger::Open(book)
-    }
-
     fn deleted(id: &str) -> Scope {
         Scope { deleted: ids(&[id]), ..Scope::default() }
-    }
-
-    #[test]
-    fn a_scope_concerns_what_was_told_of_its_vpc_table_and_subnets() {
-        let entry = told(&["subnet-0000000a", "subnet-0000000f"]);
-        let of_vpc = |id: &str| Scope { vpc_ids: ids(&[id]), ..Scope::default() };
-        for scope in [
-            Scope::region(),
-            of_vpc(A),
-            named(&[], &["rtb-0000000c"]),
-            named(&["subnet-0000000f"], &[]),
-            deleted(A),
-            deleted("rtb-0000000c"),
-            deleted("subnet-0000000a"),
-        ] {
-            assert!(scope.concerns(&entry), "{scope:?}");
-        }
-        for scope in [
-            Scope::default(),
-            of_vpc(B),
-            named(&["subnet-0000000b"], &["rtb-0000000a"]),
-            deleted(B),
-            deleted("rtb-0000000a"),
-            deleted("subnet-0000000b"),
-            Scope { endpoints: [("vpce-0000000a".to_owned(), Some(A.to_owned()))].into(), ..Scope::default() },
-        ] {
-            assert!(!scope.concerns(&entry), "{scope:?}");
-        }
-    }
-
-    #[test]
-    fn a_table_that_the_ledger_knows_to_be_concerned_is_looked_at() {
-        let gone = Entry {
-            route_table: TableRef { id: "rtb-0000000f".into(), ..told(&[]).route_table },
-            ..told(&["subnet-0000000f"])
-        };
-        let ledger = ledger(vec![told(&["subnet-0000000f"]), gone]);
-        let recalled = |scope: &Scope| scope.recalling(&ledger, &network());
-        let looked_at = Scope {
-            route_tables: [("rtb-0000000c".to_owned(), Some(A.to_owned()))].into(),
-            ..deleted("subnet-0000000f")
-        };
-        assert_eq!(recalled(&deleted("subnet-0000000f")), looked_at);
-        let both = [("rtb-0000000a".to_owned(), None), ("rtb-0000000c".to_owned(), Some(A.to_owned()))];
-        assert_eq!(
-            recalled(&named(&["subnet-0000000f"], &["rtb-0000000a"])),
-            Scope { route_tables: both.into(), ..named(&["subnet-0000000f"], &[]) }
-        );
-        // What has the table in scope already, or does not concern it, stays as it is.
-        for scope in [
-            Scope::region(),
-            Scope { vpc_ids: ids(&[A]), ..deleted("subnet-0000000f") },
-            named(&[], &["rtb-0000000c"]),
-            deleted("subnet-0000000b"),
-            Scope::default(),
-        ] {
-            assert_eq!(recalled(&scope), scope);
-        }
-        for none in [Ledger::Off, testing::unavailable()] {
-            let scope = deleted("subnet-0000000f");
-            assert_eq!(scope.recalling(&none, &network()), scope);
-        }
     }
 
     #[test]
@@ -518,16 +369,5 @@ mod tests {
         let mut scope = deleted("rtb-0000000a");
         scope.merge(&deleted("subnet-0000000a"));
         assert_eq!(scope, Scope { deleted: ids(&["rtb-0000000a", "subnet-0000000a"]), ..Scope::default() });
-    }
-
-    #[test]
-    fn in_a_report_what_was_deleted_stands_where_there_is_something() {
-        assert_eq!(
-            serde_json::to_value(deleted("rtb-0000000a")).unwrap(),
-            serde_json::json!({
-                "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
-                "deletedIds": ["rtb-0000000a"]
-            })
-        );
     }
 }

@@ -1,12 +1,11 @@
 //! The services that AWS serves through gateway endpoints.
 
-use serde::{Deserialize, Serialize};
+use crate::name::named;
 
 /// A service that can be required to have a gateway endpoint on every route table.
 ///
 /// See <https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GatewayService {
     /// Amazon DynamoDB.
     DynamoDb,
@@ -16,20 +15,9 @@ pub enum GatewayService {
     S3Express,
 }
 
+named!(GatewayService { DynamoDb => "dynamodb", S3 => "s3", S3Express => "s3express" });
+
 impl GatewayService {
-    /// Every service there is.
-    pub const ALL: [Self; 3] = [Self::DynamoDb, Self::S3, Self::S3Express];
-
-    /// The service's own part of an endpoint's service name, and its name in settings, findings and messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DynamoDb => "dynamodb",
-            Self::S3 => "s3",
-            Self::S3Express => "s3express",
-        }
-    }
-
     /// The name that people use for it.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -38,12 +26,6 @@ impl GatewayService {
             Self::S3 => "S3",
             Self::S3Express => "S3 Express One Zone",
         }
-    }
-
-    /// The service with this [`name`](Self::name).
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
     /// The name under which `CreateVpcEndpoint` knows the service in a Region. Gateway services go by `com.amazonaws` in

@@ -7,7 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::{
-    channel::Channel, error::Error, home::is_account, plan::Policy, service::GatewayService, severity::Severity,
+    channel::Channel,
+    error::Error,
+    exemption::is_tag_character,
+    home::{is_account, is_region},
+    service::GatewayService,
+    severity::Severity,
 };
 
 /// What the people who deployed the function chose.
@@ -57,17 +62,6 @@ impl Settings {
             remind_after: days(&or_default("REMIND_DAYS", "7"))?,
         })
     }
-
-    /// What is to be told.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy {
-            required_services: self.required_services.clone(),
-            min_severity: self.min_severity,
-            remind_after: self.remind_after,
-            channels: self.topics.keys().copied().collect(),
-        }
-    }
 }
 
 /// The value of an optional variable. An empty one counts as not set: templates write it so.
@@ -90,10 +84,6 @@ fn region(value: &str) -> Result<String, Error> {
     } else {
         Err(unreadable("AWS_REGION", value, "a Region such as eu-west-1"))
     }
-}
-
-fn is_region(text: &str) -> bool {
-    text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 fn topics(variable: impl Fn(&str) -> Option<String>) -> Result<BTreeMap<Channel, Topic>, Error> {
@@ -145,7 +135,7 @@ fn tag_key(value: String) -> Result<String, Error> {
     let allowed = (1..=128).contains(&value.chars().count())
         && !value.starts_with("aws:")
         && value.trim() == value
-        && value.chars().all(|c| c.is_alphanumeric() || " +-=._:/@".contains(c));
+        && value.chars().all(is_tag_character);
     if allowed {
         Ok(value)
     } else {
@@ -263,20 +253,6 @@ mod tests {
     #[test]
     fn nobody_is_reminded_after_no_days() {
         assert_eq!(read(&[("REMIND_DAYS", "0")]).unwrap().remind_after, None);
-    }
-
-    #[test]
-    fn the_policy_is_that_of_the_settings() {
-        let settings = read(&[("MIN_SEVERITY", "MEDIUM"), ("REMIND_DAYS", "1"), ("CHAT_TOPIC_ARN", TOPIC)]).unwrap();
-        assert_eq!(
-            settings.policy(),
-            Policy {
-                required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
-                min_severity: Severity::Medium,
-                remind_after: Some(SignedDuration::from_hours(24)),
-                channels: BTreeSet::from([Channel::Json, Channel::Chat]),
-            }
-        );
     }
 
     #[test]

@@ -9,13 +9,13 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::{Deserialize, Serialize};
-
-use crate::vpc::{Route, RouteTable, Target, TargetKind};
+use crate::{
+    name::named,
+    vpc::{Route, RouteTable, Target, TargetKind},
+};
 
 /// How bad a finding is. The order is the order of alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The internet path works and costs nothing extra, or no subnet uses the table.
     Low,
@@ -25,26 +25,7 @@ pub enum Severity {
     High,
 }
 
-impl Severity {
-    /// Every severity, least first.
-    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
-
-    /// The name in settings, findings and messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-        }
-    }
-
-    /// The severity with this [`name`](Self::name).
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.name() == name)
-    }
-}
+named!(Severity { Low => "LOW", Medium => "MEDIUM", High => "HIGH" });
 
 /// The severity of a table that lacks a gateway route, and the default route that decided it.
 ///

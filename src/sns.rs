@@ -1,4 +1,4 @@
-//! The one place where SNS is written.
+//! Publishes messages to SNS topics.
 
 use aws_sdk_sns::{Client, types::MessageAttributeValue};
 use tokio::time::{Instant, timeout_at};
@@ -10,10 +10,10 @@ use crate::{
     notification::{Attribute, Message},
 };
 
-/// A topic, and how it is reached.
+/// A topic and its client.
 #[derive(Clone, Debug)]
-pub struct Outlet {
-    /// What its subscribers read.
+pub struct SnsTopic {
+    /// The format that its subscribers receive.
     pub channel: Channel,
     /// The ARN of the topic.
     pub topic_arn: String,
@@ -21,12 +21,12 @@ pub struct Outlet {
     pub client: Client,
 }
 
-impl Outlet {
+impl SnsTopic {
     /// Publishes one message about a VPC.
     ///
     /// # Errors
     ///
-    /// [`Error::PublishFailed`], also where its time ran out.
+    /// [`Error::PublishFailed`], also if its time ran out.
     pub async fn publish(&self, vpc_id: &str, message: &Message, until: Instant) -> Result<(), Error> {
         timeout_at(until, self.publish_now(message))
             .await

@@ -1,8 +1,9 @@
-//! Tells what there is to tell: claim, write down what is going to be told, publish, write down what was told, let go.
+//! Sends the alerts of every plan: acquire the lease, write what will be sent, publish, write what was sent, release the
+//! lease.
 //!
-//! Told means published. What is published and not written down as told is told again, however the network has changed
-//! until then. Two invocations do not tell the same: the one that claims a VPC tells, and the claim outlasts it, so that
-//! nobody takes over from somebody who is only slow.
+//! An alert counts as sent once it is published. What is published and not recorded as sent is sent again, whatever happens
+//! to the network until then. Two invocations do not send the same alert: only the one that has the lease of the VPC sends,
+//! and the lease outlasts the invocation, so that nobody takes over from one that is only slow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,27 +17,27 @@ use crate::{
     deadline::Deadline,
     error::Error,
     ledger::LedgerState,
-    ledger_table::{Claim, LedgerTable},
-    notification::{Circumstances, Message, Notification},
-    plan::{Plan, Told},
-    sns::Outlet,
+    ledger_table::{HistoryTable, Lease},
+    notification::{AlertGroup, Message, MessageContext, render},
+    plan::{DeliveryResult, Plan, TrackedPlan},
+    sns::SnsTopic,
 };
 
-/// Of how many VPCs is told at once. A sweep may find something in many.
-const AT_ONCE: usize = 8;
+/// Maximum number of VPCs notified concurrently.
+const MAX_CONCURRENT_VPCS: usize = 8;
 
-/// Who tells, with what, and until when.
+/// Sends alerts and records them.
 #[derive(Clone, Copy, Debug)]
-pub struct Teller<'a> {
-    /// How SNS is reached.
+pub struct Notifier<'a> {
+    /// The topics.
     pub clients: &'a Clients,
-    /// Where is remembered what was told.
-    pub ledger: Option<&'a LedgerTable<'a>>,
-    /// What all that is told has in common.
-    pub circumstances: Circumstances<'a>,
-    /// What no other invocation is called.
+    /// The alert history, if there is one.
+    pub history: Option<&'a HistoryTable<'a>>,
+    /// What all messages have in common.
+    pub context: MessageContext<'a>,
+    /// Unique id of this invocation.
     pub holder: &'a str,
-    /// When each step ends.
+    /// When each step has to end.
     pub deadline: &'a Deadline,
     /// When the network was read.
     pub now: Timestamp,
@@ -45,79 +46,81 @@ pub struct Teller<'a> {
 /// What became of publishing a plan.
 #[derive(Debug, Default)]
 struct Published {
-    /// How many messages were taken.
+    /// The number of messages that were accepted.
     count: usize,
-    /// The findings that each channel has had whole.
-    told: BTreeMap<Channel, BTreeSet<String>>,
-    /// Why the first message was not taken.
+    /// The findings that each channel received completely.
+    received: BTreeMap<Channel, BTreeSet<String>>,
+    /// Why the first message was not accepted.
     error: Option<Error>,
 }
 
-impl Teller<'_> {
-    /// Carries out every plan, whatever becomes of the others, and tells how each fared, in their order.
+impl Notifier<'_> {
+    /// Carries out every plan, whatever becomes of the others. The results are in the order of the plans.
     ///
-    /// Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also where the time ran out.
-    pub async fn tell(&self, plans: &[Plan]) -> Vec<Told> {
-        stream::iter(plans).map(|plan| self.carry_out(plan)).buffered(AT_ONCE).collect().await
+    /// Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also if the time ran out.
+    pub async fn deliver(&self, plans: &[Plan]) -> Vec<DeliveryResult> {
+        stream::iter(plans).map(|plan| self.carry_out(plan)).buffered(MAX_CONCURRENT_VPCS).collect().await
     }
 
-    async fn carry_out(&self, plan: &Plan) -> Told {
-        let (Some(ledger), Some(_)) = (self.ledger, plan.claims) else {
-            let published = self.publish(plan, self.circumstances.ledger).await;
-            return told(plan, &published, None);
+    async fn carry_out(&self, plan: &Plan) -> DeliveryResult {
+        let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
+            let published = self.publish(plan, self.context.ledger).await;
+            return delivered(plan.vpc_id(), &published, None);
         };
-        if plan.claimed_until.is_some() {
-            return overtaken(plan);
+        let vpc_id = &tracked.vpc_id;
+        if tracked.lease_expires_at.is_some() {
+            return lost_lease(vpc_id);
         }
-        let claim = match self.claim(ledger, plan).await {
-            Ok(Some(claim)) => claim,
-            Ok(None) => return overtaken(plan),
+        let lease = match self.acquire(history, tracked).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return lost_lease(vpc_id),
             Err(error) => {
-                let published = self.publish(&plan.without_ledger(), LedgerState::Unavailable).await;
-                return told(plan, &published, Some(error));
+                let untracked = Plan::Untracked(tracked.untracked());
+                let published = self.publish(&untracked, LedgerState::Unavailable).await;
+                return delivered(vpc_id, &published, Some(error));
             }
         };
         let published = self.publish(plan, LedgerState::On).await;
-        let remembering = async {
-            ledger.write(&plan.entries_after(&published.told)).await?;
-            ledger.release(&claim).await
+        let recording = async {
+            history.write(&tracked.records_after(&published.received)).await?;
+            history.release(&lease).await
         };
-        let remembered = timeout_at(self.deadline.record_until(), remembering).await;
-        told(plan, &published, remembered.unwrap_or_else(|_| Err(too_late())).err())
+        let recorded = timeout_at(self.deadline.record_until(), recording).await;
+        delivered(vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
     }
 
-    /// Claims the VPC and writes down what is going to be told. Where that fails, the VPC is let go, if that does not fail
-    /// as well, so that nobody waits for who does not hold it.
-    async fn claim(&self, ledger: &LedgerTable<'_>, plan: &Plan) -> Result<Option<Claim>, Error> {
-        let until = self.deadline.claim_until();
-        let claiming = ledger.claim(plan, self.holder, self.now, self.deadline.claims_until(self.now));
-        let Some(claim) = timeout_at(until, claiming).await.unwrap_or_else(|_| Err(too_late()))? else {
+    /// Acquires the lease and writes what will be sent. If that fails, the lease is released, unless that fails as well, so
+    /// that nobody waits for an invocation that does not use it.
+    async fn acquire(&self, history: &HistoryTable<'_>, plan: &TrackedPlan) -> Result<Option<Lease>, Error> {
+        let until = self.deadline.acquire_until();
+        let acquiring = history.acquire(plan, self.holder, self.now, self.deadline.lease_expires_at(self.now));
+        let Some(lease) = timeout_at(until, acquiring).await.unwrap_or_else(|_| Err(too_late()))? else {
             return Ok(None);
         };
-        let writing = timeout_at(until, ledger.write(&plan.entries_before())).await;
+        let writing = timeout_at(until, history.write(&plan.records_before())).await;
         if let Err(error) = writing.unwrap_or_else(|_| Err(too_late())) {
-            let _ = timeout_at(self.deadline.claim_until(), ledger.release(&claim)).await;
+            let _ = timeout_at(self.deadline.acquire_until(), history.release(&lease)).await;
             return Err(error);
         }
-        Ok(Some(claim))
+        Ok(Some(lease))
     }
 
-    /// Publishes a plan on every channel at once: one that fails keeps nobody else from hearing.
+    /// Publishes to all channels concurrently. A failing channel does not block the others.
     async fn publish(&self, plan: &Plan, ledger: LedgerState) -> Published {
-        let circumstances = Circumstances { ledger, ..self.circumstances };
-        let on_channels = self.clients.outlets.iter().filter_map(|outlet| {
-            let messages = Notification::of(plan, outlet.channel, &circumstances)?.messages(outlet.channel);
-            Some(self.publish_on(outlet, &plan.vpc_id, messages))
+        let context = MessageContext { ledger, ..self.context };
+        let on_channels = self.clients.topics.iter().filter_map(|topic| {
+            let messages = render(&AlertGroup::new(plan, topic.channel, &context)?, topic.channel);
+            Some(self.publish_on(topic, plan.vpc_id(), messages))
         });
         let mut published = Published::default();
         for (channel, results) in join_all(on_channels).await {
-            let mut had = BTreeSet::new();
+            let mut accepted = BTreeSet::new();
             let mut missed = BTreeSet::new();
             for (finding_ids, result) in results {
                 match result {
                     Ok(()) => {
                         published.count += 1;
-                        had.extend(finding_ids);
+                        accepted.extend(finding_ids);
                     }
                     Err(error) => {
                         published.error.get_or_insert(error);
@@ -125,38 +128,38 @@ impl Teller<'_> {
                     }
                 }
             }
-            published.told.insert(channel, &had - &missed);
+            published.received.insert(channel, &accepted - &missed);
         }
         published
     }
 
     async fn publish_on(
         &self,
-        outlet: &Outlet,
+        topic: &SnsTopic,
         vpc_id: &str,
         messages: Vec<Message>,
     ) -> (Channel, Vec<(BTreeSet<String>, Result<(), Error>)>) {
         let mut results = Vec::with_capacity(messages.len());
         for message in messages {
-            let result = outlet.publish(vpc_id, &message, self.deadline.publish_until()).await;
+            let result = topic.publish(vpc_id, &message, self.deadline.publish_until()).await;
             results.push((message.finding_ids, result));
         }
-        (outlet.channel, results)
+        (topic.channel, results)
     }
 }
 
-fn told(plan: &Plan, published: &Published, ledger: Option<Error>) -> Told {
-    Told {
-        vpc_id: plan.vpc_id.clone(),
+fn delivered(vpc_id: &str, published: &Published, history: Option<Error>) -> DeliveryResult {
+    DeliveryResult {
+        vpc_id: vpc_id.to_owned(),
         published: published.count,
-        overtaken: false,
-        result: published.error.clone().or(ledger).map_or(Ok(()), Err),
+        lost_lease: false,
+        result: published.error.clone().or(history).map_or(Ok(()), Err),
     }
 }
 
-fn overtaken(plan: &Plan) -> Told {
-    let why = format!("Publish, about {}: another invocation is telling of it and has not finished", plan.vpc_id);
-    Told { vpc_id: plan.vpc_id.clone(), published: 0, overtaken: true, result: Err(Error::PublishFailed(why)) }
+fn lost_lease(vpc_id: &str) -> DeliveryResult {
+    let why = format!("Publish, about {vpc_id}: another invocation is telling of it and has not finished");
+    DeliveryResult { vpc_id: vpc_id.to_owned(), published: 0, lost_lease: true, result: Err(Error::PublishFailed(why)) }
 }
 
 fn too_late() -> Error {

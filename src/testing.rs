@@ -2,9 +2,11 @@
 
 use crate::{
     error::Error,
-    finding::{Gap, TableRef},
-    ledger::{Entry, EntryState, Ledger},
-    notice::Change,
+    finding::{Finding, Gap, TableRef},
+    home::Home,
+    ledger::{AlertHistory, AlertRecord, RecordState, Recorded},
+    notice::OpenChange,
+    remediation::Fix,
     service::GatewayService,
     severity::Severity,
     vpc::{Association, Endpoint, EndpointKind, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
@@ -79,32 +81,54 @@ pub fn route_to(endpoint: &Endpoint) -> Route {
     route("pl-0a1b2c3d", TargetKind::VpcEndpoint, &endpoint.id)
 }
 
-/// What the ledger knows of an open finding for S3 on this table, with these subnets.
-pub fn entry(vpc_id: &str, table: &str, subnets: &[&str]) -> Entry {
+/// The record of an open finding for S3 on this table, with these subnets.
+pub fn record(vpc_id: &str, table: &str, subnets: &[&str]) -> AlertRecord {
     let moment = jiff::Timestamp::constant(1_795_168_800, 0);
-    Entry {
+    AlertRecord {
         finding_id: format!("{table} s3"),
         account: "123456789012".into(),
         vpc_id: vpc_id.into(),
         route_table: TableRef { id: table.into(), name: None, main: false },
         service: GatewayService::S3,
-        gap: Gap::NoEndpoint,
+        gap: Recorded::Known(Gap::NoEndpoint),
         severity: Severity::High,
-        worst: Severity::High,
-        subnets: subnets.iter().map(|&id| id.into()).collect(),
+        worst_severity: Severity::High,
+        subnet_ids: subnets.iter().map(|&id| id.into()).collect(),
         egress: Target { kind: TargetKind::NatGateway, id: None },
-        state: EntryState::Open,
+        state: RecordState::Open(OpenChange::Opened),
         since: moment,
-        told: moment,
-        change: Change::Opened,
-        resolution: None,
-        pending: [].into(),
-        unaware: [].into(),
-        thread: moment,
+        notified_at: moment,
+        undelivered: [].into(),
+        not_notified: [].into(),
+        incident_started_at: moment,
     }
 }
 
-/// A ledger that could not be read.
-pub fn unavailable() -> Ledger {
-    Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into()))
+/// An alert history that could not be read.
+pub fn unavailable() -> AlertHistory {
+    AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
+}
+
+/// The account and Region that all test networks are in.
+pub fn home() -> Home {
+    Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
+}
+
+/// A finding for S3 of medium severity, without subnets, that a new endpoint fixes.
+pub fn finding(vpc_id: &str, table: &str) -> Finding {
+    Finding {
+        id: format!("{table} s3"),
+        service: GatewayService::S3,
+        gap: Gap::NoEndpoint,
+        severity: Severity::Medium,
+        account: "123456789012".into(),
+        region: REGION.into(),
+        vpc_id: vpc_id.into(),
+        route_table: TableRef { id: table.into(), name: None, main: false },
+        subnets: Vec::new(),
+        egress: Target { kind: TargetKind::None, id: None },
+        endpoint: None,
+        interface_endpoint: None,
+        fix: Fix::Create,
+    }
 }

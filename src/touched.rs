@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     home::Home,
-    ledger::{Entry, Ledger},
+    ledger::{AlertHistory, AlertRecord},
     payload::{Payload, Record},
     scope::Scope,
     vpc::Network,
@@ -33,11 +33,11 @@ pub struct Touched<'a> {
 impl<'a> Touched<'a> {
     /// What each record of the payload touched. One that asks for the report alone is left out.
     #[must_use]
-    pub fn by(payload: &'a Payload, network: &Network, ledger: &Ledger, home: &Home) -> Vec<Self> {
+    pub fn by(payload: &'a Payload, network: &Network, history: &AlertHistory, home: &Home) -> Vec<Self> {
         let mut known: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
         let mut of = |record: &'a Record| {
             let touch = || {
-                let (tables, vpcs) = touched_by(&record.scope, network, ledger, home);
+                let (tables, vpcs) = touched_by(&record.scope, network, history, home);
                 (Arc::new(tables), Arc::new(vpcs))
             };
             let (route_table_ids, vpc_ids) = known.entry(&record.scope).or_insert_with(touch).clone();
@@ -47,43 +47,73 @@ impl<'a> Touched<'a> {
     }
 }
 
-fn touched_by(scope: &Scope, network: &Network, ledger: &Ledger, home: &Home) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut tables = scope.recalling(ledger, network).resolve(network, home).route_table_ids;
+fn touched_by(
+    scope: &Scope,
+    network: &Network,
+    history: &AlertHistory,
+    home: &Home,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut tables = with_history(scope, history, network).resolve(network, home).route_table_ids;
     let mut vpcs: BTreeSet<String> = (network.route_tables.iter())
         .filter(|table| tables.contains(&table.id))
         .map(|table| table.vpc_id.clone())
         .collect();
-    // VPCs are read whole, so a table that the ledger knows and that is not among its VPC's is gone.
-    let there: BTreeSet<&str> =
+    // VPCs are read whole, so a table that the history knows and that is not among the tables of its VPC is gone.
+    let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
-    let is_over = |entry: &&Entry| !there.contains(entry.route_table.id.as_str());
-    let over: Vec<&Entry> = (ledger.entries().filter(is_over))
-        .filter(|entry| scope.concerns(entry) || vpcs.contains(&entry.vpc_id))
+    let gone: Vec<&AlertRecord> = (history.records())
+        .filter(|record| !existing.contains(record.route_table.id.as_str()))
+        .filter(|record| concerns(scope, record) || vpcs.contains(&record.vpc_id))
         .collect();
-    for entry in over {
-        tables.insert(entry.route_table.id.clone());
-        vpcs.insert(entry.vpc_id.clone());
+    for record in gone {
+        tables.insert(record.route_table.id.clone());
+        vpcs.insert(record.vpc_id.clone());
     }
     (tables, vpcs)
+}
+
+/// Whether a scope concerns the finding of a record: its VPC, its route table, or a subnet that it affected and that may
+/// have been deleted or use another table now.
+#[must_use]
+pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
+    let table = &record.route_table.id;
+    scope.region
+        || scope.vpc_ids.contains(&record.vpc_id)
+        || scope.route_tables.contains_key(table)
+        || [&record.vpc_id, table].into_iter().chain(&record.subnet_ids).any(|id| scope.deleted.contains(id))
+        || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
+}
+
+/// The scope, with the existing route tables of the records that it concerns: a subnet that was deleted affects the table
+/// that it used.
+#[must_use]
+pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) -> Scope {
+    let mut extended = scope.clone();
+    // The whole Region and whole VPCs include every table of theirs already.
+    let is_new =
+        |record: &&AlertRecord| !scope.region && !scope.vpc_ids.contains(&record.vpc_id) && concerns(scope, record);
+    for record in history.records().filter(is_new) {
+        if network.route_tables.iter().any(|table| table.id == record.route_table.id) {
+            let vpc_id = || Some(record.vpc_id.clone());
+            extended.route_tables.entry(record.route_table.id.clone()).or_insert_with(vpc_id);
+        }
+    }
+    extended
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        ledger::{Book, Page},
+        ledger::VpcHistory,
         payload::{Message, Trigger},
-        testing::{self, REGION, entry, main_table, subnet, table, table_of, vpc},
+        testing::{self, home, main_table, record as known, subnet, table, table_of, vpc},
         vpc::{Association, RouteTable},
     };
 
     const A: &str = "vpc-0000000a";
     const B: &str = "vpc-0000000b";
     const GONE: &str = "vpc-0000000f";
-
-    fn home() -> Home {
-        Home { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
-    }
 
     /// Two VPCs: the first with a main table, a private table with a subnet and an edge table.
     fn network() -> Network {
@@ -104,13 +134,12 @@ mod tests {
     }
 
     /// A ledger with findings on these tables of these VPCs, with these subnets.
-    fn ledger(told: &[(&str, &str, &[&str])]) -> Ledger {
-        let mut book = Book::default();
+    fn ledger(told: &[(&str, &str, &[&str])]) -> AlertHistory {
+        let mut history = BTreeMap::<String, VpcHistory>::new();
         for (vpc_id, table, subnets) in told {
-            let page = book.0.entry((*vpc_id).to_owned()).or_insert_with(Page::default);
-            page.entries.push(entry(vpc_id, table, subnets));
+            history.entry((*vpc_id).to_owned()).or_default().records.push(known(vpc_id, table, subnets));
         }
-        Ledger::Open(book)
+        AlertHistory::Available(history)
     }
 
     fn ids<C: FromIterator<String>>(ids: &[&str]) -> C {
@@ -130,7 +159,7 @@ mod tests {
     }
 
     /// The tables and VPCs that a record of this scope touched.
-    fn touched(scope: Scope, ledger: &Ledger) -> (String, String) {
+    fn touched(scope: Scope, ledger: &AlertHistory) -> (String, String) {
         let payload = Payload::Direct(Box::new(record(scope)));
         let [touched] = Touched::by(&payload, &network(), ledger, &home()).try_into().unwrap();
         let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
@@ -149,7 +178,7 @@ mod tests {
         };
         let payload = Payload::Batch(vec![asking("rtb-0000000b", true), asking("rtb-0000000c", false)]);
         assert_eq!(
-            Touched::by(&payload, &network(), &Ledger::Off, &home()),
+            Touched::by(&payload, &network(), &AlertHistory::Off, &home()),
             [Touched {
                 record: payload.records().next().unwrap(),
                 route_table_ids: Arc::new(ids(&["rtb-0000000b"])),
@@ -187,7 +216,7 @@ mod tests {
     fn a_table_that_was_deleted_is_touched_where_the_ledger_knows_it() {
         let told = ledger(&[(A, "rtb-0000000f", &[])]);
         assert_eq!(touched(deleted("rtb-0000000f"), &told), said("rtb-0000000f", A));
-        for ledger in [Ledger::Off, testing::unavailable(), ledger(&[])] {
+        for ledger in [AlertHistory::Off, testing::unavailable(), ledger(&[])] {
             assert_eq!(touched(deleted("rtb-0000000f"), &ledger), said("", ""));
         }
     }
@@ -211,7 +240,7 @@ mod tests {
         let told = ledger(&[(A, "rtb-0000000a", &["subnet-0000000a"])]);
         let moved = Scope { subnets: [("subnet-0000000a".to_owned(), None)].into(), ..Scope::default() };
         assert_eq!(touched(moved.clone(), &told), said("rtb-0000000a rtb-0000000b", A));
-        assert_eq!(touched(moved, &Ledger::Off), said("rtb-0000000b", A));
+        assert_eq!(touched(moved, &AlertHistory::Off), said("rtb-0000000b", A));
     }
 
     #[test]
@@ -249,5 +278,67 @@ mod tests {
         let told = ledger(&[(A, "rtb-0000000a", &["subnet-0000000b"]), (B, "rtb-0000000c", &[])]);
         assert_eq!(touched(tables(&["rtb-0000000b"]), &told), said("rtb-0000000b", A));
         assert_eq!(touched(deleted("subnet-0000000c"), &told), said("", ""));
+    }
+
+    fn subnets(subnets: &[&str]) -> Scope {
+        Scope { subnets: subnets.iter().map(|&id| (id.to_owned(), None)).collect(), ..Scope::default() }
+    }
+
+    #[test]
+    fn a_scope_concerns_what_was_told_of_its_vpc_table_and_subnets() {
+        let record = known(A, "rtb-0000000b", &["subnet-0000000a", "subnet-0000000f"]);
+        let of_vpc = |id: &str| Scope { vpc_ids: ids(&[id]), ..Scope::default() };
+        for scope in [
+            Scope::region(),
+            of_vpc(A),
+            tables(&["rtb-0000000b"]),
+            subnets(&["subnet-0000000f"]),
+            deleted(A),
+            deleted("rtb-0000000b"),
+            deleted("subnet-0000000a"),
+        ] {
+            assert!(concerns(&scope, &record), "{scope:?}");
+        }
+        for scope in [
+            Scope::default(),
+            of_vpc(B),
+            Scope { route_tables: tables(&["rtb-0000000a"]).route_tables, ..subnets(&["subnet-0000000b"]) },
+            deleted(B),
+            deleted("rtb-0000000a"),
+            deleted("subnet-0000000b"),
+            Scope { endpoints: [("vpce-0000000a".to_owned(), Some(A.to_owned()))].into(), ..Scope::default() },
+        ] {
+            assert!(!concerns(&scope, &record), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_the_ledger_knows_to_be_concerned_is_looked_at() {
+        let history = ledger(&[(A, "rtb-0000000b", &["subnet-0000000f"]), (A, "rtb-0000000f", &["subnet-0000000f"])]);
+        let recalled = |scope: &Scope| with_history(scope, &history, &network());
+        let looked_at = Scope {
+            route_tables: [("rtb-0000000b".to_owned(), Some(A.to_owned()))].into(),
+            ..deleted("subnet-0000000f")
+        };
+        assert_eq!(recalled(&deleted("subnet-0000000f")), looked_at);
+        let both = [("rtb-0000000a".to_owned(), None), ("rtb-0000000b".to_owned(), Some(A.to_owned()))];
+        assert_eq!(
+            recalled(&Scope { route_tables: tables(&["rtb-0000000a"]).route_tables, ..subnets(&["subnet-0000000f"]) }),
+            Scope { route_tables: both.into(), ..subnets(&["subnet-0000000f"]) }
+        );
+        // What has the table in scope already, or does not concern it, stays as it is.
+        for scope in [
+            Scope::region(),
+            Scope { vpc_ids: ids(&[A]), ..deleted("subnet-0000000f") },
+            tables(&["rtb-0000000b"]),
+            deleted("subnet-0000000b"),
+            Scope::default(),
+        ] {
+            assert_eq!(recalled(&scope), scope);
+        }
+        for none in [AlertHistory::Off, testing::unavailable()] {
+            let scope = deleted("subnet-0000000f");
+            assert_eq!(with_history(&scope, &none, &network()), scope);
+        }
     }
 }

@@ -2,13 +2,10 @@
 //!
 //! Pure: names no SDK type, does no I/O and reads no clock.
 
-use serde::Serialize;
-
-use crate::vpc::Subnet;
+use crate::{name::named, vpc::Subnet};
 
 /// A subnet of which nothing can be said, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unassessed {
     /// The subnet.
     pub subnet_id: String,
@@ -19,8 +16,7 @@ pub struct Unassessed {
 }
 
 /// Why something cannot be judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnassessedReason {
     /// Another account owns the subnet and shares it. Only that account sees its endpoints, and can do anything about
     /// them; whether a participant sees the route table has changed over the years
@@ -31,6 +27,12 @@ pub enum UnassessedReason {
     /// The subnet has no IPv4, and the endpoint on its route table is known to carry nothing else.
     Ipv6OnlySubnet,
 }
+
+named!(UnassessedReason {
+    SharedSubnet => "shared_subnet",
+    RouteTableNotVisible => "route_table_not_visible",
+    Ipv6OnlySubnet => "ipv6_only_subnet",
+});
 
 impl Unassessed {
     /// Another account's subnet.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use crate::name::named;
 
 /// What was read of an account's network in one Region: whole VPCs, never half of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,19 +111,17 @@ impl Route {
 }
 
 /// Where a route sends traffic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What kind of thing it is.
     pub kind: TargetKind,
     /// Its id, or its ARN where it has no id.
-    #[serde(rename = "target")]
     pub id: Option<String>,
 }
 
 /// What kind of thing a route sends traffic to
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TargetKind {
     /// A NAT gateway: charged for every byte.
     NatGateway,
@@ -154,6 +152,23 @@ pub enum TargetKind {
     /// Nothing: the table has no default route.
     None,
 }
+
+named!(TargetKind {
+    NatGateway => "nat_gateway",
+    InternetGateway => "internet_gateway",
+    TransitGateway => "transit_gateway",
+    VpcPeering => "vpc_peering",
+    VirtualPrivateGateway => "virtual_private_gateway",
+    NetworkInterface => "network_interface",
+    VpcEndpoint => "vpc_endpoint",
+    CoreNetwork => "core_network",
+    EgressOnlyInternetGateway => "egress_only_internet_gateway",
+    CarrierGateway => "carrier_gateway",
+    LocalGateway => "local_gateway",
+    Local => "local",
+    Other => "other",
+    None => "none",
+});
 
 /// A VPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]

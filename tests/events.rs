@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use gatewatch::{
     error::Error,
     home::Home,
+    notification::json as notification,
     payload::{Payload, Record, Trigger},
     scope::Scope,
 };
@@ -162,7 +163,8 @@ fn every_event_touches_what_the_contract_says() -> Result {
 
 #[test]
 fn a_call_is_told_by_whom_and_when() -> Result {
-    let told = |name| -> Result<Value> { Ok(serde_json::to_value(record(name)?.trigger)?) };
+    let told =
+        |name| -> Result<Value> { Ok(serde_json::to_value(notification::Trigger::from(&record(name)?.trigger))?) };
     assert_eq!(
         told("create-subnet")?,
         json!({

@@ -20,14 +20,17 @@ use gatewatch::{
     error::Error,
     evaluate::evaluate,
     home::Home,
-    ledger::{Book, Entry, Ledger, Page},
-    notice::{Change, Notice},
+    ledger::{AlertHistory, AlertRecord, Recorded, VpcHistory},
+    notice::{Alert, Change},
+    observation::Observation,
     payload::{Payload, Record, Trigger},
-    plan::{Plan, Policy, Seen, plans},
+    plan::Plan,
+    planner::plans,
+    policy::Policy,
     scope::Scope,
     service::GatewayService,
     severity::Severity,
-    touched::Touched,
+    touched::{Touched, with_history},
     vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -402,7 +405,7 @@ struct Life {
     world: World,
     policy: Policy,
     home: Home,
-    ledger: BTreeMap<String, Page>,
+    ledger: BTreeMap<String, VpcHistory>,
     slow: Option<Begun>,
     listeners: BTreeMap<Channel, BTreeMap<Place, Heard>>,
     /// What came up, by name.
@@ -496,28 +499,29 @@ impl Life {
             }
         }
         if can_read {
-            for entry in self.ledger.values().flat_map(|page| &page.entries) {
-                if names(&entry.vpc_id) || names(&entry.route_table.id) || entry.subnets.iter().any(names) {
-                    vpcs.insert(entry.vpc_id.clone());
+            for record in self.ledger.values().flat_map(|vpc| &vpc.records) {
+                if names(&record.vpc_id) || names(&record.route_table.id) || record.subnet_ids.iter().any(names) {
+                    vpcs.insert(record.vpc_id.clone());
                 }
             }
         }
         let network = self.world.network(&vpcs);
         let ledger = if can_read {
-            let pages = self.ledger.iter().filter(|(vpc, _)| vpcs.contains(*vpc));
-            Ledger::Open(Book(pages.map(|(vpc, page)| (vpc.clone(), page.clone())).collect()))
+            let read = self.ledger.iter().filter(|(vpc, _)| vpcs.contains(*vpc));
+            AlertHistory::Available(read.map(|(vpc, history)| (vpc.clone(), history.clone())).collect())
         } else {
-            Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into()))
+            AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
         };
 
         let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };
         let payload = Payload::Direct(Box::new(record));
         let touched = Touched::by(&payload, &network, &ledger, &self.home);
-        let judged = scope.recalling(&ledger, &network).resolve(&network, &self.home).route_table_ids;
+        let judged = with_history(scope, &ledger, &network).resolve(&network, &self.home).route_table_ids;
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let verdict = evaluate(&network, &judged, &self.policy.required_services, &self.home, today);
         let (findings, exempt) = (&verdict.findings, &verdict.exempt);
-        let seen = Seen { network: &network, findings, exempt, touched: &touched, home: &self.home, now: self.now };
+        let seen =
+            Observation { network: &network, findings, exempt, touched: &touched, home: &self.home, now: self.now };
         Begun { plans: plans(&seen, &ledger, &self.policy), now: self.now }
     }
 
@@ -525,63 +529,65 @@ impl Life {
     fn go_on(&mut self, begun: &Begun, how: &How) -> bool {
         let mut all = true;
         for plan in &begun.plans {
-            let Some(claims) = plan.claims else {
+            let Plan::Tracked(tracked) = plan else {
                 self.publish(plan, begun.now, how);
                 continue;
             };
             if how.end == End::CannotClaim {
-                self.publish(&plan.without_ledger(), begun.now, how);
+                self.publish(&Plan::Untracked(tracked.untracked()), begun.now, how);
                 continue;
             }
-            // Nobody has claimed the VPC since it was read, and nobody holds it.
-            let page = self.ledger.entry(plan.vpc_id.clone()).or_default();
-            let is_free = page.claimed_until.is_none_or(|until| until < begun.now);
-            assert!(plan.claimed_until.is_none() || page.claims != claims || !is_free, "the plan knew better");
-            if page.claims != claims || !is_free {
+            // Nobody has acquired the lease since the history was read, and nobody has it.
+            let vpc = self.ledger.entry(tracked.vpc_id.clone()).or_default();
+            let is_free = vpc.lease_expires_at.is_none_or(|until| until < begun.now);
+            let is_unchanged = vpc.version == tracked.version;
+            assert!(tracked.lease_expires_at.is_none() || !is_unchanged || !is_free, "the plan knew better");
+            if !is_unchanged || !is_free {
                 self.count("overtaken");
                 all = false;
                 continue;
             }
-            page.claims += 1;
-            page.claimed_until = Some(begun.now + LEASE);
-            self.remember(&plan.vpc_id, plan.entries_before());
+            vpc.version += 1;
+            vpc.lease_expires_at = Some(begun.now + LEASE);
+            self.remember(&tracked.vpc_id, tracked.records_before());
             let told = self.publish(plan, begun.now, how);
             if how.end == End::Dies {
                 self.count("died");
                 return false;
             }
-            self.remember(&plan.vpc_id, plan.entries_after(&told));
-            self.ledger.get_mut(&plan.vpc_id).unwrap().claimed_until = None;
+            self.remember(&tracked.vpc_id, tracked.records_after(&told));
+            self.ledger.get_mut(&tracked.vpc_id).unwrap().lease_expires_at = None;
         }
         all
     }
 
-    fn remember(&mut self, vpc_id: &str, entries: Vec<Entry>) {
-        let page = self.ledger.get_mut(vpc_id).unwrap();
-        for entry in entries {
-            page.entries.retain(|before| before.finding_id != entry.finding_id);
-            page.entries.push(entry);
+    fn remember(&mut self, vpc_id: &str, records: Vec<AlertRecord>) {
+        let vpc = self.ledger.get_mut(vpc_id).unwrap();
+        for record in records {
+            vpc.records.retain(|before| before.finding_id != record.finding_id);
+            vpc.records.push(record);
         }
     }
 
     /// Everybody hears, or misses, what is told on their channel.
     fn publish(&mut self, plan: &Plan, now: Timestamp, how: &How) -> BTreeMap<Channel, BTreeSet<String>> {
         let mut told: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
-        for step in &plan.steps {
-            let Some(notice) = &step.notice else { continue };
-            for channel in &step.channels {
-                let place = (notice.finding.route_table.id.clone(), notice.finding.service);
+        for outgoing in plan.outgoing() {
+            let alert = &outgoing.alert;
+            for channel in &outgoing.channels {
+                let place = (alert.route_table().id.clone(), alert.service());
                 let heard = self.listeners.get_mut(channel).unwrap().entry(place).or_default();
                 if how.failing.contains(channel) {
-                    heard.missed |= notice.change != Change::Reported;
+                    heard.missed |= alert.change() != Change::Reported;
                     heard.untracked |= how.end == End::Dies;
                     continue;
                 }
-                heard.hear(notice, now, how.end == End::Dies, self.policy.min_severity);
-                told.entry(*channel).or_default().insert(notice.finding.id.clone());
-                self.count(notice.change.name());
-                if let Some(resolution) = notice.resolution {
-                    self.count(&format!("{:?}", resolution.cause));
+                heard.hear(alert, now, how.end == End::Dies, self.policy.min_severity);
+                told.entry(*channel).or_default().insert(alert.finding_id().to_owned());
+                self.count(alert.change().name());
+                if let Some(resolved) = alert.resolved_finding() {
+                    let Recorded::Known(reason) = resolved.resolution.reason else { panic!("{resolved:?}") };
+                    self.count(&format!("{reason:?}"));
                 }
             }
         }
@@ -627,10 +633,10 @@ impl Life {
             .map(|(place, _)| place)
             .collect();
         for channel in CHANNELS {
-            let steps = plans.iter().flat_map(|plan| &plan.steps).filter(|step| step.channels.contains(&channel));
-            let notices: Vec<&Notice> = steps.filter_map(|step| step.notice.as_ref()).collect();
-            assert!(notices.iter().all(|notice| notice.change == Change::Reported));
-            let places = notices.iter().map(|notice| (notice.finding.route_table.id.clone(), notice.finding.service));
+            let outgoing = plans.iter().flat_map(Plan::outgoing).filter(|sent| sent.channels.contains(&channel));
+            let alerts: Vec<&Alert> = outgoing.map(|sent| &sent.alert).collect();
+            assert!(alerts.iter().all(|alert| alert.change() == Change::Reported));
+            let places = alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service()));
             assert_eq!(places.collect::<BTreeSet<_>>(), expected);
         }
     }
@@ -638,12 +644,11 @@ impl Life {
 
 impl Heard {
     /// Takes in what is told, and complains where it makes no sense.
-    fn hear(&mut self, notice: &Notice, now: Timestamp, is_forgotten: bool, min_severity: Severity) {
+    fn hear(&mut self, alert: &Alert, now: Timestamp, is_forgotten: bool, min_severity: Severity) {
         let failed = self.missed || self.untracked;
-        let finding = &notice.finding;
-        assert!(finding.severity >= min_severity || notice.change == Change::Resolved, "too small to tell: {notice:?}");
-        let repeats = || format!("after {self:?}: {notice:?}");
-        match notice.change {
+        assert!(alert.severity() >= min_severity || alert.is_resolved(), "too small to tell: {alert:?}");
+        let repeats = || format!("after {self:?}: {alert:?}");
+        match alert.change() {
             // Says nothing of what was before.
             Change::Reported => return,
             Change::Opened => assert!(!self.open || failed, "opened twice, {}", repeats()),
@@ -656,20 +661,25 @@ impl Heard {
             // Who has missed that it opened is not told that it is over.
             Change::Resolved => assert!(self.open || self.untracked, "resolved twice, {}", repeats()),
         }
-        if !failed && notice.change != Change::Opened {
-            assert_eq!(notice.since, self.since, "since when it stands does not change, {}", repeats());
+        if !failed && alert.change() != Change::Opened {
+            assert_eq!(alert.since(), self.since, "since when it stands does not change, {}", repeats());
         }
-        if let (Some(resolution), Some(since), false) = (notice.resolution, notice.since, failed) {
-            assert_eq!(resolution.stood_seconds, now.duration_since(since).as_secs());
-        }
-        let gap = serde_json::to_value(finding.gap).unwrap();
+        let gap = match (alert.open_finding(), alert.resolved_finding()) {
+            (Some(finding), _) => finding.gap.name(),
+            (None, Some(resolved)) => {
+                let open_for = now.duration_since(resolved.since).as_secs();
+                assert!(failed || resolved.resolution.open_seconds == open_for);
+                resolved.gap.name()
+            }
+            (None, None) => panic!("{alert:?}"),
+        };
         *self = Self {
-            open: notice.change != Change::Resolved,
-            since: notice.since,
+            open: !alert.is_resolved(),
+            since: alert.since(),
             problem: Some(Problem {
-                severity: finding.severity,
+                severity: alert.severity(),
                 gap: ["route_inactive", "not_associated"].into_iter().find(|name| gap == *name).unwrap(),
-                subnets: finding.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
+                subnets: alert.subnets().iter().map(|subnet| subnet.id.clone()).collect(),
             }),
             at: (!failed).then_some(now),
             missed: false,

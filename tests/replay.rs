@@ -3,6 +3,9 @@
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
+#[path = "support/schemas.rs"]
+#[allow(dead_code, reason = "no errors are seen here")]
+mod schemas;
 
 use std::{
     fs, io,
@@ -13,7 +16,10 @@ use gatewatch::{home::Home, payload::Payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::fuzz::{findings_to_message, payload_to_scope};
+use crate::{
+    fuzz::{findings_to_message, payload_to_scope},
+    schemas::{assert_answer, assert_notification},
+};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -116,7 +122,7 @@ fn what_was_sent_or_found_before_holds() -> Result {
     }
     for (name, bytes) in files("fuzz/corpus/findings_to_message")? {
         println!("{}", name.display());
-        findings_to_message::check(&bytes);
+        findings_to_message::check(&bytes, assert_answer, assert_notification);
     }
     Ok(())
 }
@@ -169,6 +175,6 @@ proptest! {
 
     #[test]
     fn no_finding_is_lost_on_its_way_to_a_message(bytes in prop::collection::vec(any::<u8>(), 0..1000)) {
-        findings_to_message::check(&bytes);
+        findings_to_message::check(&bytes, assert_answer, assert_notification);
     }
 }

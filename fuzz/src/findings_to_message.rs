@@ -8,16 +8,19 @@ use gatewatch::{
     evaluate::evaluate,
     finding::{Gap, TableRef, finding_id},
     home::Home,
-    ledger::{Book, Entry, EntryState, Ledger, Page},
-    notice::{Cause, Change, Notice, Resolution},
-    notification::{Circumstances, Message, Notification},
+    ledger::{AlertHistory, AlertRecord, LedgerState, RecordState, Recorded, VpcHistory},
+    notice::{Alert, OpenChange, Resolution, ResolutionReason},
+    notification::{AlertGroup, Message, MessageContext, json, render},
+    observation::Observation,
     payload::{self, Payload, Record, Trigger},
-    plan::{Plan, Policy, Seen, plans},
+    plan::{Plan, TrackedPlan},
+    planner::plans,
+    policy::Policy,
     report::Report,
     scope::Scope,
     service::GatewayService,
     severity::Severity,
-    touched::Touched,
+    touched::{Touched, with_history},
     vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +37,11 @@ const CHANNELS: [Channel; 3] = [Channel::Json, Channel::Text, Channel::Chat];
 /// 2026-11-23T10:00:00Z.
 const NOW: Timestamp = Timestamp::constant(1_795_428_000, 0);
 
+/// Validates a JSON document against its schema.
+pub type Validate = fn(&Value);
+
 /// Checks the network that these bytes describe. Any bytes do.
-pub fn check(bytes: &[u8]) {
+pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validate) {
     let mut bytes = Bytes(bytes);
     let region = bytes.one_of(&["eu-west-1", "cn-north-1", "us-gov-west-1"]);
     let account = bytes.one_of(&[Some("123456789012".to_owned()), None]);
@@ -52,28 +58,35 @@ pub fn check(bytes: &[u8]) {
     let policy = Policy { required_services, min_severity, remind_after, channels };
 
     let scope = payload.scope();
-    let resolved = scope.recalling(&ledger, &network).resolve(&network, &home);
+    let resolved = with_history(&scope, &ledger, &network).resolve(&network, &home);
     let today = jiff::civil::date(2026, 11, 23);
     let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &home, today);
     let judged = resolved.route_table_ids.clone();
-    let report = Report::new(scope, &network, resolved, verdict);
-    check_report(&report, &judged, &policy.required_services);
+    let report = Report::new(scope, &network, resolved, verdict, LedgerState::Off, 0);
+    check_report(&report, &judged, &policy.required_services, assert_answer);
 
     let touched = Touched::by(&payload, &network, &ledger, &home);
     let (findings, exempt) = (&report.findings, &report.exempt);
-    let seen = Seen { network: &network, findings, exempt, touched: &touched, home: &home, now: NOW };
+    let seen = Observation { network: &network, findings, exempt, touched: &touched, home: &home, now: NOW };
     let plans = plans(&seen, &ledger, &policy);
-    let sent = Sent { seen: &seen, payload: &payload, ledger: &ledger, policy: &policy };
+    let sent = Sent { seen: &seen, payload: &payload, ledger: &ledger, policy: &policy, assert_notification };
     sent.check_told(&plans);
     for plan in &plans {
         sent.check_messages(plan);
-        sent.check_messages(&plan.without_ledger());
-        check_entries_after(plan);
+        if let Plan::Tracked(tracked) = plan {
+            sent.check_messages(&Plan::Untracked(tracked.untracked()));
+            check_records_after(tracked);
+        }
     }
     sent.check_nothing_is_told_twice(&plans);
 }
 
-fn check_report(report: &Report, judged: &BTreeSet<String>, required: &BTreeSet<GatewayService>) {
+fn check_report(
+    report: &Report,
+    judged: &BTreeSet<String>,
+    required: &BTreeSet<GatewayService>,
+    assert_answer: Validate,
+) {
     let verdicts: Vec<(&str, GatewayService)> = (report.findings.iter())
         .map(|finding| (finding.route_table.id.as_str(), finding.service))
         .chain(report.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)))
@@ -82,7 +95,8 @@ fn check_report(report: &Report, judged: &BTreeSet<String>, required: &BTreeSet<
     assert_eq!(distinct.len(), verdicts.len(), "one verdict per table and service");
     assert!(verdicts.iter().all(|(table, service)| judged.contains(*table) && required.contains(service)));
     assert!(report.findings.is_sorted_by_key(|f| (&f.vpc_id, &f.route_table.id, f.service)));
-    for finding in &report.findings {
+    let answer = json::Report::from(report);
+    for finding in &answer.findings {
         assert!(!finding.reason.contains(MARK), "{}", finding.reason);
         let fix = &finding.remediation;
         if let Some(command) = &fix.aws_cli {
@@ -93,7 +107,8 @@ fn check_report(report: &Report, judged: &BTreeSet<String>, required: &BTreeSet<
             assert!(text.chars().all(|c| c == '\n' || c == ' ' || c.is_ascii_graphic()), "{text}");
         }
     }
-    assert!(serde_json::to_string(report).is_ok());
+    let Ok(answer) = serde_json::to_value(&answer) else { unreachable!("an answer that is not JSON") };
+    assert_answer(&answer);
 }
 
 fn check_message(message: &Message) {
@@ -109,10 +124,11 @@ fn check_message(message: &Message) {
 
 /// What the messages are about.
 struct Sent<'a> {
-    seen: &'a Seen<'a>,
+    seen: &'a Observation<'a>,
     payload: &'a Payload,
-    ledger: &'a Ledger,
+    ledger: &'a AlertHistory,
     policy: &'a Policy,
+    assert_notification: Validate,
 }
 
 impl Sent<'_> {
@@ -120,11 +136,12 @@ impl Sent<'_> {
     fn check_told(&self, plans: &[Plan]) {
         let touched = self.touched();
         let is_touched = |table: &str| touched.iter().flatten().any(|(_, touched)| touched == table);
-        let entry_of = |id: &str| self.ledger.entries().find(|entry| entry.finding_id == id);
-        let told = |id: &str, channel: Channel| -> Option<&Notice> {
-            let mut told = (plans.iter().flat_map(|plan| &plan.steps))
-                .filter(|step| step.channels.contains(&channel))
-                .filter_map(|step| step.notice.as_ref().filter(|notice| notice.finding.id == id));
+        let record_of = |id: &str| self.ledger.records().find(|record| record.finding_id == id);
+        let told = |id: &str, channel: Channel| -> Option<&Alert> {
+            let mut told = (plans.iter().flat_map(Plan::outgoing))
+                .filter(|sent| sent.channels.contains(&channel))
+                .map(|sent| &sent.alert)
+                .filter(|alert| alert.finding_id() == id);
             let first = told.next();
             assert!(told.next().is_none(), "told twice");
             first
@@ -132,64 +149,60 @@ impl Sent<'_> {
         for finding in self.seen.findings {
             let loud = finding.severity >= self.policy.min_severity && is_touched(&finding.route_table.id);
             for channel in CHANNELS {
-                let notice = told(&finding.id, channel);
+                let alert = told(&finding.id, channel);
                 let is_there = self.policy.channels.contains(&channel);
-                if let Some(notice) = notice.filter(|notice| !notice.is_resolved()) {
-                    assert!(loud && is_there, "told for nothing: {notice:?}");
-                    assert_eq!(notice.finding, *finding);
+                if let Some(alert) = alert.filter(|alert| !alert.is_resolved()) {
+                    assert!(loud && is_there, "told for nothing: {alert:?}");
+                    assert_eq!(alert.open_finding(), Some(finding));
                 }
-                let known = match entry_of(&finding.id).filter(|entry| entry.is_open()) {
-                    Some(entry) => {
-                        let worse = finding.severity > entry.severity || finding.gap != entry.gap;
-                        !worse && !entry.pending.contains(&channel)
+                let known = match record_of(&finding.id).filter(|record| record.is_open()) {
+                    Some(record) => {
+                        let is_changed = record.gap != Recorded::Known(finding.gap);
+                        let worse = finding.severity > record.severity || is_changed;
+                        !worse && !record.undelivered.contains(&channel)
                     }
                     None => false,
                 };
-                assert!(!loud || !is_there || known || notice.is_some(), "lost on {channel:?}: {finding:?}");
+                assert!(!loud || !is_there || known || alert.is_some(), "lost on {channel:?}: {finding:?}");
             }
         }
-        for entry in self.ledger.entries() {
-            let stands = self.seen.findings.iter().any(|finding| finding.id == entry.finding_id);
-            let table = self.seen.network.route_tables.iter().find(|table| table.id == entry.route_table.id);
+        for record in self.ledger.records() {
+            let stands = self.seen.findings.iter().any(|finding| finding.id == record.finding_id);
+            let table = self.seen.network.route_tables.iter().find(|table| table.id == record.route_table.id);
             // Of another account's table nothing is known; but what is known to be over stays so.
-            let is_known = !entry.is_open() || table.is_none_or(|table| self.is_ours(table));
-            let over = !stands && is_touched(&entry.route_table.id) && is_known;
+            let is_known = !record.is_open() || table.is_none_or(|table| self.is_ours(table));
+            let over = !stands && is_touched(&record.route_table.id) && is_known;
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {
-                let lacks = entry.pending.contains(&channel);
-                let owed = if entry.is_open() { !entry.unaware.contains(&channel) } else { lacks };
-                let notice = told(&entry.finding_id, channel).filter(|notice| notice.is_resolved());
+                let lacks = record.undelivered.contains(&channel);
+                let owed = if record.is_open() { !record.not_notified.contains(&channel) } else { lacks };
+                let alert = told(&record.finding_id, channel).filter(|alert| alert.is_resolved());
                 // That it was over is owed as well while it is back, but too small to tell.
-                let back = self.seen.findings.iter().find(|finding| finding.id == entry.finding_id);
+                let back = self.seen.findings.iter().find(|finding| finding.id == record.finding_id);
                 let too_small = back.is_some_and(|finding| finding.severity < self.policy.min_severity);
-                let still_owed = !entry.is_open() && lacks && too_small && is_touched(&entry.route_table.id);
-                assert_eq!(notice.is_some(), (over && owed) || still_owed, "{entry:?}");
+                let still_owed = !record.is_open() && lacks && too_small && is_touched(&record.route_table.id);
+                assert_eq!(alert.is_some(), (over && owed) || still_owed, "{record:?}");
             }
         }
     }
 
     /// What the messages of a plan hold is what the plan tells, on each channel, whole and once.
     fn check_messages(&self, plan: &Plan) {
-        let Seen { network, touched, .. } = *self.seen;
-        let circumstances =
-            Circumstances { network, touched, ledger: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
+        let Observation { network, touched, .. } = *self.seen;
+        let context = MessageContext { network, touched, ledger: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
         for channel in CHANNELS {
-            let told: Vec<&Notice> = (plan.steps.iter())
-                .filter(|step| step.channels.contains(&channel))
-                .filter_map(|step| step.notice.as_ref())
-                .collect();
-            let notification = Notification::of(plan, channel, &circumstances);
-            assert_eq!(notification.is_some(), !told.is_empty());
-            let messages = notification.map_or(Vec::new(), |notification| notification.messages(channel));
+            let told: Vec<&Alert> =
+                plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
+            let group = AlertGroup::new(plan, channel, &context);
+            assert_eq!(group.is_some(), !told.is_empty());
+            let messages = group.map_or(Vec::new(), |group| render(&group, channel));
             assert_eq!(messages.is_empty(), told.is_empty());
             for message in &messages {
                 check_message(message);
                 check_attributes(message, &told);
             }
-            let ids: BTreeSet<&String> = messages.iter().flat_map(|message| &message.finding_ids).collect();
-            assert_eq!(ids, told.iter().map(|notice| &notice.finding.id).collect());
-            for notice in &told {
-                assert!(!notice.finding.reason.contains(MARK), "{}", notice.finding.reason);
-            }
+            let ids: BTreeSet<&str> =
+                messages.iter().flat_map(|message| &message.finding_ids).map(String::as_str).collect();
+            assert_eq!(ids, told.iter().map(|alert| alert.finding_id()).collect());
             if channel == Channel::Json {
                 self.check_bodies(plan, &messages, &told);
             }
@@ -197,18 +210,19 @@ impl Sent<'_> {
     }
 
     /// Joins the findings of the JSON messages again.
-    fn check_bodies(&self, plan: &Plan, messages: &[Message], told: &[&Notice]) {
+    fn check_bodies(&self, plan: &Plan, messages: &[Message], told: &[&Alert]) {
         let bodies: Vec<Value> =
             messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_default()).collect();
         let touching =
-            self.touched().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| *vpc_id == plan.vpc_id)).count();
-        let name = self.seen.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id).and_then(|vpc| vpc.name.clone());
+            self.touched().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())).count();
+        let name = self.seen.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id()).and_then(|vpc| vpc.name.clone());
         let name = name.map_or(Value::Null, Value::String);
         let mut joined = Vec::new();
         let mut worst = Value::Null;
         for (n, (message, body)) in messages.iter().zip(&bodies).enumerate() {
+            (self.assert_notification)(body);
             assert_eq!(body["schema"], "gatewatch.notification/v1");
-            assert_eq!(body["vpc"]["id"], plan.vpc_id);
+            assert_eq!(body["vpc"]["id"], plan.vpc_id());
             assert_eq!(body["vpc"]["name"], name, "the name is intact");
             assert!(!body["summary"].to_string().contains(MARK));
             assert_eq!(body["triggers"], touching);
@@ -219,32 +233,36 @@ impl Sent<'_> {
             let ids: BTreeSet<&str> = said.iter().filter_map(|finding| finding["id"].as_str()).collect();
             assert_eq!(ids, message.finding_ids.iter().map(String::as_str).collect());
             for finding in said {
+                assert!(finding["reason"].as_str().is_some_and(|reason| !reason.contains(MARK)), "{finding}");
                 worst = worse(worst, &finding["severity"]);
                 join(&mut joined, finding);
             }
         }
         assert!(bodies.iter().all(|body| body["severity"] == worst), "{worst}");
-        let expected: Vec<Value> = told.iter().map(|notice| serde_json::to_value(notice).unwrap_or_default()).collect();
+        let expected: Vec<Value> = told
+            .iter()
+            .map(|&alert| serde_json::to_value(json::NotifiedFinding::from(alert)).unwrap_or_default())
+            .collect();
         assert_eq!(joined, expected);
     }
 
     /// Once all is told and remembered, the same look at the same network has nothing more to say or to write.
     fn check_nothing_is_told_twice(&self, told: &[Plan]) {
-        let Ledger::Open(book) = self.ledger else {
-            assert!(
-                told.iter().all(|plan| plan.claims.is_none() && plan.steps.iter().all(|step| step.entry.is_none()))
-            );
+        let AlertHistory::Available(history) = self.ledger else {
+            assert!(told.iter().all(|plan| matches!(plan, Plan::Untracked(_))));
             return;
         };
-        let mut book = book.clone();
+        let mut history = history.clone();
         for plan in told {
-            let page = book.0.entry(plan.vpc_id.clone()).or_default();
-            for entry in plan.entries_after(&all_of(plan)) {
-                page.entries.retain(|before| before.finding_id != entry.finding_id);
-                page.entries.push(entry);
+            assert!(matches!(plan, Plan::Tracked(_)), "{plan:?}");
+            let Plan::Tracked(plan) = plan else { continue };
+            let vpc = history.entry(plan.vpc_id.clone()).or_default();
+            for record in plan.records_after(&everything_in(plan)) {
+                vpc.records.retain(|before| before.finding_id != record.finding_id);
+                vpc.records.push(record);
             }
         }
-        assert_eq!(plans(self.seen, &Ledger::Open(book), self.policy), []);
+        assert_eq!(plans(self.seen, &AlertHistory::Available(history), self.policy), []);
     }
 
     /// The tables, with their VPCs, that each record touched that is to be told of. The records here name Regions, VPCs,
@@ -262,24 +280,24 @@ impl Sent<'_> {
         let names = |vpc_id: &str, table: &str| {
             scope.region || scope.vpc_ids.contains(vpc_id) || scope.route_tables.contains_key(table)
         };
-        let bereaved = |entry: &Entry| {
+        let bereaved = |record: &AlertRecord| {
             let lost = |id: &String| scope.deleted.contains(id);
-            lost(&entry.vpc_id) || lost(&entry.route_table.id) || entry.subnets.iter().any(lost)
+            lost(&record.vpc_id) || lost(&record.route_table.id) || record.subnet_ids.iter().any(lost)
         };
         let mut touched: BTreeSet<(String, String)> = judged()
             .filter(|table| {
-                let mut entries = self.ledger.entries().filter(|entry| entry.route_table.id == table.id);
-                names(&table.vpc_id, &table.id) || entries.any(bereaved)
+                let mut records = self.ledger.records().filter(|record| record.route_table.id == table.id);
+                names(&table.vpc_id, &table.id) || records.any(bereaved)
             })
             .map(|table| (table.vpc_id.clone(), table.id.clone()))
             .collect();
         let vpcs: BTreeSet<String> = touched.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
         // Of a VPC that is looked at, what is gone or carries ingress traffic now is over.
-        for entry in self.ledger.entries() {
-            let table = self.seen.network.route_tables.iter().find(|table| table.id == entry.route_table.id);
-            let concerned = names(&entry.vpc_id, &entry.route_table.id) || bereaved(entry);
-            if table.is_none_or(RouteTable::is_edge) && (concerned || vpcs.contains(&entry.vpc_id)) {
-                touched.insert((entry.vpc_id.clone(), entry.route_table.id.clone()));
+        for record in self.ledger.records() {
+            let table = self.seen.network.route_tables.iter().find(|table| table.id == record.route_table.id);
+            let concerned = names(&record.vpc_id, &record.route_table.id) || bereaved(record);
+            if table.is_none_or(RouteTable::is_edge) && (concerned || vpcs.contains(&record.vpc_id)) {
+                touched.insert((record.vpc_id.clone(), record.route_table.id.clone()));
             }
         }
         touched
@@ -294,53 +312,54 @@ impl Sent<'_> {
 }
 
 /// What filter policies match on is what the whole notice says.
-fn check_attributes(message: &Message, told: &[&Notice]) {
+fn check_attributes(message: &Message, told: &[&Alert]) {
     let value = |name: &str| message.attributes.iter().find(|a| a.name == name).map(|a| a.value.as_str());
     let list =
         |name: &str| -> BTreeSet<String> { serde_json::from_str(value(name).unwrap_or_default()).unwrap_or_default() };
-    assert_eq!(list("changes"), told.iter().map(|notice| notice.change.name().to_owned()).collect());
-    assert_eq!(list("services"), told.iter().map(|notice| notice.finding.service.name().to_owned()).collect());
-    let worst = told.iter().map(|notice| notice.finding.severity).max();
+    assert_eq!(list("changes"), told.iter().map(|alert| alert.change().name().to_owned()).collect());
+    assert_eq!(list("services"), told.iter().map(|alert| alert.service().name().to_owned()).collect());
+    let worst = told.iter().map(|alert| alert.severity()).max();
     assert_eq!(value("severity"), worst.map(Severity::name));
 }
 
-/// What the ledger says afterwards: all of it, with the channels that lack it.
-fn check_entries_after(plan: &Plan) {
-    let by_id = |entries: Vec<Entry>| -> BTreeMap<String, Entry> {
-        entries.into_iter().map(|entry| (entry.finding_id.clone(), entry)).collect()
+/// What the history says afterwards: all of it, with the channels that lack it.
+fn check_records_after(plan: &TrackedPlan) {
+    let by_id = |records: Vec<AlertRecord>| -> BTreeMap<String, AlertRecord> {
+        records.into_iter().map(|record| (record.finding_id.clone(), record)).collect()
     };
-    let all = by_id(plan.entries_after(&all_of(plan)));
-    let none = by_id(plan.entries_after(&BTreeMap::new()));
+    let all = by_id(plan.records_after(&everything_in(plan)));
+    let none = by_id(plan.records_after(&BTreeMap::new()));
     for channel in CHANNELS {
-        let mut but_one = all_of(plan);
+        let mut but_one = everything_in(plan);
         but_one.remove(&channel);
-        let some = by_id(plan.entries_after(&but_one));
+        let some = by_id(plan.records_after(&but_one));
         for step in &plan.steps {
-            let Some(entry) = &step.entry else { continue };
-            let id = &entry.finding_id;
-            let aware = |channels: &BTreeSet<Channel>| &entry.unaware - channels;
-            let told = |channels: &BTreeSet<Channel>| match &step.notice {
-                Some(_) => Entry { unaware: aware(channels), ..entry.clone() },
-                None => entry.clone(),
+            let record = &step.record;
+            let id = &record.finding_id;
+            let notified = |channels: &BTreeSet<Channel>| match step.outgoing {
+                Some(_) => AlertRecord { not_notified: &record.not_notified - channels, ..record.clone() },
+                None => record.clone(),
             };
-            assert_eq!(all.get(id), Some(&told(&CHANNELS.into())), "all have had it");
-            let lacked = Entry { pending: step.channels.clone(), ..entry.clone() };
-            let heard_nothing = if step.notice.is_some() { &lacked } else { entry };
-            assert_eq!(none.get(id), Some(heard_nothing), "nobody has had it");
+            assert_eq!(all.get(id), Some(&notified(&CHANNELS.into())), "all have had it");
+            let channels = step.outgoing.as_ref().map(|outgoing| outgoing.channels.clone());
+            let undelivered = channels.clone().unwrap_or_else(|| record.undelivered.clone());
+            let expected = AlertRecord { undelivered, ..record.clone() };
+            assert_eq!(none.get(id), Some(&expected), "nobody has had it");
             let others = CHANNELS.into_iter().filter(|other| *other != channel).collect();
-            let expected = if step.channels.contains(&channel) {
-                Entry { pending: BTreeSet::from([channel]), ..told(&others) }
+            let expected = if channels.is_some_and(|channels| channels.contains(&channel)) {
+                AlertRecord { undelivered: BTreeSet::from([channel]), ..notified(&others) }
             } else {
-                told(&others)
+                notified(&others)
             };
             assert_eq!(some.get(id), Some(&expected), "all but {channel:?}");
         }
     }
 }
 
-/// All findings of a plan, told on all channels.
-fn all_of(plan: &Plan) -> BTreeMap<Channel, BTreeSet<String>> {
-    let ids = || plan.steps.iter().filter_map(|step| step.notice.as_ref()).map(|notice| notice.finding.id.clone());
+/// All findings of a plan, received on all channels.
+fn everything_in(plan: &TrackedPlan) -> BTreeMap<Channel, BTreeSet<String>> {
+    let outgoing = || plan.steps.iter().filter_map(|step| step.outgoing.as_ref());
+    let ids = || outgoing().map(|outgoing| outgoing.alert.finding_id().to_owned());
     CHANNELS.into_iter().map(|channel| (channel, ids().collect())).collect()
 }
 
@@ -565,10 +584,10 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
 }
 
 /// What was told of this network before: of tables that are there, and of some that are gone, alone or with their VPC.
-fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> Ledger {
+fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> AlertHistory {
     match bytes.below(4) {
-        0 => return Ledger::Off,
-        1 => return Ledger::Unavailable(Error::LedgerFailed("Query: timed out".into())),
+        0 => return AlertHistory::Off,
+        1 => return AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into())),
         _ => {}
     }
     let gone = (0..bytes.below(4)).map(|n| {
@@ -577,31 +596,31 @@ fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> Ledger {
     });
     let gone: Vec<(String, String)> = gone.collect();
     let there = network.route_tables.iter().map(|table| (table.vpc_id.clone(), table.id.clone()));
-    let mut book = Book::default();
+    let mut history = BTreeMap::<String, VpcHistory>::new();
     for (vpc_id, table) in there.chain(gone) {
-        let claims = u64::from(bytes.next());
-        let claimed_until =
+        let version = u64::from(bytes.next());
+        let lease_expires_at =
             bytes.one_of(&[None, Some(NOW - SignedDuration::from_secs(1)), Some(NOW), Some(Timestamp::MAX)]);
-        let page = book.0.entry(vpc_id.clone()).or_insert(Page { claims, claimed_until, entries: Vec::new() });
+        let unknown = VpcHistory { version, lease_expires_at, records: Vec::new() };
+        let vpc = history.entry(vpc_id.clone()).or_insert(unknown);
         for service in GatewayService::ALL {
             if bytes.below(3) == 1 {
-                page.entries.push(entry(bytes, &vpc_id, &table, service, network, home));
+                vpc.records.push(record_of(bytes, &vpc_id, &table, service, network, home));
             }
         }
     }
-    Ledger::Open(book)
+    AlertHistory::Available(history)
 }
 
-fn entry(
+fn record_of(
     bytes: &mut Bytes<'_>,
     vpc_id: &str,
     table_id: &str,
     service: GatewayService,
     network: &Network,
     home: &Home,
-) -> Entry {
+) -> AlertRecord {
     const GAPS: [Gap; 4] = [Gap::RouteInactive, Gap::EndpointNotAvailable, Gap::NotAssociated, Gap::NoEndpoint];
-    const CHANGES: [Change; 4] = [Change::Opened, Change::Worsened, Change::Changed, Change::Reminder];
     let table = network.route_tables.iter().find(|table| table.id == table_id);
     // The same id as its finding would have.
     let account = home.account.clone().or_else(|| table?.owner_id.clone()).unwrap_or_default();
@@ -611,33 +630,36 @@ fn entry(
     subnets.extend(bytes.yes().then(|| "subnet-000000000000000ff".to_owned()));
     let ago = |bytes: &mut Bytes<'_>| NOW - SignedDuration::from_mins(i64::from(bytes.next()) * 60);
     let (since, told, thread) = (ago(bytes), ago(bytes), ago(bytes));
-    let resolution = Resolution { cause: bytes.one_of(&Cause::ALL), stood_seconds: i64::from(bytes.next()) };
-    Entry {
+    let reason = Recorded::Known(bytes.one_of(&ResolutionReason::ALL));
+    let resolution = Resolution { reason, open_seconds: i64::from(bytes.next()) };
+    AlertRecord {
         finding_id: finding_id(home, &account, table_id, service),
         account,
         vpc_id: vpc_id.to_owned(),
         route_table: TableRef { id: table_id.to_owned(), name: bytes.name(), main: bytes.yes() },
         service,
-        gap: bytes.one_of(&GAPS),
+        gap: Recorded::Known(bytes.one_of(&GAPS)),
         severity: bytes.one_of(&Severity::ALL),
-        worst: Severity::High,
-        subnets,
+        worst_severity: Severity::High,
+        subnet_ids: subnets,
         egress: Target { kind: TargetKind::NatGateway, id: bytes.yes().then(|| "nat-0000000a".to_owned()) },
-        state: if is_open { EntryState::Open } else { EntryState::Resolved },
+        state: if is_open {
+            RecordState::Open(bytes.one_of(&OpenChange::ALL))
+        } else {
+            RecordState::Resolved(resolution)
+        },
         since,
-        told,
-        change: if is_open { bytes.one_of(&CHANGES) } else { Change::Resolved },
-        resolution: (!is_open).then_some(resolution),
-        pending: CHANNELS.into_iter().filter(|_| bytes.below(4) == 1).collect(),
-        unaware: CHANNELS.into_iter().filter(|_| is_open && bytes.below(8) == 1).collect(),
-        thread,
+        notified_at: told,
+        undelivered: CHANNELS.into_iter().filter(|_| bytes.below(4) == 1).collect(),
+        not_notified: CHANNELS.into_iter().filter(|_| is_open && bytes.below(8) == 1).collect(),
+        incident_started_at: thread,
     }
 }
 
 /// Says of some records that something was deleted: of what is there, and of what the ledger alone knows.
-fn delete_something(bytes: &mut Bytes<'_>, payload: &mut Payload, network: &Network, ledger: &Ledger) {
-    let told = ledger.entries().flat_map(|entry| {
-        [&entry.vpc_id, &entry.route_table.id].into_iter().chain(&entry.subnets).cloned().collect::<Vec<_>>()
+fn delete_something(bytes: &mut Bytes<'_>, payload: &mut Payload, network: &Network, history: &AlertHistory) {
+    let told = history.records().flat_map(|record| {
+        [&record.vpc_id, &record.route_table.id].into_iter().chain(&record.subnet_ids).cloned().collect::<Vec<_>>()
     });
     let there = (network.subnets.iter().map(|subnet| subnet.id.clone()))
         .chain(network.route_tables.iter().map(|table| table.id.clone()));

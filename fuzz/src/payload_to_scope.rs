@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use gatewatch::{
     home::Home,
     ids::{self, is_id},
+    notification::json,
     payload::{Payload, Record},
     scope::Scope,
     vpc::{Association, Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
@@ -83,7 +84,7 @@ fn check_read(payload: &Value, read: &Payload, home: &Home) {
 }
 
 fn check_record(payload: &Value, record: &Record) {
-    assert!(serde_json::to_string(&record.trigger).is_ok());
+    assert!(serde_json::to_string(&json::Trigger::from(&record.trigger)).is_ok());
     assert!(!record.scope.is_empty() || !must_be_checked(payload), "dropped: {payload}");
 }
 
@@ -97,13 +98,13 @@ fn check_scope(read: &Payload, home: &Home) {
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
     let is_of_network = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
     assert!(scope.deleted.iter().all(is_of_network), "{scope:?}");
-    assert!(serde_json::to_string(&scope).is_ok());
+    assert!(serde_json::to_string(&json::Scope::from(&scope)).is_ok());
 
-    let young = read.young_scope(jiff::Timestamp::UNIX_EPOCH);
+    let recent = read.recent_scope(jiff::Timestamp::UNIX_EPOCH);
     let mut both = scope.clone();
-    both.merge(&young);
+    both.merge(&recent);
     assert_eq!(both.region, scope.region);
-    assert_eq!(named(&both), named(&scope), "what is young is in scope");
+    assert_eq!(named(&both), named(&scope), "what is recent is in scope");
 
     let resolved = scope.resolve(&NETWORK, home);
     let judged: BTreeSet<&str> = resolved.route_table_ids.iter().map(String::as_str).collect();

@@ -21,10 +21,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    Change, MAX_SUBJECT, Message, Notification, counted, subject,
-    words::{self, Case, Fix, Line, quoted},
+    AlertGroup,
+    content::{self, Group, TableFix},
+    message::{MAX_SUBJECT, Message, counted, subject},
+    prose, remediation,
+    untrusted_text::{Line, plain, quoted},
 };
-use crate::ids::{self, is_id};
+use crate::{
+    ids::{self, is_id},
+    notice::Change,
+    severity::Severity,
+};
 
 /// The longest title, in characters.
 const MAX_TITLE: usize = 250;
@@ -38,21 +45,21 @@ const MAX_NEXT_STEP: usize = 350;
 /// The longest keyword, in characters.
 const MAX_KEYWORD: usize = 75;
 
-/// How much of a notice a card holds: so many cases in full, so many subnets of each, so many of the other cases by name.
+/// How much of a notice a card holds: so many groups in full, so many subnets of each, so many of the other groups by name.
 #[derive(Clone, Copy, Debug)]
-struct Measure {
-    cases: usize,
+struct Limits {
+    groups: usize,
     subnets: usize,
     briefs: usize,
 }
 
 /// From the most that people read in a chat to the least that always fits, whatever the names are.
-const MEASURES: [Measure; 5] = [
-    Measure { cases: 3, subnets: 10, briefs: 10 },
-    Measure { cases: 2, subnets: 5, briefs: 10 },
-    Measure { cases: 1, subnets: 5, briefs: 10 },
-    Measure { cases: 1, subnets: 1, briefs: 5 },
-    Measure { cases: 1, subnets: 0, briefs: 0 },
+const LIMITS: [Limits; 5] = [
+    Limits { groups: 3, subnets: 10, briefs: 10 },
+    Limits { groups: 2, subnets: 5, briefs: 10 },
+    Limits { groups: 1, subnets: 5, briefs: 10 },
+    Limits { groups: 1, subnets: 1, briefs: 5 },
+    Limits { groups: 1, subnets: 0, briefs: 0 },
 ];
 
 /// A custom notification. The `id` that the schema knows is left out: it is to be different for each notification, and what
@@ -87,46 +94,46 @@ struct Metadata {
 }
 
 /// One card, which tells of every finding: the worst in full, of the others which they are or how many.
-pub(super) fn messages(told: &Notification<'_>) -> Vec<Message> {
-    let cases = words::cases(told);
-    let card = card(told, &cases);
+pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
+    let groups = content::groups(alerts);
+    let card = card(alerts, &groups);
     vec![Message {
-        subject: subject(words::headline(told, None, MAX_SUBJECT)),
+        subject: subject(prose::headline(alerts, None, MAX_SUBJECT)),
         // A card holds text, lists and objects: there is nothing in it that JSON cannot say.
         body: serde_json::to_string(&card).unwrap_or_default(),
-        attributes: told.attributes(),
-        finding_ids: told.finding_ids(),
+        attributes: alerts.attributes(),
+        finding_ids: alerts.finding_ids(),
     }]
 }
 
-fn card(told: &Notification<'_>, cases: &[Case<'_>]) -> Card {
-    let (measure, description) = description(told, cases);
-    let full = &cases[..measure.cases.min(cases.len())];
-    let sign = words::sign(told.standing_severity());
+fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
+    let (limits, description) = description(alerts, groups);
+    let full = &groups[..limits.groups.min(groups.len())];
+    let icon = icon(alerts.open_severity());
     Card {
         version: "1.0",
         source: "custom",
         content: Content {
             text_type: "client-markdown",
-            title: format!("{sign} {}", words::headline(told, None, MAX_TITLE - 2)),
+            title: format!("{icon} {}", prose::headline(alerts, None, MAX_TITLE - 2)),
             description,
-            next_steps: next_steps(told, full),
-            keywords: keywords(told),
+            next_steps: next_steps(alerts, full),
+            keywords: keywords(alerts),
         },
         metadata: Metadata {
-            thread_id: thread_id(told),
-            summary: words::opening(told, cases),
+            thread_id: thread_id(alerts),
+            summary: prose::opening(alerts, groups),
             event_type: "gatewatch",
-            related_resources: related_resources(told, full),
-            additional_context: additional_context(told),
+            related_resources: related_resources(alerts, full),
+            additional_context: additional_context(alerts),
         },
     }
 }
 
 /// The same from the first word on a VPC's spell of trouble to the last; without a ledger there is one thread per VPC.
-fn thread_id(told: &Notification<'_>) -> String {
-    let vpc_id = words::plain(told.vpc_id);
-    told.thread.map_or_else(|| vpc_id.clone(), |began| format!("{vpc_id}-{}", began.as_second()))
+fn thread_id(alerts: &AlertGroup<'_>) -> String {
+    let vpc_id = plain(alerts.vpc_id);
+    alerts.incident_started_at.map_or_else(|| vpc_id.clone(), |began| format!("{vpc_id}-{}", began.as_second()))
 }
 
 /// The characters of a text as the chats count them. Nothing says how Amazon Q counts; this is never too few.
@@ -166,35 +173,36 @@ fn list<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> String {
 }
 
 /// The description that holds the most and fits, and how much that is.
-fn description(told: &Notification<'_>, cases: &[Case<'_>]) -> (Measure, String) {
-    let [.., least] = MEASURES;
-    (MEASURES.into_iter())
-        .map(|measure| (measure, described(told, cases, measure)))
+fn description(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> (Limits, String) {
+    let [.., least] = LIMITS;
+    (LIMITS.into_iter())
+        .map(|limits| (limits, described(alerts, groups, limits)))
         .find(|(_, description)| length(description) <= MAX_DESCRIPTION)
-        .unwrap_or_else(|| (least, described(told, cases, least)))
+        .unwrap_or_else(|| (least, described(alerts, groups, least)))
 }
 
-fn described(told: &Notification<'_>, cases: &[Case<'_>], measure: Measure) -> String {
-    let (full, others) = cases.split_at(measure.cases.min(cases.len()));
-    let mut said: Vec<String> = words::doubt(told).map(|doubt| format!("_{doubt}_")).into_iter().collect();
-    if cases.len() > 1 {
-        said.push(format!("*In short*\n{}", words::opening(told, cases)));
+fn described(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> String {
+    let (full, others) = groups.split_at(limits.groups.min(groups.len()));
+    let mut said: Vec<String> = prose::caveat(alerts).map(|caveat| format!("_{caveat}_")).into_iter().collect();
+    if groups.len() > 1 {
+        said.push(format!("*In short*\n{}", prose::opening(alerts, groups)));
     }
-    let only = if let [case] = cases { Some(case) } else { None };
-    let facts =
-        (only.map(Case::table).into_iter()).chain(words::place(told)).chain(only.into_iter().flat_map(Case::history));
+    let only = if let [group] = groups { Some(group) } else { None };
+    let facts = (only.map(prose::table).into_iter())
+        .chain(prose::place(alerts))
+        .chain(only.into_iter().flat_map(prose::history));
     said.push(list(facts));
-    let happened = words::happened(told);
+    let happened = prose::happened(alerts);
     if !happened.is_empty() {
         said.push(format!("*What happened*\n{}", list(happened)));
     }
-    for case in full {
-        said.extend(case_in_full(case, cases.len() > 1, measure.subnets));
+    for group in full {
+        said.extend(case_in_full(group, groups.len() > 1, limits.subnets));
     }
     if !others.is_empty() {
-        said.push(in_brief(others, measure.briefs));
+        said.push(in_brief(others, limits.briefs));
     }
-    if !others.is_empty() || full.iter().any(|case| case.subnets().len() > measure.subnets) {
+    if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
         said.push(
             "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._".to_owned(),
         );
@@ -202,62 +210,62 @@ fn described(told: &Notification<'_>, cases: &[Case<'_>], measure: Measure) -> S
     said.join("\n\n")
 }
 
-fn case_in_full(case: &Case<'_>, is_one_of_several: bool, most_subnets: usize) -> Vec<String> {
+fn case_in_full(group: &Group<'_>, is_one_of_several: bool, most_subnets: usize) -> Vec<String> {
     let mut said = Vec::new();
     if is_one_of_several {
-        let facts = [case.table()].into_iter().chain(case.history());
-        said.push(format!("*{}: {}*\n{}", case.label(), case.sentence(), list(facts)));
+        let facts = [prose::table(group)].into_iter().chain(prose::history(group));
+        said.push(format!("*{}: {}*\n{}", group.label(), prose::sentence(group), list(facts)));
     }
-    let why = case.why();
+    let why = prose::why(group);
     if !why.is_empty() {
         said.push(format!("*Why it matters*\n{}", list(why)));
     }
-    let all = case.subnets().len();
+    let all = group.subnets().len();
     if all > 0 {
-        let heading = if case.is_resolved() { "Subnets that were affected" } else { "Subnets affected" };
+        let heading = if group.is_resolved() { "Subnets that were affected" } else { "Subnets affected" };
         let more = (all > most_subnets).then(|| Line::from(format!("and {} more", all - most_subnets.min(all))));
-        let subnets = case.subnets().iter().take(most_subnets).map(words::subnet).chain(more);
+        let subnets = group.subnets().iter().take(most_subnets).map(prose::subnet).chain(more);
         said.push(format!("*{heading} ({all})*\n{}", list(subnets)));
     }
     said
 }
 
-/// The cases that are not told in full: by name as far as there is room, then by number.
-fn in_brief(cases: &[Case<'_>], most: usize) -> String {
-    let mut said: Vec<Line<'_>> = cases.iter().take(most).map(|case| words::brief(case).into()).collect();
+/// The groups that are not told in full: by name as far as there is room, then by number.
+fn in_brief(groups: &[Group<'_>], most: usize) -> String {
+    let mut said: Vec<Line<'_>> = groups.iter().take(most).map(|group| prose::brief(group).into()).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for case in cases.iter().skip(most) {
-        *counts.entry(case.label()).or_default() += 1;
+    for group in groups.iter().skip(most) {
+        *counts.entry(group.label()).or_default() += 1;
     }
     let and = if said.is_empty() { "" } else { "and " };
     said.extend(counts.into_iter().map(|(label, count)| format!("{and}{count} {label}").into()));
-    format!("*And {} more*\n{}", cases.len(), list(said))
+    format!("*And {} more*\n{}", groups.len(), list(said))
 }
 
-/// The commands that fix these cases, and those that exempt them. None for what is over.
-fn next_steps(told: &Notification<'_>, full: &[Case<'_>]) -> Vec<String> {
-    let fixes = words::fixes(full);
-    let standing = full.iter().filter(|case| !case.is_resolved());
-    let exempting = standing.map(|case| exempting_step(told, case));
+/// The commands that fix these groups, and those that exempt them. None for what is over.
+fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
+    let fixes = content::fixes(full);
+    let standing = full.iter().filter(|group| !group.is_resolved());
+    let exempting = standing.map(|group| exempting_step(alerts, group));
     fixes.iter().flat_map(fix_steps).chain(exempting).collect()
 }
 
-/// A step for each command. What the shell would join by `&&` are two: the chats disagree on how to write an ampersand.
-fn fix_steps(fix: &Fix<'_>) -> Vec<String> {
-    let tables: Vec<String> = fix.tables.iter().map(|table| words::plain(table)).collect();
-    let what = match tables.as_slice() {
-        [table] => format!("{} on {table}", fix.service.title()),
-        tables => format!("{} on {}", fix.service.title(), counted(tables.len(), "route table")),
+/// A step for each command. `&&` would join them in a shell, but the chats disagree on how to write an ampersand.
+fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
+    let service = fix.service().title();
+    let what = match fix.tables.as_slice() {
+        [table] => format!("{service} on {}", plain(table)),
+        tables => format!("{service} on {}", counted(tables.len(), "route table")),
     };
-    let Some(command) = &fix.command else {
+    let Some(commands) = fix.commands() else {
         return vec![format!("Fix {what}: there is no command, because an id is not what AWS would give.")];
     };
-    let first = if fix.is_to_wait() {
+    let first = if fix.is_wait() {
         format!("Nothing to change yet for {what}; look at the endpoint again:")
     } else {
         format!("Fix {what}:")
     };
-    (command.split(" && ").enumerate())
+    (commands.iter().enumerate())
         .map(|(n, command)| {
             let lead = if n == 0 { &first } else { "Then, if that worked:" };
             step([format!("{lead} `{command}`"), format!("`{command}`")])
@@ -265,14 +273,15 @@ fn fix_steps(fix: &Fix<'_>) -> Vec<String> {
         .collect()
 }
 
-fn exempting_step(told: &Notification<'_>, case: &Case<'_>) -> String {
-    let table = words::plain(case.table_id());
-    let value = case.exempting_value();
-    let how = case.exempting_command(told.exempt_tag).map_or_else(
-        || format!("tag it with the value `{value}` and the key {}", code(told.exempt_tag)),
+fn exempting_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
+    let tag = alerts.exempt_tag;
+    let value = remediation::exempt_value(&group.services());
+    let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
+    let how = command.map_or_else(
+        || format!("tag it with the value `{value}` and the key {}", code(tag)),
         |command| format!("`{command}`"),
     );
-    let lead = format!("Or exempt {table}:");
+    let lead = format!("Or exempt {}:", plain(group.table_id()));
     step([
         format!("{lead} {how} (`{value} until=YYYY-MM-DD` ends by itself; an older value is replaced)"),
         format!("{lead} {how}"),
@@ -286,31 +295,41 @@ fn step<const N: usize>(candidates: [String; N]) -> String {
         .unwrap_or_else(|| "A command is too long for a card: it is in the notice on the JSON topic.".to_owned())
 }
 
-fn keywords(told: &Notification<'_>) -> Vec<String> {
-    let services: BTreeSet<&str> = told.notices.iter().map(|notice| notice.finding.service.name()).collect();
-    let changes: BTreeSet<Change> = told.notices.iter().map(|notice| notice.change).collect();
-    let mut keywords = vec!["gatewatch".to_owned(), told.label().to_owned()];
+fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
+    let services: BTreeSet<&str> = alerts.alerts.iter().map(|alert| alert.service().name()).collect();
+    let changes: BTreeSet<Change> = alerts.alerts.iter().map(|alert| alert.change()).collect();
+    let mut keywords = vec!["gatewatch".to_owned(), alerts.label().to_owned()];
     keywords.extend(services.into_iter().map(str::to_owned));
     keywords.extend(changes.into_iter().map(|change| change.name().to_owned()));
-    keywords.push(words::plain(told.region));
+    keywords.push(plain(alerts.region));
     let mut seen = BTreeSet::new();
     keywords.retain(|word| (1..=MAX_KEYWORD).contains(&length(word)) && seen.insert(word.to_lowercase()));
     keywords
 }
 
 /// The VPC, and the tables that are told in full.
-fn related_resources(told: &Notification<'_>, full: &[Case<'_>]) -> Vec<String> {
-    let tables: BTreeSet<&str> = full.iter().map(Case::table_id).filter(|id| is_id(ids::ROUTE_TABLE, id)).collect();
-    [told.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(tables).map(str::to_owned).collect()
+fn related_resources(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
+    let tables: BTreeSet<&str> = full.iter().map(Group::table_id).filter(|id| is_id(ids::ROUTE_TABLE, id)).collect();
+    [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(tables).map(str::to_owned).collect()
 }
 
-fn additional_context(told: &Notification<'_>) -> BTreeMap<&'static str, String> {
+fn additional_context(alerts: &AlertGroup<'_>) -> BTreeMap<&'static str, String> {
     let mut context = BTreeMap::from([
-        ("account", words::plain(told.account)),
-        ("region", words::plain(told.region)),
-        ("severity", told.severity().name().to_owned()),
-        ("vpcId", words::plain(told.vpc_id)),
+        ("account", plain(alerts.account)),
+        ("region", plain(alerts.region)),
+        ("severity", alerts.severity().name().to_owned()),
+        ("vpcId", plain(alerts.vpc_id)),
     ]);
     context.retain(|_, value| !value.is_empty());
     context
+}
+
+/// The severity as a colour; a check mark where all is over.
+fn icon(severity: Option<Severity>) -> char {
+    match severity {
+        Some(Severity::High) => '🔴',
+        Some(Severity::Medium) => '🟠',
+        Some(Severity::Low) => '🟡',
+        None => '✅',
+    }
 }

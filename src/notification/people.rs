@@ -8,17 +8,19 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, civil::date};
 use serde_json::{Value, json};
 
-use super::{Attribute, MAX_MESSAGE, MAX_SUBJECT, Message, Notification};
+use super::{
+    AlertGroup, Attribute, Message,
+    message::{MAX_MESSAGE, MAX_SUBJECT},
+    render,
+};
 use crate::{
     channel::Channel,
     evaluate::evaluate,
     finding::{Finding, Gap},
     home::Home,
-    ledger::LedgerState,
-    notice::{Cause, Change, Notice, Resolution},
+    ledger::{LedgerState, Recorded},
+    notice::{Alert, Change, OpenChange, Resolution, ResolutionReason, ResolvedFinding},
     payload::Trigger,
-    reason::reason_it_is_over,
-    remediation::Remediation,
     service::GatewayService,
     severity::Severity,
     testing::{REGION, explicit, gateway_endpoint, route, subnet, table},
@@ -70,21 +72,30 @@ pub(super) fn finding(network: &Network) -> Finding {
     finding
 }
 
-fn noticed(finding: Finding, change: Change) -> Notice {
-    let since = (change != Change::Reported).then(since);
-    Notice { finding, change, since, resolution: None }
+fn alert(finding: Finding, change: OpenChange) -> Alert {
+    Alert::Open { finding, change, since: since() }
 }
 
-pub(super) fn opened(finding: Finding) -> Notice {
-    noticed(finding, Change::Opened)
+pub(super) fn opened(finding: Finding) -> Alert {
+    alert(finding, OpenChange::Opened)
 }
 
-/// What the plan tells of a problem that is over.
-fn resolved(finding: Finding, cause: Cause) -> Notice {
-    let resolution = Resolution { cause, stood_seconds: 3 * 86_400 + 7_200 };
-    let reason = reason_it_is_over(&finding.route_table.id, finding.service, &resolution);
-    let finding = Finding { endpoint: None, remediation: Remediation::default(), reason, ..finding };
-    Notice { finding, change: Change::Resolved, since: Some(since()), resolution: Some(resolution) }
+/// The alert that the finding is resolved.
+fn resolved(finding: Finding, reason: ResolutionReason) -> Alert {
+    Alert::Resolved(ResolvedFinding {
+        id: finding.id,
+        service: finding.service,
+        gap: Recorded::Known(finding.gap),
+        worst_severity: finding.severity,
+        account: finding.account,
+        region: finding.region,
+        vpc_id: finding.vpc_id,
+        route_table: finding.route_table,
+        subnets: finding.subnets,
+        egress: finding.egress,
+        since: since(),
+        resolution: Resolution { reason: Recorded::Known(reason), open_seconds: 3 * 86_400 + 7_200 },
+    })
 }
 
 pub(super) fn api_call() -> Trigger {
@@ -98,9 +109,9 @@ pub(super) fn api_call() -> Trigger {
 }
 
 /// What there is to tell, in the circumstances that most scenarios have.
-pub(super) fn told<'a>(trigger: &'a Trigger, notices: &'a [Notice]) -> Notification<'a> {
-    let no_ledger = notices.iter().any(|notice| notice.change == Change::Reported);
-    Notification {
+pub(super) fn told<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<'a> {
+    let no_ledger = alerts.iter().any(|alert| alert.change() == Change::Reported);
+    AlertGroup {
         account: "123456789012",
         region: REGION,
         vpc_id: VPC,
@@ -108,15 +119,15 @@ pub(super) fn told<'a>(trigger: &'a Trigger, notices: &'a [Notice]) -> Notificat
         trigger: Some(trigger),
         triggers: 1,
         ledger: if no_ledger { LedgerState::Off } else { LedgerState::On },
-        thread: (!no_ledger).then(since),
+        incident_started_at: (!no_ledger).then(since),
         exempt_tag: "gatewatch:exempt",
-        notices: notices.iter().collect(),
+        alerts: alerts.iter().collect(),
     }
 }
 
 /// What is true of every message.
 #[track_caller]
-fn holds_what_it_must(channel: Channel, told: &Notification<'_>, message: &Message) {
+fn holds_what_it_must(channel: Channel, told: &AlertGroup<'_>, message: &Message) {
     assert!(!message.subject.is_empty() && message.subject.len() <= MAX_SUBJECT, "{}", message.subject);
     assert!(message.subject.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{}", message.subject);
     assert!(!message.finding_ids.is_empty());

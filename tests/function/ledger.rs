@@ -12,6 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
+use crate::schemas::assert_notification;
 use crate::support::{
     dynamodb::DynamoDb,
     ec2::{Ec2, Page},
@@ -127,6 +128,7 @@ async fn what_is_new_is_claimed_told_and_written() {
     for field in ["since", "told", "thread"] {
         expected[field] = json!({"S": message["findings"][0]["since"]});
     }
+    expected["rowVersion"] = json!({"N": "1"});
     assert_eq!(after, &expected);
     expected["pending"] = json!({"L": [{"S": "json"}]});
     assert_eq!(before, &expected, "who dies now leaves behind what was to be told");
@@ -143,6 +145,55 @@ async fn what_is_known_is_neither_told_nor_claimed() {
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
     assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_VPC, QUERY_OF_THE_VPC]);
     assert_eq!(sns.calls().await, Vec::new());
+}
+
+/// Rows that gatewatch 0.1.0 wrote, and one that a newer version might write. All are about the one finding.
+const ROWS: [(&str, &str); 2] =
+    [("0.1.0", include_str!("../rows/v0-open.json")), ("newer", include_str!("../rows/newer-open.json"))];
+
+/// A row whose last alert is not so old that a reminder is due.
+fn row(text: &str) -> Value {
+    let mut row: Value = serde_json::from_str(text).unwrap();
+    row["told"] = json!({"S": "2099-11-20T10:00:00Z"});
+    row
+}
+
+#[tokio::test]
+async fn rows_of_another_version_cause_no_repeated_alert() {
+    for (version, text) in ROWS {
+        let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+        let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)], "{version}");
+        assert_eq!(sns.calls().await, Vec::new(), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
+    for (version, text) in ROWS {
+        let sns = Sns::taking_all().await;
+        let ec2 = Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())])]).await;
+        let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!(report["published"], json!(1), "{version}");
+        let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+        let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+        assert_notification(&message);
+        let finding = &message["findings"][0];
+        assert_eq!(
+            [&finding["id"], &finding["change"], &finding["resolution"]["cause"], &finding["gap"]],
+            [&json!(FINDING), &json!("resolved"), &json!("table_deleted"), &row(text)["gap"]["S"]],
+            "{version}"
+        );
+
+        let calls = dynamodb.calls().await;
+        let written = &calls[calls.len() - 2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"];
+        for kept in ["acknowledgedBy", "labels", "gap", "severity", "routeTable", "egress", "unaware"] {
+            assert_eq!(written[kept], row(text)[kept], "{version}: {kept}");
+        }
+        assert_eq!(written["state"], json!({"S": "resolved"}), "{version}");
+    }
 }
 
 #[tokio::test]

@@ -6,4 +6,6 @@
 mod canned_answers;
 mod ledger;
 mod local_cloud;
+#[path = "../support/schemas.rs"]
+mod schemas;
 mod support;

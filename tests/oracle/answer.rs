@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatewatch::{evaluate::evaluate, report::Report, scope::Scope, service::GatewayService};
+use gatewatch::{
+    evaluate::evaluate, ledger::LedgerState, notification::json, report::Report, scope::Scope, service::GatewayService,
+};
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::networks::Case;
+use crate::{networks::Case, schemas::assert_answer};
 
 /// What is said of a whole Region.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub fn report(case: &Case) -> String {
 pub fn of_the_rule(case: &Case) -> Answer {
     let (checked, report) = judged(case);
     let report = serde_json::to_value(report).unwrap();
+    assert_answer(&report);
     let mut answer = Answer::default();
     for table in &case.network.route_tables {
         if checked.contains(&table.id) {
@@ -82,7 +85,7 @@ pub fn of_the_rule(case: &Case) -> Answer {
 }
 
 /// The tables that the rule checked, and its report.
-fn judged(case: &Case) -> (BTreeSet<String>, Report) {
+fn judged(case: &Case) -> (BTreeSet<String>, json::Report) {
     let scope = Scope { region: true, ..Scope::default() };
     let resolved = scope.resolve(&case.network, &case.home);
     let required = case.services.iter().map(|service| match *service {
@@ -95,7 +98,8 @@ fn judged(case: &Case) -> (BTreeSet<String>, Report) {
     let today = Date::new(year, month, day).unwrap();
     let checked = resolved.route_table_ids.clone();
     let verdict = evaluate(&case.network, &checked, &required.collect(), &case.home, today);
-    (checked, Report::new(scope, &case.network, resolved, verdict))
+    let report = Report::new(scope, &case.network, resolved, verdict, LedgerState::Off, 0);
+    (checked, (&report).into())
 }
 
 /// Judges what was covered so far. A table that was not checked, or is named twice, is a bug in itself.

@@ -10,6 +10,9 @@ mod answer;
 mod by_hand;
 mod naive;
 mod networks;
+#[path = "../support/schemas.rs"]
+#[allow(dead_code, reason = "the oracle sees answers only")]
+mod schemas;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::*;
 fn the_card_is_the_schema_and_nothing_else() {
     let notices = [opened(finding(&several(0)))];
     let call = api_call();
-    let [message] = told(&call, &notices).messages(Channel::Chat).try_into().unwrap();
+    let [message] = render(&told(&call, &notices), Channel::Chat).try_into().unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(&message.body).unwrap(),
         json!({
@@ -70,19 +70,20 @@ fn card(message: &Message) -> Value {
 fn a_thread_is_one_from_opened_to_resolved() {
     let finding = finding(&private(Some(NAT)));
     let call = api_call();
-    let thread = |notice: Notice, began: Option<Timestamp>| {
+    let thread = |notice: Alert, began: Option<Timestamp>| {
         let notices = [notice];
-        let told = Notification { thread: began, ..told(&call, &notices) };
-        card(&told.messages(Channel::Chat)[0])["metadata"]["threadId"].as_str().unwrap().to_owned()
+        let told = AlertGroup { incident_started_at: began, ..told(&call, &notices) };
+        card(&render(&told, Channel::Chat)[0])["metadata"]["threadId"].as_str().unwrap().to_owned()
     };
     let began = Some(since());
-    let threads: BTreeSet<String> = [Change::Opened, Change::Worsened, Change::Changed, Change::Reminder]
-        .map(|change| thread(noticed(finding.clone(), change), began))
-        .into_iter()
-        .chain([thread(resolved(finding.clone(), Cause::VpcDeleted), began)])
-        .collect();
+    let threads: BTreeSet<String> =
+        [OpenChange::Opened, OpenChange::Worsened, OpenChange::Changed, OpenChange::Reminder]
+            .map(|change| thread(alert(finding.clone(), change), began))
+            .into_iter()
+            .chain([thread(resolved(finding.clone(), ResolutionReason::VpcDeleted), began)])
+            .collect();
     assert_eq!(threads, BTreeSet::from(["vpc-0a1b2c3d4e5f60001-1795168800".to_owned()]));
-    assert_eq!(thread(noticed(finding.clone(), Change::Reported), None), VPC);
+    assert_eq!(thread(Alert::Reported(finding.clone()), None), VPC);
     assert_eq!(
         thread(opened(finding), Some(moment("2026-11-23T10:00:00Z"))),
         "vpc-0a1b2c3d4e5f60001-1795428000",
@@ -97,7 +98,7 @@ fn the_same_network_gives_the_same_bytes() {
     shuffled.subnets.reverse();
     let [there, back] = [network, shuffled].map(|network| [opened(finding(&network))]);
     for channel in [Channel::Text, Channel::Chat] {
-        assert_eq!(told(&trigger, &there).messages(channel), told(&trigger, &back).messages(channel));
+        assert_eq!(render(&told(&trigger, &there), channel), render(&told(&trigger, &back), channel));
     }
 }
 
@@ -117,10 +118,10 @@ fn what_others_wrote_is_in_no_subject_and_no_command() {
             invoked_by: Some(name.into()),
         };
         let [theirs, ours] = [[opened(finding(&network))], [opened(plain.clone())]];
-        let theirs = Notification { vpc_name: Some(name), ..told(&trigger, &theirs) };
+        let theirs = AlertGroup { vpc_name: Some(name), ..told(&trigger, &theirs) };
         let ours = told(&call, &ours);
 
-        let [theirs_text, ours_text] = [&theirs, &ours].map(|told| told.messages(Channel::Text).remove(0));
+        let [theirs_text, ours_text] = [&theirs, &ours].map(|told| render(told, Channel::Text).remove(0));
         let commands = |message: &Message| -> Vec<String> {
             message.body.lines().filter(|line| line.starts_with("aws ")).map(str::to_owned).collect()
         };
@@ -131,7 +132,7 @@ fn what_others_wrote_is_in_no_subject_and_no_command() {
             |c: char| c == '\n' || c == '\'' || c.is_alphanumeric() || !c.escape_debug().to_string().starts_with("\\u");
         assert!(theirs_text.body.chars().all(is_visible), "{}", theirs_text.body);
 
-        let [theirs_chat, ours_chat] = [&theirs, &ours].map(|told| told.messages(Channel::Chat).remove(0));
+        let [theirs_chat, ours_chat] = [&theirs, &ours].map(|told| render(told, Channel::Chat).remove(0));
         assert_eq!(theirs_chat.subject, ours_chat.subject);
         let (theirs, ours) = (card(&theirs_chat), card(&ours_chat));
         assert_eq!(theirs["metadata"], ours["metadata"]);
@@ -155,8 +156,8 @@ fn a_person_in_an_address_is_called_by_nobody() {
     let notices = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let shown = |name: &str| {
-        let told = Notification { vpc_name: Some(name), ..told(&call, &notices) };
-        let card = card(&told.messages(Channel::Chat)[0]);
+        let told = AlertGroup { vpc_name: Some(name), ..told(&call, &notices) };
+        let card = card(&render(&told, Channel::Chat)[0]);
         let description = card["content"]["description"].as_str().unwrap();
         description.lines().find_map(|line| line.strip_prefix("- VPC: vpc-0a1b2c3d4e5f60001 ")).unwrap().to_owned()
     };
@@ -183,7 +184,7 @@ fn a_card_names_ten_subnets_and_says_where_the_others_are() {
     let elsewhere = "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._";
     for (subnets, more) in [(9, None), (10, None), (11, Some("- and 1 more"))] {
         let notices = [opened(finding(&used_by(subnets)))];
-        let card = card(&told(&call, &notices).messages(Channel::Chat)[0]);
+        let card = card(&render(&told(&call, &notices), Channel::Chat)[0]);
         let lines: Vec<&str> = card["content"]["description"].as_str().unwrap().lines().collect();
         assert_eq!(lines.iter().filter(|line| line.starts_with("- subnet-")).count(), usize::from(subnets.min(10)));
         assert_eq!(lines.iter().copied().find(|line| line.starts_with("- and ")), more, "{subnets}");
@@ -196,8 +197,8 @@ fn names_are_cut_where_they_get_too_long() {
     let notices = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let shown = |name: &str| {
-        let told = Notification { vpc_name: Some(name), ..told(&call, &notices) };
-        let body = told.messages(Channel::Text).remove(0).body;
+        let told = AlertGroup { vpc_name: Some(name), ..told(&call, &notices) };
+        let body = render(&told, Channel::Text).remove(0).body;
         body.lines().find_map(|line| line.strip_prefix("VPC: vpc-0a1b2c3d4e5f60001 ")).unwrap().to_owned()
     };
     assert_eq!(shown(&"é".repeat(180)), format!("\"{}\"", "é".repeat(180)));
@@ -214,12 +215,12 @@ fn told_of(messages: &[Message]) -> BTreeSet<String> {
 
 #[test]
 fn a_message_that_would_be_too_large_is_shared_out() {
-    let notices: Vec<Notice> = findings(&several(999), &GatewayService::ALL).into_iter().map(opened).collect();
+    let notices: Vec<Alert> = findings(&several(999), &GatewayService::ALL).into_iter().map(opened).collect();
     assert_eq!(notices.len(), 3000);
     let trigger = Trigger::Schedule;
     let told = told(&trigger, &notices);
     for channel in [Channel::Text, Channel::Chat] {
-        let messages = told.messages(channel);
+        let messages = render(&told, channel);
         assert_eq!(told_of(&messages), told.finding_ids());
         for message in &messages {
             holds_what_it_must(channel, &told, message);
@@ -237,8 +238,8 @@ fn a_message_that_would_be_too_large_is_shared_out() {
             assert!(message.body.lines().next().unwrap().ends_with(&part));
             let here: BTreeSet<&str> =
                 message.body.lines().filter_map(|line| line.strip_prefix("Route table: ")?.split(' ').next()).collect();
-            let told_here = notices.iter().filter(|notice| message.finding_ids.contains(&notice.finding.id));
-            assert_eq!(told_here.map(|notice| notice.finding.route_table.id.as_str()).collect::<BTreeSet<_>>(), here);
+            let told_here = notices.iter().filter(|notice| message.finding_ids.contains(notice.finding_id()));
+            assert_eq!(told_here.map(|notice| notice.route_table().id.as_str()).collect::<BTreeSet<_>>(), here);
         }
     }
 }
@@ -255,7 +256,7 @@ fn one_finding_with_thousands_of_subnets_is_told_whole() {
     let call = api_call();
     let told = told(&call, &notices);
     for channel in [Channel::Text, Channel::Chat] {
-        let messages = told.messages(channel);
+        let messages = render(&told, channel);
         assert!(messages.iter().all(|message| message.finding_ids == told.finding_ids()));
         for message in &messages {
             holds_what_it_must(channel, &told, message);
@@ -280,7 +281,7 @@ fn the_least_card_always_fits() {
         finding.route_table.name = Some(longest.clone());
         finding.region = "ap-southeast-2".into();
         finding.subnets.iter_mut().for_each(|subnet| subnet.name = Some(longest.clone()));
-        notices.push(noticed(finding, Change::Reported));
+        notices.push(Alert::Reported(finding));
     }
     let trigger = Trigger::ApiCall {
         event_name: longest.clone(),
@@ -289,14 +290,14 @@ fn the_least_card_always_fits() {
         principal: Some(longest.clone()),
         invoked_by: Some(longest.clone()),
     };
-    let told = Notification {
+    let told = AlertGroup {
         vpc_name: Some(&longest),
         ledger: LedgerState::Unavailable,
         region: "ap-southeast-2",
         triggers: usize::MAX,
         ..told(&trigger, &notices)
     };
-    let [message] = told.messages(Channel::Chat).try_into().unwrap();
+    let [message] = render(&told, Channel::Chat).try_into().unwrap();
     holds_what_it_must(Channel::Chat, &told, &message);
     assert_eq!(message.finding_ids, told.finding_ids());
 }
@@ -304,24 +305,23 @@ fn the_least_card_always_fits() {
 #[test]
 fn a_subject_that_would_be_too_long_says_less_and_never_half() {
     let call = api_call();
-    let subjects = |more: usize, services: &[GatewayService], change: Change| {
+    let subjects = |more: usize, services: &[GatewayService], change: OpenChange| {
         let mut network = private(None);
         network.route_tables.extend(several(more).route_tables.into_iter().skip(1));
-        let notices: Vec<Notice> =
-            findings(&network, services).into_iter().map(|found| noticed(found, change)).collect();
-        let told = Notification { region: "ap-southeast-2", ..told(&call, &notices) };
-        told.messages(Channel::Text).remove(0).subject
+        let notices: Vec<Alert> = findings(&network, services).into_iter().map(|found| alert(found, change)).collect();
+        let told = AlertGroup { region: "ap-southeast-2", ..told(&call, &notices) };
+        render(&told, Channel::Text).remove(0).subject
     };
     assert_eq!(
-        subjects(0, &BOTH, Change::Opened),
+        subjects(0, &BOTH, OpenChange::Opened),
         "[MEDIUM] No gateway route to S3 and DynamoDB: rtb-0a1b2c3d4e5f60004, ap-southeast-2"
     );
     assert_eq!(
-        subjects(0, &GatewayService::ALL, Change::Reminder),
+        subjects(0, &GatewayService::ALL, OpenChange::Reminder),
         "[MEDIUM] Still no gateway route: rtb-0a1b2c3d4e5f60004 in vpc-0a1b2c3d4e5f60001, ap-southeast-2"
     );
     assert_eq!(
-        subjects(3, &GatewayService::ALL, Change::Worsened),
+        subjects(3, &GatewayService::ALL, OpenChange::Worsened),
         "[MEDIUM] Worse: no gateway route: 4 route tables in vpc-0a1b2c3d4e5f60001, ap-southeast-2"
     );
 }
@@ -330,10 +330,10 @@ fn a_subject_that_would_be_too_long_says_less_and_never_half() {
 fn commands_that_end_in_different_tables_are_one() {
     let endpoints = vec![endpoint("failed", &[TABLE, "rtb-0a1b2c3d4e5f70000"])];
     let network = Network { endpoints, ..several(1) };
-    let notices: Vec<Notice> = findings(&network, &BOTH).into_iter().map(opened).collect();
+    let notices: Vec<Alert> = findings(&network, &BOTH).into_iter().map(opened).collect();
     let call = api_call();
     let told = told(&call, &notices);
-    let body = told.messages(Channel::Text).remove(0).body;
+    let body = render(&told, Channel::Text).remove(0).body;
     let commands: Vec<&str> =
         body.lines().filter(|line| line.starts_with("aws ") && !line.contains("create-tags")).collect();
     let create = |service: &str| {
@@ -344,7 +344,7 @@ fn commands_that_end_in_different_tables_are_one() {
     };
     let delete = "aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d4e5f60009";
     assert_eq!(commands, [format!("{delete} && {}", create("s3")), create("dynamodb")]);
-    let card = card(&told.messages(Channel::Chat)[0]);
+    let card = card(&render(&told, Channel::Chat)[0]);
     let steps: Vec<&str> =
         card["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     assert_eq!(
@@ -362,9 +362,9 @@ fn a_table_that_is_taken_off_and_added_again_is_fixed_alone() {
     let mut network = several(1);
     let tables: Vec<String> = network.route_tables.iter().map(|table| table.id.clone()).collect();
     network.endpoints = vec![endpoint("available", &[&tables[0], &tables[1]])];
-    let notices: Vec<Notice> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
+    let notices: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
     let call = api_call();
-    let body = told(&call, &notices).messages(Channel::Text).remove(0).body;
+    let body = render(&told(&call, &notices), Channel::Text).remove(0).body;
     assert!(!body.contains("AT ONCE"), "{body}");
     assert_eq!(body.matches("--remove-route-table-ids").count(), 2);
 }
@@ -374,11 +374,11 @@ fn the_key_of_the_exempting_tag_is_one_word_of_the_shell() {
     let notices = [opened(finding(&private(Some(NAT))))];
     let call = api_call();
     let how = |tag| {
-        let told = Notification { exempt_tag: tag, ..told(&call, &notices) };
-        let body = told.messages(Channel::Text).remove(0).body;
-        let card = card(&told.messages(Channel::Chat)[0]);
+        let told = AlertGroup { exempt_tag: tag, ..told(&call, &notices) };
+        let body = render(&told, Channel::Text).remove(0).body;
+        let card = card(&render(&told, Channel::Chat)[0]);
         assert_eq!(card["content"]["nextSteps"].as_array().unwrap().len(), 2);
-        holds_what_it_must(Channel::Chat, &told, &told.messages(Channel::Chat)[0]);
+        holds_what_it_must(Channel::Chat, &told, &render(&told, Channel::Chat)[0]);
         let (_, how) = body.split_once("TO EXEMPT IT\n").unwrap();
         how.lines().next().unwrap().to_owned()
     };
@@ -393,7 +393,7 @@ fn the_key_of_the_exempting_tag_is_one_word_of_the_shell() {
     holds_what_it_must(
         Channel::Chat,
         &told(&call, &notices),
-        &Notification { exempt_tag: &"ü ".repeat(64), ..told(&call, &notices) }.messages(Channel::Chat)[0],
+        &render(&AlertGroup { exempt_tag: &"ü ".repeat(64), ..told(&call, &notices) }, Channel::Chat)[0],
     );
 }
 
@@ -404,10 +404,10 @@ fn what_is_no_id_is_in_no_command() {
     let notices = [opened(finding(&network))];
     let call = api_call();
     let told = told(&call, &notices);
-    let text = told.messages(Channel::Text).remove(0);
+    let text = render(&told, Channel::Text).remove(0);
     assert_eq!(text.subject, "[HIGH] No gateway route to S3: rtb-0a1b2c3drm-rf/x in vpc-0a1b2c3d4e5f60001, eu-west-1");
     assert!(!text.body.lines().any(|line| line.starts_with("aws ")), "{}", text.body);
-    let card = card(&told.messages(Channel::Chat)[0]);
+    let card = card(&render(&told, Channel::Chat)[0]);
     assert_eq!(
         card["content"]["nextSteps"],
         json!([

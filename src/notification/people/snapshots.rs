@@ -29,11 +29,11 @@ fn rendered(channel: Channel, message: &Message) -> String {
 
 /// Keeps what both channels make of these scenarios.
 #[track_caller]
-fn keep(name: &str, scenarios: &[(&str, Notification<'_>)]) {
+fn keep(name: &str, scenarios: &[(&str, AlertGroup<'_>)]) {
     for channel in [Channel::Text, Channel::Chat] {
         let mut kept = Vec::new();
         for (title, told) in scenarios {
-            for message in told.messages(channel) {
+            for message in render(told, channel) {
                 holds_what_it_must(channel, told, &message);
                 kept.push(format!("======== {title} ========\n{}", rendered(channel, &message)));
             }
@@ -55,7 +55,7 @@ fn each_gap() {
         network(vec![endpoint("available", &[TABLE])]),
     ]
     .map(|network| [opened(finding(&network))]);
-    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[notice]| notice.finding.gap);
+    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[notice]| notice.open_finding().unwrap().gap);
     assert_eq!(gaps, [Gap::NoEndpoint, Gap::NotAssociated, Gap::EndpointNotAvailable, Gap::RouteInactive]);
     let call = api_call();
     keep(
@@ -87,7 +87,7 @@ fn each_severity_and_way_out() {
         unused,
     ]
     .map(|network| [opened(finding(&network))]);
-    let severities = [&nat, &nothing, &internet].map(|[notice]| notice.finding.severity);
+    let severities = [&nat, &nothing, &internet].map(|[notice]| notice.severity());
     assert_eq!(severities, [Severity::High, Severity::Medium, Severity::Low]);
     let call = api_call();
     keep(
@@ -107,11 +107,17 @@ fn each_severity_and_way_out() {
 #[test]
 fn each_change() {
     let finding = finding(&private(Some(NAT)));
-    let mut notices = Change::ALL.map(|change| (change, [noticed(finding.clone(), change)]));
-    notices[5].1 = [resolved(finding, Cause::Covered)];
+    let alerts = Change::ALL.map(|change| {
+        let alert = match OpenChange::from_name(change.name()) {
+            Some(open) => alert(finding.clone(), open),
+            None if change == Change::Reported => Alert::Reported(finding.clone()),
+            None => resolved(finding.clone(), ResolutionReason::Covered),
+        };
+        (change, [alert])
+    });
     let call = api_call();
-    let mut scenarios: Vec<_> = notices.iter().map(|(change, notices)| (change.name(), told(&call, notices))).collect();
-    let doubted = Notification { ledger: LedgerState::Unavailable, ..told(&call, &notices[0].1) };
+    let mut scenarios: Vec<_> = alerts.iter().map(|(change, alerts)| (change.name(), told(&call, alerts))).collect();
+    let doubted = AlertGroup { ledger: LedgerState::Unavailable, ..told(&call, &alerts[0].1) };
     scenarios.insert(1, ("reported, the ledger out of reach", doubted));
     keep("changes", &scenarios);
 }
@@ -119,7 +125,7 @@ fn each_change() {
 #[test]
 fn each_end() {
     let finding = finding(&private(Some(NAT)));
-    let ends = Cause::ALL.map(|cause| [resolved(finding.clone(), cause)]);
+    let ends = ResolutionReason::ALL.map(|cause| [resolved(finding.clone(), cause)]);
     let names = ["covered", "exempt", "table deleted", "VPC deleted", "edge table", "not required"];
     let call = api_call();
     let scenarios: Vec<_> = names.iter().zip(&ends).map(|(name, notices)| (*name, told(&call, notices))).collect();
@@ -140,12 +146,12 @@ fn each_trigger() {
     keep(
         "triggers",
         &[
-            ("an API call, the newest of 4 events", Notification { triggers: 4, ..told(&call, &notices) }),
+            ("an API call, the newest of 4 events", AlertGroup { triggers: 4, ..told(&call, &notices) }),
             ("an API call of which little is known", told(&bare, &notices)),
             ("a configuration item", told(&Trigger::ConfigItem, &notices)),
             ("the sweep", told(&Trigger::Schedule, &notices)),
             ("by hand", told(&Trigger::Manual, &notices)),
-            ("nothing known", Notification { trigger: None, account: "", vpc_name: None, ..told(&call, &notices) }),
+            ("nothing known", AlertGroup { trigger: None, account: "", vpc_name: None, ..told(&call, &notices) }),
         ],
     );
 }
@@ -153,14 +159,14 @@ fn each_trigger() {
 #[test]
 fn several_findings() {
     let call = api_call();
-    let one_table: Vec<Notice> = findings(&private(Some(NAT)), &BOTH).into_iter().map(opened).collect();
-    let two_tables: Vec<Notice> = findings(&several(1), &BOTH).into_iter().map(opened).collect();
+    let one_table: Vec<Alert> = findings(&private(Some(NAT)), &BOTH).into_iter().map(opened).collect();
+    let two_tables: Vec<Alert> = findings(&several(1), &BOTH).into_iter().map(opened).collect();
     keep("several", &[("two services, one table", told(&call, &one_table)), ("two tables", told(&call, &two_tables))]);
 }
 
 #[test]
 fn many_findings() {
-    let notices: Vec<Notice> = findings(&several(13), &BOTH).into_iter().map(opened).collect();
+    let notices: Vec<Alert> = findings(&several(13), &BOTH).into_iter().map(opened).collect();
     keep("many", &[("14 tables", told(&Trigger::Schedule, &notices))]);
 }
 
@@ -168,9 +174,13 @@ fn many_findings() {
 fn what_stands_and_what_is_over() {
     let findings = findings(&several(2), &[GatewayService::S3]);
     let [a, b, c] = findings.try_into().unwrap();
-    let [reminder, opened] = [noticed(a.clone(), Change::Reminder), opened(c.clone())];
-    let mixed = [reminder, resolved(b.clone(), Cause::Exempt), opened];
-    let all_over = [resolved(a, Cause::Covered), resolved(b, Cause::TableDeleted), resolved(c, Cause::Covered)];
+    let [reminder, opened] = [alert(a.clone(), OpenChange::Reminder), opened(c.clone())];
+    let mixed = [reminder, resolved(b.clone(), ResolutionReason::Exempt), opened];
+    let all_over = [
+        resolved(a, ResolutionReason::Covered),
+        resolved(b, ResolutionReason::TableDeleted),
+        resolved(c, ResolutionReason::Covered),
+    ];
     let call = api_call();
     keep("mixed", &[("two stand, one is over", told(&call, &mixed)), ("all are over", told(&call, &all_over))]);
 }
@@ -179,6 +189,6 @@ fn what_stands_and_what_is_over() {
 fn hostile_names() {
     let (network, trigger) = hostile();
     let notices = [opened(finding(&network))];
-    let told = Notification { vpc_name: Some(HOSTILE[2]), ..told(&trigger, &notices) };
+    let told = AlertGroup { vpc_name: Some(HOSTILE[2]), ..told(&trigger, &notices) };
     keep("hostile", &[("names of others", told)]);
 }

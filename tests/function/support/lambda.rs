@@ -13,6 +13,8 @@ use wiremock::{
     matchers::{method, path},
 };
 
+use crate::schemas::{assert_answer, assert_error};
+
 /// What the function did with an event.
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
@@ -124,9 +126,16 @@ async fn answer(api: &MockServer, longest: Duration) -> Option<Outcome> {
                 .map_or("", |value| value.to_str().unwrap_or_default());
             let message = body["errorMessage"].as_str().unwrap_or_default().to_owned();
             return Some(match post.url.path().rsplit('/').take(2).collect::<Vec<_>>().as_slice() {
-                ["response", REQUEST_ID] => Outcome::Response(body),
-                ["error", "init"] => Outcome::InitError(error_type.to_owned(), message),
+                ["response", REQUEST_ID] => {
+                    assert_answer(&body);
+                    Outcome::Response(body)
+                }
+                ["error", "init"] => {
+                    assert_error(&body);
+                    Outcome::InitError(error_type.to_owned(), message)
+                }
                 ["error", REQUEST_ID] => {
+                    assert_error(&body);
                     Outcome::Error(body["errorType"].as_str().unwrap_or_default().to_owned(), message)
                 }
                 other => panic!("the function posted to {other:?}"),

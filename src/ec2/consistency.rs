@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Located, Reach, Reader};
+use super::{Lookup, Reach, Reader};
 use crate::{error::Error, scope::Scope, vpc::Network};
 
 /// The first wait. Each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Reader<'_> {
-    /// Reads what is in scope and was located, and locates and reads it again while something of `young` is not shown, up
+    /// Reads what is in scope and was located, and locates and reads it again while something of `recent` is not shown, up
     /// to this moment.
     ///
     /// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
@@ -23,23 +23,23 @@ impl Reader<'_> {
     /// # Errors
     ///
     /// Those of [`Reader::locate`].
-    pub async fn read_patiently(
+    pub async fn read_consistently(
         &self,
         scope: &Scope,
-        young: &Scope,
-        mut located: Located,
+        recent: &Scope,
+        mut lookup: Lookup,
         until: Instant,
     ) -> Result<(Network, Reach), Error> {
         let mut wait = FIRST_WAIT;
         loop {
-            let (network, reach) = self.read(located).await?;
+            let (network, reach) = self.read(lookup).await?;
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || young.is_shown_in(&network) {
+            if left.is_zero() || recent.is_shown_in(&network) {
                 return Ok((network, reach));
             }
             sleep(wait.min(left)).await;
             wait *= 2;
-            located = self.locate(scope).await?;
+            lookup = self.locate(scope).await?;
         }
     }
 }

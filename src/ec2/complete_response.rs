@@ -10,11 +10,11 @@ use aws_sdk_ec2::{
 
 /// Looks at every answer before it is used.
 #[derive(Debug)]
-pub struct WholeAnswer;
+pub struct CompleteResponse;
 
-impl Intercept for WholeAnswer {
+impl Intercept for CompleteResponse {
     fn name(&self) -> &'static str {
-        "WholeAnswer"
+        "CompleteResponse"
     }
 
     fn read_after_deserialization(
@@ -24,7 +24,7 @@ impl Intercept for WholeAnswer {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        if response.status().is_success() && !response.body().bytes().is_some_and(is_whole) {
+        if response.status().is_success() && !response.body().bytes().is_some_and(is_complete) {
             return Err("the answer breaks off".into());
         }
         Ok(())
@@ -32,7 +32,7 @@ impl Intercept for WholeAnswer {
 }
 
 /// Whether the last thing in the answer closes its root element: `</DescribeVpcsResponse>`.
-fn is_whole(body: &[u8]) -> bool {
+fn is_complete(body: &[u8]) -> bool {
     let body = body.trim_ascii_end();
     let last_tag = body.iter().rposition(|b| *b == b'<').map_or(&[][..], |start| &body[start..]);
     last_tag.starts_with(b"</Describe") && last_tag.ends_with(b"Response>")
@@ -43,12 +43,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_up_to_its_end_is_whole() {
+    fn only_an_answer_up_to_its_end_is_complete() {
         let answer = b"<DescribeVpcsResponse><vpcSet><item/></vpcSet></DescribeVpcsResponse>\n";
-        assert!(is_whole(answer));
-        assert!(is_whole(answer.trim_ascii_end()));
+        assert!(is_complete(answer));
+        assert!(is_complete(answer.trim_ascii_end()));
         for end in 0..answer.len() - 1 {
-            assert!(!is_whole(&answer[..end]), "{:?}", str::from_utf8(&answer[..end]));
+            assert!(!is_complete(&answer[..end]), "{:?}", str::from_utf8(&answer[..end]));
         }
     }
 }

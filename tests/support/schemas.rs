@@ -1,0 +1,42 @@
+//! The JSON Schemas in `schemas/`: every JSON document that a test sees is validated against them.
+
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+static NOTIFICATION: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../schemas/notification.schema.json")));
+static ANSWER: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/answer.schema.json")));
+static ERROR: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/error.schema.json")));
+
+#[allow(clippy::expect_used, reason = "a schema that cannot be read is a bug of the tests")]
+fn validator(schema: &str) -> Validator {
+    let schema = serde_json::from_str(schema).expect("a schema in JSON");
+    jsonschema::options().should_validate_formats(true).build(&schema).expect("a valid schema")
+}
+
+/// Fails unless the document is a notification, as subscribers of the topic for programs receive it.
+#[track_caller]
+pub fn assert_notification(document: &Value) {
+    assert_valid(&NOTIFICATION, document);
+}
+
+/// Fails unless the document is an answer of the function.
+#[track_caller]
+pub fn assert_answer(document: &Value) {
+    assert_valid(&ANSWER, document);
+}
+
+/// Fails unless the document is an error of the function.
+#[track_caller]
+pub fn assert_error(document: &Value) {
+    assert_valid(&ERROR, document);
+}
+
+#[track_caller]
+fn assert_valid(validator: &Validator, document: &Value) {
+    let errors: Vec<String> =
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?} in {document:#}");
+}
