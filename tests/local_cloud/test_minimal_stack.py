@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -11,6 +10,7 @@ from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
 from local.networks import Builder
+from tests.local_cloud.support import role
 from tests.local_cloud.support.rules import RELEVANT_CALLS
 
 ONLY_RESOLVE = {"DeleteRouteTable", "DeleteSubnet", "DeleteVpc"}
@@ -43,10 +43,7 @@ def test_the_function_has_no_settings_and_permissions_for_them(minimal: Deployme
         "EXEMPT_TAG",
     }
 
-    role = function["Role"].rpartition("/")[2]
-    document: Any = cloud.client("iam").get_role_policy(RoleName=role, PolicyName="gatewatch")["PolicyDocument"]
-    document = json.loads(document) if isinstance(document, str) else document
-    statements = {each["Sid"]: each for each in document["Statement"]}
+    statements = {each["Sid"]: each for each in role.statements(cloud, minimal)}
     assert statements.keys() == {"ReadNetwork", "SendFindings", "TakeChanges", "HandOverFailedInvocations", "WriteLog"}
     assert statements["SendFindings"]["Resource"] == [minimal.topic_of("json")]
 

@@ -11,7 +11,7 @@ from local.deployment import Deployment
 from local.environment import ACCOUNT, REGION, ROOT
 from local.inbox import Inbox
 from local.networks import Builder
-from tests.local_cloud.support import history
+from tests.local_cloud.support import history, role
 from tests.local_cloud.support.event_recorder import record_events
 from tests.local_cloud.support.rules import lets_in
 from tests.local_cloud.support.stack import TOPICS
@@ -25,15 +25,10 @@ DONE_BY_AWS = ["lambda:Invoke", "sts:AssumeRole", "kms:GenerateDataKey", "kms:De
 
 def own_actions(cloud: Cloud, stack: Deployment) -> list[str]:
     """Returns all actions that the function's deployed role allows."""
-    iam = cloud.client("iam")
-    role = cloud.client("lambda").get_function_configuration(FunctionName=stack.function)["Role"].rpartition("/")[2]
-    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     actions: set[str] = set()
-    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-        for statement in (json.loads(document) if isinstance(document, str) else document)["Statement"]:
-            wanted = statement["Action"]
-            actions.update([wanted] if isinstance(wanted, str) else wanted)
+    for statement in role.statements(cloud, stack):
+        wanted = statement["Action"]
+        actions.update([wanted] if isinstance(wanted, str) else wanted)
     return sorted(actions)
 
 

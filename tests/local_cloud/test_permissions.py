@@ -14,6 +14,7 @@ from local.cloud import Cloud
 from local.deployment import Deployment, InvocationFailed
 from local.inbox import Inbox
 from local.networks import Builder
+from tests.local_cloud.support import role
 from tests.local_cloud.support.stack import TOPICS
 
 
@@ -47,10 +48,8 @@ def test_a_refused_call_to_dynamodb_fails_the_invocation_after_the_message_is_se
 
 
 def test_the_role_allows_three_actions_on_one_table(cloud: Cloud, stack: Deployment) -> None:
-    role = cloud.client("lambda").get_function_configuration(FunctionName=stack.function)["Role"].rpartition("/")[2]
-    document = cloud.client("iam").get_role_policy(RoleName=role, PolicyName="gatewatch")["PolicyDocument"]
-    document = json.loads(document) if isinstance(document, str) else document
-    about_tables = [each for each in document["Statement"] if any("dynamodb:" in action for action in each["Action"])]
+    statements = role.statements(cloud, stack)
+    about_tables = [each for each in statements if any("dynamodb:" in action for action in each["Action"])]
 
     table = cloud.client("dynamodb").describe_table(TableName=stack.history_table)["Table"]["TableArn"]
     actions = ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -60,11 +59,10 @@ def test_the_role_allows_three_actions_on_one_table(cloud: Cloud, stack: Deploym
 @contextmanager
 def denied(cloud: Cloud, stack: Deployment, action: str) -> Iterator[None]:
     """Denies the function's role an action. (Removing the permission is not enough: a topic accepts its account.)"""
-    iam = cloud.client("iam")
-    role = cloud.client("lambda").get_function_configuration(FunctionName=stack.function)["Role"].rpartition("/")[2]
+    iam, role_name = cloud.client("iam"), role.name_of(cloud, stack)
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]}
-    iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=json.dumps(document))
+    iam.put_role_policy(RoleName=role_name, PolicyName="denied", PolicyDocument=json.dumps(document))
     try:
         yield
     finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="denied")
+        iam.delete_role_policy(RoleName=role_name, PolicyName="denied")

@@ -9,6 +9,7 @@
 - `fault_proxy`     microburst between the function and a service: throttling, refusals, resets, hangs
 - `fault_matrix`    every fault of every call
 - `pausing_proxy`   counts calls, and stops a call in the middle
+- `role`            the role of the function
 - `rules`           which events the deployed rules let in
 - `seeds`           the seeds of random tests
 - `figures`         lines at the end of pytest's output
