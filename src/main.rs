@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use gatewatch::{clients::Clients, handler::Gatewatch, init_error, logging, settings::Settings};
+use gatewatch::{
+    app::{handler::Gatewatch, logging},
+    aws::{clients::Clients, init_error},
+    settings::Settings,
+};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{Instrument, error, error_span};

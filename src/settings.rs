@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::{
-    channel::Channel,
+    alerts::channel::Channel,
+    checks::{exemption::is_tag_character, severity::Severity},
     error::Error,
-    exemption::is_tag_character,
-    home::{is_account, is_region},
-    service::GatewayService,
-    severity::Severity,
+    network::{
+        account::{is_account, is_region},
+        service::GatewayService,
+    },
 };
 
 /// What the people who deployed the function chose.

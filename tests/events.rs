@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use gatewatch::{
     error::Error,
-    home::Home,
-    notification::json as notification,
-    payload::{Payload, Record, Trigger},
-    scope::Scope,
+    events::{
+        payload::Payload,
+        record::{Record, Trigger},
+        scope::Scope,
+    },
+    messages::json::notification,
+    network::account::AccountRegion,
 };
 use serde_json::{Value, json};
 
@@ -90,8 +93,8 @@ const OTHERS: [&str; 10] = [
     "unsupported",
 ];
 
-fn home() -> Home {
-    Home::new("arn:aws:lambda:eu-west-1:123456789012:function:gatewatch", "eu-west-1")
+fn account_region() -> AccountRegion {
+    AccountRegion::new("arn:aws:lambda:eu-west-1:123456789012:function:gatewatch", "eu-west-1")
 }
 
 fn folder() -> &'static Path {
@@ -103,7 +106,7 @@ fn event(name: &str) -> Result<Value> {
 }
 
 fn record(name: &str) -> Result<Record> {
-    match Payload::read(&event(name)?, &home(), "gatewatch:exempt")? {
+    match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")? {
         Payload::Direct(record) => Ok(*record),
         Payload::Batch(_) => Err(format!("{name} is a batch").into()),
     }
@@ -203,7 +206,7 @@ fn manual_requests_are_taken_at_their_word() -> Result {
 #[test]
 fn a_batch_is_its_messages() -> Result {
     let messages = |name| -> Result<Vec<std::result::Result<Record, Error>>> {
-        match Payload::read(&event(name)?, &home(), "gatewatch:exempt")? {
+        match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")? {
             Payload::Batch(messages) => Ok(messages.into_iter().map(|message| message.record).collect()),
             Payload::Direct(_) => Err(format!("{name} is no batch").into()),
         }
@@ -223,7 +226,7 @@ fn a_batch_is_its_messages() -> Result {
 #[test]
 fn what_is_not_for_gatewatch_is_refused() -> Result {
     let refused = |name| -> Result<String> {
-        match Payload::read(&event(name)?, &home(), "gatewatch:exempt") {
+        match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt") {
             Err(Error::UnsupportedEvent(why)) => Ok(why),
             other => Err(format!("{name}: {other:?}").into()),
         }

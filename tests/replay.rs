@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatewatch::{home::Home, payload::Payload};
+use gatewatch::{events::payload::Payload, network::account::AccountRegion};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -44,8 +44,8 @@ fn events() -> Result<Vec<(PathBuf, Value)>> {
 
 /// A scope that is not empty, given a payload that is one record and no request by hand.
 fn touches(payload: &Value) -> Option<bool> {
-    let home = Home::new("arn:aws:lambda:eu-west-1:123456789012:function:gatewatch", "eu-west-1");
-    let read = Payload::read(payload, &home, "gatewatch:exempt").ok()?;
+    let account_region = AccountRegion::new("arn:aws:lambda:eu-west-1:123456789012:function:gatewatch", "eu-west-1");
+    let read = Payload::read(payload, &account_region, "gatewatch:exempt").ok()?;
     Some(!read.scope().is_empty())
 }
 

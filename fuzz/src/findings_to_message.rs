@@ -3,25 +3,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
-    channel::Channel,
+    alerts::{
+        affected::{Affected, with_history},
+        alert::{Alert, OpenChange, Resolution, ResolutionReason},
+        channel::Channel,
+        history::{AlertHistory, AlertRecord, HistoryState, RecordState, VpcHistory},
+        observation::Observation,
+        plan::{Plan, TrackedPlan},
+        planner::plans,
+        policy::Policy,
+        recorded::Recorded,
+    },
+    app::report::Report,
+    checks::{
+        finding::{Gap, TableRef, finding_id},
+        gateway_endpoint::rule::evaluate,
+        severity::Severity,
+    },
     error::Error,
-    evaluate::evaluate,
-    finding::{Gap, TableRef, finding_id},
-    home::Home,
-    ledger::{AlertHistory, AlertRecord, LedgerState, RecordState, Recorded, VpcHistory},
-    notice::{Alert, OpenChange, Resolution, ResolutionReason},
-    notification::{AlertGroup, Message, MessageContext, json, render},
-    observation::Observation,
-    payload::{self, Payload, Record, Trigger},
-    plan::{Plan, TrackedPlan},
-    planner::plans,
-    policy::Policy,
-    report::Report,
-    scope::Scope,
-    service::GatewayService,
-    severity::Severity,
-    touched::{Touched, with_history},
-    vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+    events::{
+        payload::Payload,
+        record::{Record, Trigger},
+        scope::Scope,
+        sqs,
+    },
+    messages::{
+        alert_group::{AlertGroup, MessageContext},
+        json::{answer, finding::NotifiedFinding},
+        message::Message,
+        render::render,
+    },
+    network::{
+        account::AccountRegion,
+        model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+        service::GatewayService,
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -45,29 +61,36 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let mut bytes = Bytes(bytes);
     let region = bytes.one_of(&["eu-west-1", "cn-north-1", "us-gov-west-1"]);
     let account = bytes.one_of(&[Some("123456789012".to_owned()), None]);
-    let home = Home { partition: "aws".into(), account, region: region.into() };
+    let account_region = AccountRegion { partition: "aws".into(), account, region: region.into() };
     let min_severity = bytes.one_of(&Severity::ALL);
     let required_services = bytes.some_of(&GatewayService::ALL);
     let network = network(&mut bytes, region);
     let mut payload = payload(&mut bytes, &network);
     // Drawn last: what fuzzing found before there was a ledger means the same as then.
-    let ledger = ledger(&mut bytes, &network, &home);
+    let ledger = ledger(&mut bytes, &network, &account_region);
     delete_something(&mut bytes, &mut payload, &network, &ledger);
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
     let policy = Policy { required_services, min_severity, remind_after, channels };
 
     let scope = payload.scope();
-    let resolved = with_history(&scope, &ledger, &network).resolve(&network, &home);
+    let resolved = with_history(&scope, &ledger, &network).resolve(&network, &account_region);
     let today = jiff::civil::date(2026, 11, 23);
-    let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &home, today);
+    let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &account_region, today);
     let judged = resolved.route_table_ids.clone();
-    let report = Report::new(scope, &network, resolved, verdict, LedgerState::Off, 0);
+    let report = Report::new(scope, &network, resolved, verdict, HistoryState::Off, 0);
     check_report(&report, &judged, &policy.required_services, assert_answer);
 
-    let touched = Touched::by(&payload, &network, &ledger, &home);
+    let affected = Affected::by(&payload, &network, &ledger, &account_region);
     let (findings, exempt) = (&report.findings, &report.exempt);
-    let seen = Observation { network: &network, findings, exempt, touched: &touched, home: &home, now: NOW };
+    let seen = Observation {
+        network: &network,
+        findings,
+        exempt,
+        affected: &affected,
+        account_region: &account_region,
+        now: NOW,
+    };
     let plans = plans(&seen, &ledger, &policy);
     let sent = Sent { seen: &seen, payload: &payload, ledger: &ledger, policy: &policy, assert_notification };
     sent.check_told(&plans);
@@ -95,7 +118,7 @@ fn check_report(
     assert_eq!(distinct.len(), verdicts.len(), "one verdict per table and service");
     assert!(verdicts.iter().all(|(table, service)| judged.contains(*table) && required.contains(service)));
     assert!(report.findings.is_sorted_by_key(|f| (&f.vpc_id, &f.route_table.id, f.service)));
-    let answer = json::Report::from(report);
+    let answer = answer::Report::from(report);
     for finding in &answer.findings {
         assert!(!finding.reason.contains(MARK), "{}", finding.reason);
         let fix = &finding.remediation;
@@ -134,8 +157,8 @@ struct Sent<'a> {
 impl Sent<'_> {
     /// What was to be told is told, on every channel that has not had it; and nothing else is.
     fn check_told(&self, plans: &[Plan]) {
-        let touched = self.touched();
-        let is_touched = |table: &str| touched.iter().flatten().any(|(_, touched)| touched == table);
+        let affected = self.affected();
+        let is_touched = |table: &str| affected.iter().flatten().any(|(_, affected)| affected == table);
         let record_of = |id: &str| self.ledger.records().find(|record| record.finding_id == id);
         let told = |id: &str, channel: Channel| -> Option<&Alert> {
             let mut told = (plans.iter().flat_map(Plan::outgoing))
@@ -187,8 +210,8 @@ impl Sent<'_> {
 
     /// What the messages of a plan hold is what the plan tells, on each channel, whole and once.
     fn check_messages(&self, plan: &Plan) {
-        let Observation { network, touched, .. } = *self.seen;
-        let context = MessageContext { network, touched, ledger: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
+        let Observation { network, affected, .. } = *self.seen;
+        let context = MessageContext { network, affected, ledger: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
         for channel in CHANNELS {
             let told: Vec<&Alert> =
                 plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
@@ -214,7 +237,7 @@ impl Sent<'_> {
         let bodies: Vec<Value> =
             messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_default()).collect();
         let touching =
-            self.touched().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())).count();
+            self.affected().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())).count();
         let name = self.seen.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id()).and_then(|vpc| vpc.name.clone());
         let name = name.map_or(Value::Null, Value::String);
         let mut joined = Vec::new();
@@ -239,10 +262,8 @@ impl Sent<'_> {
             }
         }
         assert!(bodies.iter().all(|body| body["severity"] == worst), "{worst}");
-        let expected: Vec<Value> = told
-            .iter()
-            .map(|&alert| serde_json::to_value(json::NotifiedFinding::from(alert)).unwrap_or_default())
-            .collect();
+        let expected: Vec<Value> =
+            told.iter().map(|&alert| serde_json::to_value(NotifiedFinding::from(alert)).unwrap_or_default()).collect();
         assert_eq!(joined, expected);
     }
 
@@ -265,9 +286,9 @@ impl Sent<'_> {
         assert_eq!(plans(self.seen, &AlertHistory::Available(history), self.policy), []);
     }
 
-    /// The tables, with their VPCs, that each record touched that is to be told of. The records here name Regions, VPCs,
+    /// The tables, with their VPCs, that each record affected that is to be told of. The records here name Regions, VPCs,
     /// tables and what was deleted.
-    fn touched(&self) -> Vec<BTreeSet<(String, String)>> {
+    fn affected(&self) -> Vec<BTreeSet<(String, String)>> {
         let records = self.payload.records().filter(|record| record.publish);
         records.map(|record| self.touched_by(&record.scope)).collect()
     }
@@ -284,27 +305,27 @@ impl Sent<'_> {
             let lost = |id: &String| scope.deleted.contains(id);
             lost(&record.vpc_id) || lost(&record.route_table.id) || record.subnet_ids.iter().any(lost)
         };
-        let mut touched: BTreeSet<(String, String)> = judged()
+        let mut affected: BTreeSet<(String, String)> = judged()
             .filter(|table| {
                 let mut records = self.ledger.records().filter(|record| record.route_table.id == table.id);
                 names(&table.vpc_id, &table.id) || records.any(bereaved)
             })
             .map(|table| (table.vpc_id.clone(), table.id.clone()))
             .collect();
-        let vpcs: BTreeSet<String> = touched.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
+        let vpcs: BTreeSet<String> = affected.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
         // Of a VPC that is looked at, what is gone or carries ingress traffic now is over.
         for record in self.ledger.records() {
             let table = self.seen.network.route_tables.iter().find(|table| table.id == record.route_table.id);
             let concerned = names(&record.vpc_id, &record.route_table.id) || bereaved(record);
             if table.is_none_or(RouteTable::is_edge) && (concerned || vpcs.contains(&record.vpc_id)) {
-                touched.insert((record.vpc_id.clone(), record.route_table.id.clone()));
+                affected.insert((record.vpc_id.clone(), record.route_table.id.clone()));
             }
         }
-        touched
+        affected
     }
 
     fn is_ours(&self, table: &RouteTable) -> bool {
-        match (&table.owner_id, &self.seen.home.account) {
+        match (&table.owner_id, &self.seen.account_region.account) {
             (Some(owner), Some(account)) => owner == account,
             _ => true,
         }
@@ -551,7 +572,7 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
 
 fn payload(bytes: &mut Bytes<'_>, network: &Network) -> Payload {
     let records = 0..=bytes.below(4);
-    let messages = records.map(|n| payload::Message { id: n.to_string(), record: Ok(record(bytes, network)) });
+    let messages = records.map(|n| sqs::Message { id: n.to_string(), record: Ok(record(bytes, network)) });
     Payload::Batch(messages.collect())
 }
 
@@ -584,7 +605,7 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
 }
 
 /// What was told of this network before: of tables that are there, and of some that are gone, alone or with their VPC.
-fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> AlertHistory {
+fn ledger(bytes: &mut Bytes<'_>, network: &Network, account_region: &AccountRegion) -> AlertHistory {
     match bytes.below(4) {
         0 => return AlertHistory::Off,
         1 => return AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into())),
@@ -605,7 +626,7 @@ fn ledger(bytes: &mut Bytes<'_>, network: &Network, home: &Home) -> AlertHistory
         let vpc = history.entry(vpc_id.clone()).or_insert(unknown);
         for service in GatewayService::ALL {
             if bytes.below(3) == 1 {
-                vpc.records.push(record_of(bytes, &vpc_id, &table, service, network, home));
+                vpc.records.push(record_of(bytes, &vpc_id, &table, service, network, account_region));
             }
         }
     }
@@ -618,12 +639,12 @@ fn record_of(
     table_id: &str,
     service: GatewayService,
     network: &Network,
-    home: &Home,
+    account_region: &AccountRegion,
 ) -> AlertRecord {
     const GAPS: [Gap; 4] = [Gap::RouteInactive, Gap::EndpointNotAvailable, Gap::NotAssociated, Gap::NoEndpoint];
     let table = network.route_tables.iter().find(|table| table.id == table_id);
     // The same id as its finding would have.
-    let account = home.account.clone().or_else(|| table?.owner_id.clone()).unwrap_or_default();
+    let account = account_region.account.clone().or_else(|| table?.owner_id.clone()).unwrap_or_default();
     let is_open = bytes.yes();
     let of_vpc = network.subnets.iter().filter(|subnet| subnet.vpc_id == vpc_id).map(|subnet| subnet.id.clone());
     let mut subnets: BTreeSet<String> = of_vpc.filter(|_| bytes.yes()).collect();
@@ -633,7 +654,7 @@ fn record_of(
     let reason = Recorded::Known(bytes.one_of(&ResolutionReason::ALL));
     let resolution = Resolution { reason, open_seconds: i64::from(bytes.next()) };
     AlertRecord {
-        finding_id: finding_id(home, &account, table_id, service),
+        finding_id: finding_id(account_region, &account, table_id, service),
         account,
         vpc_id: vpc_id.to_owned(),
         route_table: TableRef { id: table_id.to_owned(), name: bytes.name(), main: bytes.yes() },

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use gatewatch::{
-    home::Home,
-    ids::{self, is_id},
-    notification::json,
-    payload::{Payload, Record},
-    scope::Scope,
-    vpc::{Association, Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+    events::{payload::Payload, record::Record, scope::Scope},
+    messages::json,
+    network::{
+        account::AccountRegion,
+        ids::{self, is_id},
+        model::{Association, Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+    },
 };
 use serde_json::Value;
 
@@ -50,16 +51,16 @@ pub fn check(bytes: &[u8]) {
 pub fn check_value(payload: &Value) {
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:gatewatch");
     for arn in [function.as_str(), "function-arn"] {
-        let home = Home::new(arn, REGION);
-        match Payload::read(payload, &home, EXEMPT_TAG) {
-            Ok(read) => check_read(payload, &read, &home),
+        let account_region = AccountRegion::new(arn, REGION);
+        match Payload::read(payload, &account_region, EXEMPT_TAG) {
+            Ok(read) => check_read(payload, &read, &account_region),
             Err(error) => assert_eq!(error.error_type(), "UnsupportedEvent", "{error}"),
         }
     }
 }
 
-fn check_read(payload: &Value, read: &Payload, home: &Home) {
-    check_scope(read, home);
+fn check_read(payload: &Value, read: &Payload, account_region: &AccountRegion) {
+    check_scope(read, account_region);
     match read {
         Payload::Direct(record) => check_record(payload, record),
         Payload::Batch(messages) => {
@@ -73,7 +74,7 @@ fn check_read(payload: &Value, read: &Payload, home: &Home) {
                     (Ok(record), body) => {
                         let body = body.unwrap_or_default();
                         check_record(&body, record);
-                        let alone = Payload::read(&body, home, EXEMPT_TAG);
+                        let alone = Payload::read(&body, account_region, EXEMPT_TAG);
                         let as_alone = alone == Ok(Payload::Direct(Box::new(record.clone())));
                         assert!(as_alone || body.get("Records").is_some(), "not as if it had come alone: {body}");
                     }
@@ -84,11 +85,11 @@ fn check_read(payload: &Value, read: &Payload, home: &Home) {
 }
 
 fn check_record(payload: &Value, record: &Record) {
-    assert!(serde_json::to_string(&json::Trigger::from(&record.trigger)).is_ok());
+    assert!(serde_json::to_string(&json::notification::Trigger::from(&record.trigger)).is_ok());
     assert!(!record.scope.is_empty() || !must_be_checked(payload), "dropped: {payload}");
 }
 
-fn check_scope(read: &Payload, home: &Home) {
+fn check_scope(read: &Payload, account_region: &AccountRegion) {
     let scope = read.scope();
     let placed = scope.subnets.values().chain(scope.route_tables.values()).chain(scope.endpoints.values());
     let mut vpcs = placed.flatten().chain(&scope.vpc_ids);
@@ -98,7 +99,7 @@ fn check_scope(read: &Payload, home: &Home) {
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
     let is_of_network = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
     assert!(scope.deleted.iter().all(is_of_network), "{scope:?}");
-    assert!(serde_json::to_string(&json::Scope::from(&scope)).is_ok());
+    assert!(serde_json::to_string(&json::answer::Scope::from(&scope)).is_ok());
 
     let recent = read.recent_scope(jiff::Timestamp::UNIX_EPOCH);
     let mut both = scope.clone();
@@ -106,7 +107,7 @@ fn check_scope(read: &Payload, home: &Home) {
     assert_eq!(both.region, scope.region);
     assert_eq!(named(&both), named(&scope), "what is recent is in scope");
 
-    let resolved = scope.resolve(&NETWORK, home);
+    let resolved = scope.resolve(&NETWORK, account_region);
     let judged: BTreeSet<&str> = resolved.route_table_ids.iter().map(String::as_str).collect();
     let checkable = BTreeSet::from([MAIN, PRIVATE, OTHER]);
     assert!(judged.is_subset(&checkable), "{judged:?}");

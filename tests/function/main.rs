@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod canned_answers;
-mod ledger;
+mod history;
 mod local_cloud;
 #[path = "../support/schemas.rs"]
 mod schemas;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
-    evaluate::evaluate, ledger::LedgerState, notification::json, report::Report, scope::Scope, service::GatewayService,
+    alerts::history::HistoryState, app::report::Report, checks::gateway_endpoint::rule::evaluate, events::scope::Scope,
+    messages::json, network::service::GatewayService,
 };
 use jiff::civil::Date;
 use serde_json::Value;
@@ -85,9 +86,9 @@ pub fn of_the_rule(case: &Case) -> Answer {
 }
 
 /// The tables that the rule checked, and its report.
-fn judged(case: &Case) -> (BTreeSet<String>, json::Report) {
+fn judged(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
     let scope = Scope { region: true, ..Scope::default() };
-    let resolved = scope.resolve(&case.network, &case.home);
+    let resolved = scope.resolve(&case.network, &case.account_region);
     let required = case.services.iter().map(|service| match *service {
         "s3" => GatewayService::S3,
         "dynamodb" => GatewayService::DynamoDb,
@@ -97,8 +98,8 @@ fn judged(case: &Case) -> (BTreeSet<String>, json::Report) {
     let (year, month, day) = case.today;
     let today = Date::new(year, month, day).unwrap();
     let checked = resolved.route_table_ids.clone();
-    let verdict = evaluate(&case.network, &checked, &required.collect(), &case.home, today);
-    let report = Report::new(scope, &case.network, resolved, verdict, LedgerState::Off, 0);
+    let verdict = evaluate(&case.network, &checked, &required.collect(), &case.account_region, today);
+    let report = Report::new(scope, &case.network, resolved, verdict, HistoryState::Off, 0);
     (checked, (&report).into())
 }
 

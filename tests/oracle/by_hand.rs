@@ -1,8 +1,8 @@
 //! Where the two once disagreed, shrunk and named.
 
-use gatewatch::{
-    home::Home,
-    vpc::{Association, Network, RouteTable, Subnet, Vpc},
+use gatewatch::network::{
+    account::AccountRegion,
+    model::{Association, Network, RouteTable, Subnet, Vpc},
 };
 
 use crate::{
@@ -33,7 +33,11 @@ fn case() -> Case {
             subnets: vec![subnet],
             ..Network::default()
         },
-        home: Home { partition: "aws".to_owned(), account: Some(OURS.to_owned()), region: "eu-west-1".to_owned() },
+        account_region: AccountRegion {
+            partition: "aws".to_owned(),
+            account: Some(OURS.to_owned()),
+            region: "eu-west-1".to_owned(),
+        },
         services: vec!["s3"],
         today: (2026, 1, 1),
     }

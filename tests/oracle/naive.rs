@@ -1,7 +1,7 @@
 //! The contract, read aloud. Every block quotes the line that it follows, and does that and nothing else: no index, no
 //! early way out, no method of the types it reads. Slow, and easy to check against the words.
 
-use gatewatch::vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, TargetKind};
+use gatewatch::network::model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, TargetKind};
 
 use crate::{
     answer::{Answer, Finding, Judgement},
@@ -182,7 +182,7 @@ fn subnets_of<'a>(case: &'a Case, table: &RouteTable) -> Vec<&'a Subnet> {
 
 /// Where an owner or our own account is not known, nothing says that it is another's.
 fn another_owns(owner: Option<&String>, case: &Case) -> bool {
-    match (owner, &case.home.account) {
+    match (owner, &case.account_region.account) {
         (Some(owner), Some(ours)) => owner != ours,
         _ => false,
     }
@@ -211,7 +211,7 @@ fn gateway_endpoints<'a>(case: &'a Case, table: &RouteTable, service: &str) -> V
     for endpoint in &case.network.endpoints {
         if endpoint.vpc_id == table.vpc_id
             && endpoint.kind == EndpointKind::Gateway
-            && is_service(endpoint, service, &case.home.region)
+            && is_service(endpoint, service, &case.account_region.region)
         {
             endpoints.push(endpoint);
         }
@@ -267,7 +267,7 @@ fn interface_endpoint<'a>(case: &'a Case, table: &RouteTable, service: &str) -> 
     for endpoint in &case.network.endpoints {
         if endpoint.vpc_id == table.vpc_id
             && endpoint.kind == EndpointKind::Interface
-            && is_service(endpoint, service, &case.home.region)
+            && is_service(endpoint, service, &case.account_region.region)
         {
             endpoints.push(endpoint);
         }

@@ -2,9 +2,9 @@
 //!
 //! Drawn are drafts, in which one thing points at another by its position. They are then built into facts.
 
-use gatewatch::{
-    home::Home,
-    vpc::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+use gatewatch::network::{
+    account::AccountRegion,
+    model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use proptest::{
     collection::vec,
@@ -24,7 +24,7 @@ pub const THEIRS: &str = "444455556666";
 #[derive(Clone, Debug)]
 pub struct Case {
     pub network: Network,
-    pub home: Home,
+    pub account_region: AccountRegion,
     /// By name.
     pub services: Vec<&'static str>,
     /// Year, month, day.
@@ -113,7 +113,7 @@ enum Link {
     NotListed,
 }
 
-/// Any network, home, services and day.
+/// Any network, account and Region, services and day.
 pub fn case() -> BoxedStrategy<Case> {
     let services = prop_oneof![
         4 => Just(vec!["s3", "dynamodb"]),
@@ -126,14 +126,19 @@ pub fn case() -> BoxedStrategy<Case> {
     let place = prop_oneof![4 => Just(("aws", "eu-west-1")), 1 => Just(("aws-cn", "cn-north-1"))];
     place
         .prop_flat_map(move |(partition, region)| {
-            let account = account.clone().prop_map(move |account| Home {
+            let account = account.clone().prop_map(move |account| AccountRegion {
                 partition: partition.to_owned(),
                 account: account.map(str::to_owned),
                 region: region.to_owned(),
             });
             (vec(vpc(region), 1..=3), account, services.clone(), today.clone())
         })
-        .prop_map(|(drafts, home, services, today)| Case { network: build(&drafts), home, services, today })
+        .prop_map(|(drafts, account_region, services, today)| Case {
+            network: build(&drafts),
+            account_region,
+            services,
+            today,
+        })
         .boxed()
 }
 

@@ -1,0 +1,46 @@
+//! Alert histories for the unit tests.
+
+use super::{
+    alert::OpenChange,
+    history::{AlertHistory, AlertRecord, RecordState},
+    recorded::Recorded,
+};
+use crate::{
+    checks::{
+        finding::{Gap, TableRef},
+        severity::Severity,
+    },
+    error::Error,
+    network::{
+        model::{Target, TargetKind},
+        service::GatewayService,
+    },
+};
+
+/// The record of an open finding for S3 on this table, with these subnets.
+pub fn record(vpc_id: &str, table: &str, subnets: &[&str]) -> AlertRecord {
+    let moment = jiff::Timestamp::constant(1_795_168_800, 0);
+    AlertRecord {
+        finding_id: format!("{table} s3"),
+        account: "123456789012".into(),
+        vpc_id: vpc_id.into(),
+        route_table: TableRef { id: table.into(), name: None, main: false },
+        service: GatewayService::S3,
+        gap: Recorded::Known(Gap::NoEndpoint),
+        severity: Severity::High,
+        worst_severity: Severity::High,
+        subnet_ids: subnets.iter().map(|&id| id.into()).collect(),
+        egress: Target { kind: TargetKind::NatGateway, id: None },
+        state: RecordState::Open(OpenChange::Opened),
+        since: moment,
+        notified_at: moment,
+        undelivered: [].into(),
+        not_notified: [].into(),
+        incident_started_at: moment,
+    }
+}
+
+/// An alert history that could not be read.
+pub fn unavailable() -> AlertHistory {
+    AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
+}

@@ -1,0 +1,175 @@
+//! Sends the alerts of every plan: acquire the lease, write what will be sent, publish, write what was sent, release the
+//! lease.
+//!
+//! An alert counts as sent once it is published. What is published and not recorded as sent is sent again, whatever happens
+//! to the network until then. Two invocations do not send the same alert: only the one that has the lease of the VPC sends,
+//! and the lease outlasts the invocation, so that nobody takes over from one that is only slow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, future::join_all, stream};
+use jiff::Timestamp;
+use tokio::time::timeout_at;
+
+use crate::{
+    alerts::{
+        channel::Channel,
+        history::HistoryState,
+        plan::{DeliveryResult, Plan, TrackedPlan},
+    },
+    app::deadline::Deadline,
+    aws::{
+        clients::Clients,
+        dynamodb::history_table::{HistoryTable, Lease},
+        sns::SnsTopic,
+    },
+    error::Error,
+    messages::{
+        alert_group::{AlertGroup, MessageContext},
+        message::Message,
+        render::render,
+    },
+};
+
+/// Maximum number of VPCs notified concurrently.
+const MAX_CONCURRENT_VPCS: usize = 8;
+
+/// Sends alerts and records them.
+#[derive(Clone, Copy, Debug)]
+pub struct Notifier<'a> {
+    /// The topics.
+    pub clients: &'a Clients,
+    /// The alert history, if there is one.
+    pub history: Option<&'a HistoryTable<'a>>,
+    /// What all messages have in common.
+    pub context: MessageContext<'a>,
+    /// Unique id of this invocation.
+    pub holder: &'a str,
+    /// When each step has to end.
+    pub deadline: &'a Deadline,
+    /// When the network was read.
+    pub now: Timestamp,
+}
+
+/// What became of publishing a plan.
+#[derive(Debug, Default)]
+struct Published {
+    /// The number of messages that were accepted.
+    count: usize,
+    /// The findings that each channel received completely.
+    received: BTreeMap<Channel, BTreeSet<String>>,
+    /// Why the first message was not accepted.
+    error: Option<Error>,
+}
+
+impl Notifier<'_> {
+    /// Carries out every plan, whatever becomes of the others. The results are in the order of the plans.
+    ///
+    /// Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also if the time ran out.
+    pub async fn deliver(&self, plans: &[Plan]) -> Vec<DeliveryResult> {
+        stream::iter(plans).map(|plan| self.carry_out(plan)).buffered(MAX_CONCURRENT_VPCS).collect().await
+    }
+
+    async fn carry_out(&self, plan: &Plan) -> DeliveryResult {
+        let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
+            let published = self.publish(plan, self.context.ledger).await;
+            return delivered(plan.vpc_id(), &published, None);
+        };
+        let vpc_id = &tracked.vpc_id;
+        if tracked.lease_expires_at.is_some() {
+            return lost_lease(vpc_id);
+        }
+        let lease = match self.acquire(history, tracked).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return lost_lease(vpc_id),
+            Err(error) => {
+                let untracked = Plan::Untracked(tracked.untracked());
+                let published = self.publish(&untracked, HistoryState::Unavailable).await;
+                return delivered(vpc_id, &published, Some(error));
+            }
+        };
+        let published = self.publish(plan, HistoryState::On).await;
+        let recording = async {
+            history.write(&tracked.records_after(&published.received)).await?;
+            history.release(&lease).await
+        };
+        let recorded = timeout_at(self.deadline.record_until(), recording).await;
+        delivered(vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
+    }
+
+    /// Acquires the lease and writes what will be sent. If that fails, the lease is released, unless that fails as well, so
+    /// that nobody waits for an invocation that does not use it.
+    async fn acquire(&self, history: &HistoryTable<'_>, plan: &TrackedPlan) -> Result<Option<Lease>, Error> {
+        let until = self.deadline.acquire_until();
+        let acquiring = history.acquire(plan, self.holder, self.now, self.deadline.lease_expires_at(self.now));
+        let Some(lease) = timeout_at(until, acquiring).await.unwrap_or_else(|_| Err(too_late()))? else {
+            return Ok(None);
+        };
+        let writing = timeout_at(until, history.write(&plan.records_before())).await;
+        if let Err(error) = writing.unwrap_or_else(|_| Err(too_late())) {
+            let _ = timeout_at(self.deadline.acquire_until(), history.release(&lease)).await;
+            return Err(error);
+        }
+        Ok(Some(lease))
+    }
+
+    /// Publishes to all channels concurrently. A failing channel does not block the others.
+    async fn publish(&self, plan: &Plan, ledger: HistoryState) -> Published {
+        let context = MessageContext { ledger, ..self.context };
+        let on_channels = self.clients.topics.iter().filter_map(|topic| {
+            let messages = render(&AlertGroup::new(plan, topic.channel, &context)?, topic.channel);
+            Some(self.publish_on(topic, plan.vpc_id(), messages))
+        });
+        let mut published = Published::default();
+        for (channel, results) in join_all(on_channels).await {
+            let mut accepted = BTreeSet::new();
+            let mut missed = BTreeSet::new();
+            for (finding_ids, result) in results {
+                match result {
+                    Ok(()) => {
+                        published.count += 1;
+                        accepted.extend(finding_ids);
+                    }
+                    Err(error) => {
+                        published.error.get_or_insert(error);
+                        missed.extend(finding_ids);
+                    }
+                }
+            }
+            published.received.insert(channel, &accepted - &missed);
+        }
+        published
+    }
+
+    async fn publish_on(
+        &self,
+        topic: &SnsTopic,
+        vpc_id: &str,
+        messages: Vec<Message>,
+    ) -> (Channel, Vec<(BTreeSet<String>, Result<(), Error>)>) {
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
+            let result = topic.publish(vpc_id, &message, self.deadline.publish_until()).await;
+            results.push((message.finding_ids, result));
+        }
+        (topic.channel, results)
+    }
+}
+
+fn delivered(vpc_id: &str, published: &Published, history: Option<Error>) -> DeliveryResult {
+    DeliveryResult {
+        vpc_id: vpc_id.to_owned(),
+        published: published.count,
+        lost_lease: false,
+        result: published.error.clone().or(history).map_or(Ok(()), Err),
+    }
+}
+
+fn lost_lease(vpc_id: &str) -> DeliveryResult {
+    let why = format!("Publish, about {vpc_id}: another invocation is telling of it and has not finished");
+    DeliveryResult { vpc_id: vpc_id.to_owned(), published: 0, lost_lease: true, result: Err(Error::PublishFailed(why)) }
+}
+
+fn too_late() -> Error {
+    Error::LedgerFailed("not written before the invocation's deadline".to_owned())
+}

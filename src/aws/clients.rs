@@ -1,0 +1,87 @@
+//! How the function reaches AWS: one HTTP client, one TLS stack, and limits on how long anything may take.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+use crate::{
+    alerts::channel::Channel,
+    aws::{ec2::complete_response::CompleteResponse, sns::SnsTopic},
+    settings::{Settings, Topic},
+};
+
+/// One try of one call. A page of 1,000 subnets comes in well under a second; a connection that a firewall drops
+/// silently would otherwise hang until the invocation ends, as the SDK sets no such limit by default.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One call with all its tries and the waits between them.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// EC2 refills its bucket of 100 describe calls by 20 a second, so throttling that ends, ends within seconds
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
+const MAX_ATTEMPTS: u32 = 5;
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(4);
+
+/// One try of a call to DynamoDB, which answers in milliseconds, and one call with all its tries. Findings do not wait
+/// long for a ledger that is down.
+const LEDGER_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const LEDGER_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The clients of the services that the function calls.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Reads the network.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Remembers what was told.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The topics, each in its Region.
+    pub topics: Vec<SnsTopic>,
+}
+
+impl Clients {
+    /// Makes the clients. Nothing is sent yet. Credentials and endpoints come from the environment, as the SDK reads it.
+    pub async fn new(settings: &Settings) -> Self {
+        // Handed in rather than left to each client, so that they share connections and the TLS set-up is paid once.
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .region(Region::new(settings.region.clone()))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            )
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(MAX_ATTEMPTS)
+                    .with_initial_backoff(FIRST_BACKOFF)
+                    .with_max_backoff(MAX_BACKOFF),
+            )
+            .load()
+            .await;
+        let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse);
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(LEDGER_ATTEMPT_TIMEOUT)
+                .operation_attempt_timeout(LEDGER_ATTEMPT_TIMEOUT)
+                .operation_timeout(LEDGER_OPERATION_TIMEOUT)
+                .build(),
+        );
+        let topic = |(&channel, settings): (&Channel, &Topic)| {
+            let sns = aws_sdk_sns::config::Builder::from(&shared).region(Region::new(settings.region.clone()));
+            let client = aws_sdk_sns::Client::from_conf(sns.build());
+            SnsTopic { channel, topic_arn: settings.arn.clone(), client }
+        };
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            topics: settings.topics.iter().map(topic).collect(),
+        }
+    }
+}

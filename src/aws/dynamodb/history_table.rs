@@ -1,0 +1,268 @@
+//! The alert history in DynamoDB.
+//!
+//! | `pk` | `sk` | row |
+//! |---|---|---|
+//! | account`#`Region | VPC`#claim` | the lease of the VPC: who has it, until when, and how often it has been acquired |
+//! | account`#`Region | VPC`#`finding id | what is known of the alerts about a finding: see `row` |
+//!
+//! So one query reads a VPC, and one query reads the Region. Reads are consistent: what another invocation has just written
+//! has to be seen (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{AttributeValue, PutRequest, WriteRequest},
+};
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
+
+use super::row::{Item, ROW_VERSION, from_item, is_newer, to_item};
+use crate::{
+    alerts::{
+        history::{AlertRecord, VpcHistory},
+        plan::TrackedPlan,
+    },
+    aws::error::describe,
+    error::Error,
+    network::{account::AccountRegion, selection::VpcSelection},
+};
+
+/// The maximum number of rows in a batch
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
+const MAX_BATCH: usize = 25;
+/// Maximum number of batches written concurrently.
+const MAX_CONCURRENT_BATCHES: usize = 4;
+/// How long a row is kept after its problem was resolved, for people who want to look it up.
+const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The first wait before rows are sent again that DynamoDB did not accept. Each wait is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const LEASE: &str = "claim";
+
+/// The rows of one account and Region.
+#[derive(Debug)]
+pub struct HistoryTable<'a> {
+    client: &'a Client,
+    table: &'a str,
+    partition: String,
+    /// By sort key, the rows that a newer version of gatewatch wrote: what this version does not know of them is written
+    /// back.
+    newer_rows: Mutex<HashMap<String, Item>>,
+}
+
+/// The lease of a VPC: while an invocation has it, no other one sends alerts about the VPC.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    vpc_id: String,
+    version: u64,
+    holder: String,
+}
+
+impl<'a> HistoryTable<'a> {
+    /// The rows of this account and Region.
+    #[must_use]
+    pub fn new(client: &'a Client, table: &'a str, account_region: &AccountRegion) -> Self {
+        let account = account_region.account.as_deref().unwrap_or("unknown");
+        Self { client, table, partition: format!("{account}#{}", account_region.region), newer_rows: Mutex::default() }
+    }
+
+    /// Reads the history of these VPCs: one query for each, or one for the Region.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`] if any page is missing.
+    pub async fn read(&self, selection: &VpcSelection) -> Result<BTreeMap<String, VpcHistory>, Error> {
+        let items = match selection {
+            VpcSelection::Region => self.query(None).await?,
+            VpcSelection::Vpcs(ids) => try_join_all(ids.iter().map(|id| self.query(Some(id)))).await?.concat(),
+        };
+        let mut history = BTreeMap::<String, VpcHistory>::new();
+        for item in items {
+            let Some(key) = text(&item, "sk").map(str::to_owned) else { continue };
+            let Some((vpc_id, kind)) = key.split_once('#') else { continue };
+            let vpc = history.entry(vpc_id.to_owned()).or_default();
+            if kind == LEASE {
+                vpc.version = number(&item, "claims").and_then(|count| count.try_into().ok()).unwrap_or_default();
+                vpc.lease_expires_at =
+                    number(&item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
+            } else if let Some(record) = from_item(&item) {
+                vpc.records.push(record);
+                if is_newer(&item) {
+                    self.newer_rows().insert(key, item);
+                }
+            } else {
+                // The finding counts as new, and its row is written anew: an alert is repeated rather than lost.
+                tracing::warn!(key = ?kind, "an entry of the ledger cannot be read");
+            }
+        }
+        Ok(history)
+    }
+
+    fn newer_rows(&self) -> MutexGuard<'_, HashMap<String, Item>> {
+        self.newer_rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn query(&self, vpc_id: Option<&String>) -> Result<Vec<Item>, Error> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(self.table)
+            .consistent_read(true)
+            .expression_attribute_values(":pk", AttributeValue::S(self.partition.clone()));
+        query = match vpc_id {
+            None => query.key_condition_expression("pk = :pk"),
+            Some(id) => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :vpc)")
+                .expression_attribute_values(":vpc", AttributeValue::S(format!("{id}#"))),
+        };
+        // Stopping at a token that repeats itself would pass off half a history as a whole one.
+        let pages = query.into_paginator().stop_on_duplicate_token(false);
+        pages.items().send().collect::<Result<_, _>>().await.map_err(|error| failed("Query", &error))
+    }
+
+    /// Acquires the lease of a VPC for an invocation. `None` if another invocation has it, or had it after the plan was made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`].
+    pub async fn acquire(
+        &self,
+        plan: &TrackedPlan,
+        holder: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Option<Lease>, Error> {
+        let lease = Lease { vpc_id: plan.vpc_id.clone(), version: plan.version + 1, holder: holder.to_owned() };
+        let is_unchanged = if plan.version == 0 { "attribute_not_exists(claims)" } else { "claims = :seen" };
+        let mut update = self
+            .update(&lease)
+            .update_expression(
+                "SET claims = :count, claimedUntil = :until, holder = :holder, expiresAt = :expires, \
+                 rowVersion = :rowVersion",
+            )
+            // The second half: an attempt of ours was accepted, and its answer did not arrive.
+            .condition_expression(format!(
+                "({is_unchanged} AND (attribute_not_exists(claimedUntil) OR claimedUntil < :now)) \
+                 OR (claims = :count AND holder = :holder)"
+            ))
+            .expression_attribute_values(":now", seconds(now))
+            .expression_attribute_values(":until", seconds(expires_at))
+            .expression_attribute_values(":expires", seconds(now.saturating_add(RETENTION).unwrap_or(expires_at)))
+            .expression_attribute_values(":rowVersion", AttributeValue::N(ROW_VERSION.to_string()));
+        if plan.version > 0 {
+            update = update.expression_attribute_values(":seen", AttributeValue::N(plan.version.to_string()));
+        }
+        match update.send().await {
+            Ok(_) => Ok(Some(lease)),
+            Err(error) if is_condition(&error) => Ok(None),
+            Err(error) => Err(failed("UpdateItem", &error)),
+        }
+    }
+
+    /// Writes records over the stored ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`].
+    pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
+        let requests = (records.iter())
+            .map(|record| self.put(record))
+            .collect::<Option<Vec<WriteRequest>>>()
+            .ok_or_else(|| Error::LedgerFailed("an entry cannot be written".to_owned()))?;
+        stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
+            .buffer_unordered(MAX_CONCURRENT_BATCHES)
+            .try_collect::<()>()
+            .await
+    }
+
+    /// Releases a lease.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`]. The lease is then held until it expires.
+    pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
+        let released = self
+            .update(lease)
+            .update_expression("REMOVE claimedUntil, holder")
+            .condition_expression("claims = :count AND holder = :holder")
+            .send()
+            .await;
+        match released {
+            Ok(_) => Ok(()),
+            // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
+            Err(error) if is_condition(&error) => Ok(()),
+            Err(error) => Err(failed("UpdateItem", &error)),
+        }
+    }
+
+    /// The update of a claim, with the values that every one names.
+    fn update(&self, lease: &Lease) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(self.table)
+            .key("pk", AttributeValue::S(self.partition.clone()))
+            .key("sk", AttributeValue::S(format!("{}#{LEASE}", lease.vpc_id)))
+            .expression_attribute_values(":count", AttributeValue::N(lease.version.to_string()))
+            .expression_attribute_values(":holder", AttributeValue::S(lease.holder.clone()))
+    }
+
+    fn put(&self, record: &AlertRecord) -> Option<WriteRequest> {
+        let key = format!("{}#{}", record.vpc_id, record.finding_id);
+        let mut item = to_item(record, self.newer_rows().get(&key))?;
+        item.insert("pk".to_owned(), AttributeValue::S(self.partition.clone()));
+        item.insert("sk".to_owned(), AttributeValue::S(key));
+        if !record.is_open() {
+            item.insert("expiresAt".to_owned(), seconds(record.notified_at.saturating_add(RETENTION).ok()?));
+        }
+        let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
+        Some(WriteRequest::builder().put_request(put).build())
+    }
+
+    /// Writes one batch, and sends again what DynamoDB did not accept: it accepts what it has capacity for, under HTTP 200.
+    /// The deadline of the invocation ends this.
+    async fn write_batch(&self, mut batch: Vec<WriteRequest>) -> Result<(), Error> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let answer = (self.client.batch_write_item().request_items(self.table, batch).send().await)
+                .map_err(|error| failed("BatchWriteItem", &error))?;
+            match answer.unprocessed_items.unwrap_or_default().remove(self.table) {
+                Some(rest) if !rest.is_empty() => batch = rest,
+                _ => return Ok(()),
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn seconds(moment: Timestamp) -> AttributeValue {
+    AttributeValue::N(moment.as_second().to_string())
+}
+
+fn is_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+}
+
+fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> Error
+where
+    E: ProvideErrorMetadata,
+    R: std::fmt::Debug,
+    SdkError<E, R>: aws_sdk_dynamodb::operation::RequestId + std::error::Error,
+{
+    Error::LedgerFailed(format!("{operation}: {}", describe(error)))
+}

@@ -1,0 +1,5 @@
+//! Reads and writes the alert history in DynamoDB.
+
+mod attribute_value;
+pub mod history_table;
+mod row;

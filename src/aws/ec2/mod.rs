@@ -1,0 +1,6 @@
+//! Reads the network from EC2.
+
+pub mod complete_response;
+mod consistency;
+mod convert;
+pub mod reader;

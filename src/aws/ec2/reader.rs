@@ -1,0 +1,198 @@
+//! The one place where EC2 is read.
+//!
+//! A read is whole or it is an error: every page of every call, or no network at all. Calls are narrowed by filters to
+//! the VPCs in question. Filters, not id parameters: an id that is gone is then an empty answer instead of an error
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::{Client, types::Filter};
+use futures_util::{future::try_join_all, try_join};
+
+use super::convert;
+use crate::{
+    aws::error::describe,
+    error::Error,
+    events::scope::Scope,
+    network::{
+        model::{Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+        selection::VpcSelection,
+    },
+};
+
+/// The most values that a filter takes.
+const MAX_FILTER_VALUES: usize = 200;
+/// The largest pages that EC2 gives: of route tables, and of everything else.
+const ROUTE_TABLE_PAGE: i32 = 100;
+const PAGE: i32 = 1000;
+
+/// Where the resources in scope are.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The VPCs to read.
+    pub selection: VpcSelection,
+    /// Whether EC2 shows everything that had to be looked up.
+    pub is_complete: bool,
+    /// The endpoints that were looked up.
+    endpoints: Vec<Endpoint>,
+}
+
+/// Reads the network, with the values of the tag that exempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The key of the tag that exempts.
+    pub exempt_tag: &'a str,
+}
+
+impl Reader<'_> {
+    /// Finds out which VPCs the scope is about. Where the payload does not tell the VPC of a resource, the resource is
+    /// looked up. An endpoint that is named and is not of type Gateway touches nothing: its own record is kept, and its
+    /// VPC is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
+    pub async fn locate(&self, scope: &Scope) -> Result<Lookup, Error> {
+        if scope.region {
+            return Ok(Lookup { selection: VpcSelection::Region, is_complete: true, endpoints: Vec::new() });
+        }
+        let &Self { client, exempt_tag } = self;
+        let [subnet_ids, table_ids, endpoint_ids] =
+            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(unplaced);
+        let looked_for = subnet_ids.len() + table_ids.len() + endpoint_ids.len();
+        let subnets = Filters::With("subnet-id", subnet_ids);
+        let route_tables = Filters::With("route-table-id", table_ids);
+        let endpoints = Filters::With("vpc-endpoint-id", endpoint_ids);
+        let (subnets, route_tables, endpoints) = try_join!(
+            describe_subnets(client, &subnets, exempt_tag),
+            describe_route_tables(client, &route_tables, exempt_tag),
+            describe_vpc_endpoints(client, &endpoints, exempt_tag),
+        )?;
+        let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
+            .chain(
+                [&scope.subnets, &scope.route_tables, &scope.endpoints]
+                    .into_iter()
+                    .flat_map(|placed| placed.values().flatten()),
+            )
+            .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
+            .chain(route_tables.iter().map(|table| &table.vpc_id))
+            .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
+            .cloned()
+            .collect();
+        let is_complete = subnets.len() + route_tables.len() + endpoints.len() == looked_for;
+        Ok(Lookup { selection: VpcSelection::Vpcs(vpc_ids), is_complete, endpoints })
+    }
+
+    /// Reads what was located: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub(super) async fn read(&self, lookup: Lookup) -> Result<(Network, VpcSelection), Error> {
+        let Lookup { selection, endpoints, .. } = lookup;
+        let mut network = self.read_vpcs(&selection).await?;
+        for endpoint in endpoints {
+            if network.endpoints.iter().all(|known| known.id != endpoint.id) {
+                network.endpoints.push(endpoint);
+            }
+        }
+        Ok((network, selection))
+    }
+
+    /// Asks for these tables by their ids. What a list of many pages leaves out may be there all the same: it may have
+    /// moved from one page to another meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn tables(&self, ids: BTreeSet<String>) -> Result<Vec<RouteTable>, Error> {
+        describe_route_tables(self.client, &Filters::With("route-table-id", ids), self.exempt_tag).await
+    }
+
+    /// Reads VPCs and all that is in them, four calls at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn read_vpcs(&self, selection: &VpcSelection) -> Result<Network, Error> {
+        let &Self { client, exempt_tag } = self;
+        let which = match selection {
+            VpcSelection::Region => Filters::All,
+            VpcSelection::Vpcs(ids) => Filters::With("vpc-id", ids.clone()),
+        };
+        let (vpcs, subnets, route_tables, endpoints) = try_join!(
+            describe_vpcs(client, &which, exempt_tag),
+            describe_subnets(client, &which, exempt_tag),
+            describe_route_tables(client, &which, exempt_tag),
+            describe_vpc_endpoints(client, &which, exempt_tag),
+        )?;
+        Ok(Network { vpcs, subnets, route_tables, endpoints })
+    }
+}
+
+/// The resources whose VPC is yet to be looked up.
+fn unplaced(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
+    resources.iter().filter(|(_, vpc_id)| vpc_id.is_none()).map(|(id, _)| id.clone()).collect()
+}
+
+/// Which resources a call asks for.
+enum Filters {
+    /// All there are.
+    All,
+    /// Those that have one of these values in this filter.
+    With(&'static str, BTreeSet<String>),
+}
+
+impl Filters {
+    /// The filters of the calls that it takes: one call for all, one for each 200 values, none for no values.
+    fn filters(&self) -> Vec<Option<Vec<Filter>>> {
+        match self {
+            Self::All => vec![None],
+            Self::With(name, values) => {
+                let values: Vec<String> = values.iter().cloned().collect();
+                let filter = |chunk: &[String]| Filter::builder().name(*name).set_values(Some(chunk.to_vec())).build();
+                values.chunks(MAX_FILTER_VALUES).map(|chunk| Some(vec![filter(chunk)])).collect()
+            }
+        }
+    }
+}
+
+/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain convert, by id. What
+/// moves from one page to the next during the read comes twice and counts once.
+///
+/// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
+macro_rules! describe {
+    ($name:ident, $operation:literal, $page:expr, $fact:path, $Fact:ty) => {
+        async fn $name(client: &Client, which: &Filters, exempt_tag: &str) -> Result<Vec<$Fact>, Error> {
+            let calls = which.filters().into_iter().map(|filters| {
+                client
+                    .$name()
+                    .set_filters(filters)
+                    .into_paginator()
+                    .page_size($page)
+                    // Stopping at a token that repeats itself would pass off half a read as a whole one.
+                    .stop_on_duplicate_token(false)
+                    .items()
+                    .send()
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
+            let answers = try_join_all(calls).await.map_err(|error| failed(&describe(&error)))?;
+            let convert: BTreeMap<String, $Fact> = (answers.into_iter().flatten())
+                .map(|resource| {
+                    let fact = $fact(resource, exempt_tag)?;
+                    Some((fact.id.clone(), fact))
+                })
+                .collect::<Option<_>>()
+                .ok_or_else(|| failed("answered a resource without its ids"))?;
+            Ok(convert.into_values().collect())
+        }
+    };
+}
+
+describe!(describe_vpcs, "DescribeVpcs", PAGE, convert::vpc, Vpc);
+describe!(describe_subnets, "DescribeSubnets", PAGE, convert::subnet, Subnet);
+describe!(describe_route_tables, "DescribeRouteTables", ROUTE_TABLE_PAGE, convert::route_table, RouteTable);
+describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", PAGE, convert::endpoint, Endpoint);

@@ -1,0 +1,4 @@
+//! The check `gateway-route`: every route table needs a gateway route to every required service.
+
+pub mod egress;
+pub mod rule;

@@ -1,0 +1,771 @@
+//! The rule: which of the tables in scope lack a gateway route to which required service.
+//!
+//! Given a route table of a VPC and a required service:
+//!
+//! | given, of the VPC's Gateway endpoints for exactly this service in this Region | then |
+//! |---|---|
+//! | an available one lists the table, and the table has an active route to it | covered |
+//! | else, an available one lists the table | `route_inactive` |
+//! | else, one lists the table, but is not available | `endpoint_not_available` |
+//! | else, an available one is there | `not_associated` |
+//! | else | `no_endpoint` |
+//!
+//! The endpoint's own record tells its type and service: a route to a `vpce-…` alone may lead to a firewall. An endpoint
+//! without tables, an Interface endpoint and another VPC's endpoint cover nothing.
+//!
+//! | given a table that is not covered | then |
+//! |---|---|
+//! | its VPC, it, or all its subnets are exempt for the service | exempt |
+//! | some of its subnets are | a finding that does not name these |
+//!
+//! | given a table that is covered, with a subnet that has no IPv4 | then |
+//! |---|---|
+//! | every endpoint that covers it is known to carry no IPv6 | that subnet is unassessed |
+//!
+//! Pure: names no SDK type, does no I/O and reads no clock.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::civil::Date;
+
+use crate::{
+    checks::{
+        exemption::{self, Exempt, UnreadableExemption},
+        finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
+        fix::Fix,
+        gateway_endpoint::egress::severity_of,
+    },
+    network::{
+        account::AccountRegion,
+        model::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind, Vpc},
+        not_assessed::NotAssessed,
+        service::GatewayService,
+    },
+};
+
+/// What was found of the tables in scope. What is in none of these lists is covered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The tables that lack a gateway route, sorted by VPC, table and service.
+    pub findings: Vec<Finding>,
+    /// Those that lack one and need none, sorted alike.
+    pub exempt: Vec<Exempt>,
+    /// The subnets that their table's endpoint may not serve.
+    pub unassessed: BTreeSet<NotAssessed>,
+    /// The exemption tags that cannot be read.
+    pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
+}
+
+/// Judges these tables on this day. Ids that the network does not hold are passed over.
+#[must_use]
+pub fn evaluate(
+    network: &Network,
+    table_ids: &BTreeSet<String>,
+    required: &BTreeSet<GatewayService>,
+    account_region: &AccountRegion,
+    today: Date,
+) -> Verdict {
+    let effective = network.effective_tables();
+    let mut subnets_of: HashMap<&str, Vec<&Subnet>> = HashMap::new();
+    for subnet in network.subnets.iter().filter(|subnet| !account_region.is_foreign(subnet.owner_id.as_deref())) {
+        if let Some(table) = effective.of(subnet) {
+            subnets_of.entry(&table.id).or_default().push(subnet);
+        }
+    }
+    let vpcs: HashMap<&str, &Vpc> = network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect();
+    let mut endpoints_of: HashMap<&str, Vec<&Endpoint>> = HashMap::new();
+    for endpoint in &network.endpoints {
+        endpoints_of.entry(&endpoint.vpc_id).or_default().push(endpoint);
+    }
+    let mut verdict = Verdict::default();
+    for table in network.route_tables.iter().filter(|table| table_ids.contains(&table.id)) {
+        let vpc = vpcs.get(table.vpc_id.as_str()).copied();
+        let in_vpc = endpoints_of.get(table.vpc_id.as_str()).map_or(&[][..], Vec::as_slice);
+        let subnets = subnets_of.get(table.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let tags = (vpc.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
+            .chain([(&table.id, &table.exemption)])
+            .chain(subnets.iter().map(|subnet| (&subnet.id, &subnet.exemption)));
+        verdict.unreadable_exemptions.extend(tags.filter_map(|(id, tag)| exemption::unreadable(id, tag.as_deref())));
+
+        for &service in required {
+            let is_exempt = |subnet: &Subnet| exemption::is_subnet_exempt(subnet, service, today);
+            let endpoints = ServiceEndpoints::of(in_vpc, service, &account_region.region);
+            let Some(gap) = endpoints.gap(table) else {
+                if endpoints.covering(table).all(Endpoint::excludes_ipv6) {
+                    let ipv6_only = subnets.iter().filter(|subnet| subnet.ipv6_native && !is_exempt(subnet));
+                    verdict.unassessed.extend(ipv6_only.map(|subnet| NotAssessed::ipv6_only(subnet)));
+                }
+                continue;
+            };
+            let exempted_by = exemption::exempted_by(vpc, table, subnets, service, today);
+            if exempted_by.is_empty() {
+                let affected: Vec<&Subnet> = subnets.iter().copied().filter(|subnet| !is_exempt(subnet)).collect();
+                let interface = endpoints.interface_to_name();
+                verdict.findings.push(finding(table, &affected, service, &gap, interface, account_region));
+            } else {
+                let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
+                verdict.exempt.push(Exempt { service, vpc_id, route_table_id, exempted_by });
+            }
+        }
+    }
+    verdict
+        .findings
+        .sort_by(|a, b| (&a.vpc_id, &a.route_table.id, a.service).cmp(&(&b.vpc_id, &b.route_table.id, b.service)));
+    verdict
+        .exempt
+        .sort_by(|a, b| (&a.vpc_id, &a.route_table_id, a.service).cmp(&(&b.vpc_id, &b.route_table_id, b.service)));
+    verdict
+}
+
+/// The endpoints of a table's VPC for one service, by id.
+struct ServiceEndpoints<'a> {
+    gateway: Vec<&'a Endpoint>,
+    interface: Vec<&'a Endpoint>,
+}
+
+/// Why a table is not covered, and what fixes it.
+struct GapResult<'a> {
+    gap: Gap,
+    /// The gateway endpoint that decided the gap.
+    endpoint: Option<&'a Endpoint>,
+    fix: Fix,
+}
+
+impl<'a> ServiceEndpoints<'a> {
+    fn of(in_vpc: &[&'a Endpoint], service: GatewayService, region: &str) -> Self {
+        let is_named = |endpoint: &&Endpoint| service.is_named(&endpoint.service_name, region);
+        let mut all: Vec<&Endpoint> = in_vpc.iter().copied().filter(is_named).collect();
+        all.sort_by_key(|endpoint| &endpoint.id);
+        let of_kind = |kind| all.iter().copied().filter(|endpoint| endpoint.kind == kind).collect();
+        Self { gateway: of_kind(EndpointKind::Gateway), interface: of_kind(EndpointKind::Interface) }
+    }
+
+    /// The available endpoints that list the table and that it has an active route to.
+    fn covering(&self, table: &RouteTable) -> impl Iterator<Item = &'a Endpoint> {
+        (self.gateway.iter().copied())
+            .filter(|endpoint| endpoint.is_available() && endpoint.lists(table) && has_active_route_to(table, endpoint))
+    }
+
+    /// What the table lacks, or `None` where it is covered.
+    fn gap(&self, table: &RouteTable) -> Option<GapResult<'a>> {
+        if self.covering(table).next().is_some() {
+            return None;
+        }
+        let listing = || self.gateway.iter().copied().filter(|endpoint| endpoint.lists(table));
+        let available = |endpoint: &&Endpoint| endpoint.is_available();
+        let in_vpc = self.gateway.iter().copied().find(available);
+        let (gap, endpoint, fix) = if let Some(endpoint) = listing().find(available) {
+            (Gap::RouteInactive, Some(endpoint), Fix::ReattachTable(endpoint.into()))
+        } else if let Some(endpoint) = listing().next() {
+            (Gap::EndpointNotAvailable, Some(endpoint), fix_for_state(endpoint, in_vpc))
+        } else if let Some(endpoint) = in_vpc {
+            (Gap::NotAssociated, Some(endpoint), Fix::AddTable(endpoint.into()))
+        } else {
+            (Gap::NoEndpoint, None, Fix::Create)
+        };
+        Some(GapResult { gap, endpoint, fix })
+    }
+
+    /// An interface endpoint to name in a finding: one that works before one that does not.
+    fn interface_to_name(&self) -> Option<&'a Endpoint> {
+        self.interface.iter().copied().min_by_key(|endpoint| !endpoint.is_available())
+    }
+}
+
+fn has_active_route_to(table: &RouteTable, endpoint: &Endpoint) -> bool {
+    table.routes.iter().any(|route| {
+        route.active
+            && route.target.kind == TargetKind::VpcEndpoint
+            && route.target.id.as_deref() == Some(endpoint.id.as_str())
+    })
+}
+
+/// What to do about an endpoint that lists the table and is not available: its state may pass, or it is on its way out,
+/// or it is of no use any more (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
+fn fix_for_state(endpoint: &Endpoint, available: Option<&Endpoint>) -> Fix {
+    match endpoint.state.to_ascii_lowercase().as_str() {
+        "deleting" | "deleted" => available.map_or(Fix::Create, |endpoint| Fix::AddTable(endpoint.into())),
+        "failed" | "rejected" | "expired" => {
+            Fix::Replace { failed: endpoint.into(), available: available.map(Into::into) }
+        }
+        _ => Fix::Wait(endpoint.into()),
+    }
+}
+
+fn finding(
+    table: &RouteTable,
+    subnets: &[&Subnet],
+    service: GatewayService,
+    gap: &GapResult<'_>,
+    interface: Option<&Endpoint>,
+    account_region: &AccountRegion,
+) -> Finding {
+    let account = account_region.account.clone().or_else(|| table.owner_id.clone()).unwrap_or_default();
+    let (severity, egress) = severity_of(table, !subnets.is_empty());
+    let mut affected: Vec<SubnetRef> = subnets.iter().copied().map(SubnetRef::from).collect();
+    affected.sort_by(|a, b| a.id.cmp(&b.id));
+    Finding {
+        id: finding_id(account_region, &account, &table.id, service),
+        service,
+        gap: gap.gap,
+        severity,
+        account,
+        region: account_region.region.clone(),
+        vpc_id: table.vpc_id.clone(),
+        route_table: TableRef::from(table),
+        subnets: affected,
+        egress,
+        endpoint: gap.endpoint.map(Into::into),
+        interface_endpoint: interface.map(Into::into),
+        fix: gap.fix.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        checks::{finding::EndpointRef, fix, severity::Severity},
+        network::{
+            model::{Association, Route, Target},
+            testing::{REGION, explicit, gateway_endpoint, main_table, route, route_to, subnet, table, table_of, vpc},
+        },
+    };
+
+    const VPC: &str = "vpc-0000000a";
+    const S3_ENDPOINT: &str = "vpce-0000000a";
+    const TODAY: Date = jiff::civil::date(2026, 11, 23);
+
+    fn account_region() -> AccountRegion {
+        AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: REGION.into() }
+    }
+
+    /// The findings for S3 on every table of the network.
+    fn findings(network: &Network) -> Vec<Finding> {
+        let tables = network.route_tables.iter().map(|table| table.id.clone()).collect();
+        evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &account_region(), TODAY).findings
+    }
+
+    /// The findings, as table, gap and endpoint.
+    fn gaps(network: &Network) -> Vec<(String, Gap, Option<String>)> {
+        findings(network)
+            .into_iter()
+            .map(|f| (f.route_table.id, f.gap, f.endpoint.map(|endpoint| endpoint.id)))
+            .collect()
+    }
+
+    /// The gap of the one table, with these endpoints, and routes to those of them that are named.
+    fn gap(endpoints: Vec<Endpoint>, routes_to: &[&str]) -> Option<(Gap, Option<String>)> {
+        let mut table = main_table("rtb-0000000a", VPC);
+        table.routes.extend(endpoints.iter().filter(|e| routes_to.contains(&e.id.as_str())).map(route_to));
+        let network = Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints };
+        gaps(&network).pop().map(|(_, gap, endpoint)| (gap, endpoint))
+    }
+
+    fn s3(id: &str, tables: &[&str]) -> Endpoint {
+        gateway_endpoint(id, VPC, GatewayService::S3, tables)
+    }
+
+    // Given an available endpoint that lists the table, and an active route to it, then covered.
+
+    #[test]
+    fn a_listed_table_with_an_active_route_is_covered() {
+        assert_eq!(gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"])], &[S3_ENDPOINT]), None);
+    }
+
+    #[test]
+    fn available_is_compared_without_case() {
+        for state in ["available", "Available", "AVAILABLE"] {
+            let endpoint = Endpoint { state: state.into(), ..s3(S3_ENDPOINT, &["rtb-0000000a"]) };
+            assert_eq!(gap(vec![endpoint], &[S3_ENDPOINT]), None, "{state}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_endpoints_covers_its_own_tables() {
+        let (a, b) = (subnet("subnet-0000000a", VPC), subnet("subnet-0000000b", VPC));
+        let endpoints = vec![s3("vpce-0000000a", &["rtb-0000000a"]), s3("vpce-0000000b", &["rtb-0000000b"])];
+        let mut tables = vec![table_of("rtb-0000000a", &a), table_of("rtb-0000000b", &b)];
+        for (table, endpoint) in tables.iter_mut().zip(&endpoints) {
+            table.routes.push(route_to(endpoint));
+        }
+        let mut network = Network { vpcs: vec![vpc(VPC)], subnets: vec![a, b], route_tables: tables, endpoints };
+        assert_eq!(gaps(&network), []);
+
+        network.route_tables.push(table("rtb-0000000c", VPC));
+        assert_eq!(gaps(&network), [("rtb-0000000c".into(), Gap::NotAssociated, Some("vpce-0000000a".into()))]);
+    }
+
+    // Given an available endpoint that lists the table, but no active route to it, then route_inactive.
+
+    #[test]
+    fn a_listed_table_without_a_route_is_not_covered() {
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"])], &[]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    #[test]
+    fn a_blackhole_route_does_not_cover() {
+        let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        let mut table = main_table("rtb-0000000a", VPC);
+        table.routes.push(Route { active: false, ..route_to(&endpoint) });
+        let network =
+            Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints: vec![endpoint] };
+        assert_eq!(gaps(&network), [("rtb-0000000a".into(), Gap::RouteInactive, Some(S3_ENDPOINT.into()))]);
+    }
+
+    #[test]
+    fn a_route_to_another_endpoint_does_not_cover() {
+        let dynamodb = gateway_endpoint("vpce-0000000d", VPC, GatewayService::DynamoDb, &["rtb-0000000a"]);
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000a"]), dynamodb], &["vpce-0000000d"]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    #[test]
+    fn an_endpoint_without_its_route_outranks_one_that_is_not_available() {
+        let pending = Endpoint { state: "pending".into(), ..s3("vpce-00000001", &["rtb-0000000a"]) };
+        assert_eq!(
+            gap(vec![pending, s3(S3_ENDPOINT, &["rtb-0000000a"])], &["vpce-00000001"]),
+            Some((Gap::RouteInactive, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    // Given an endpoint that lists the table and is not available, then endpoint_not_available.
+
+    #[test]
+    fn an_endpoint_in_any_other_state_does_not_cover() {
+        for state in
+            ["pending", "pendingAcceptance", "deleting", "deleted", "rejected", "failed", "expired", "partial", ""]
+        {
+            let endpoint = Endpoint { state: state.into(), ..s3(S3_ENDPOINT, &["rtb-0000000a"]) };
+            assert_eq!(
+                gap(vec![endpoint], &[S3_ENDPOINT]),
+                Some((Gap::EndpointNotAvailable, Some(S3_ENDPOINT.into()))),
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listing_endpoint_that_is_not_available_outranks_an_available_one_that_does_not_list() {
+        let failed = Endpoint { state: "failed".into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &[]), failed], &["vpce-0000000b"]),
+            Some((Gap::EndpointNotAvailable, Some("vpce-0000000b".into())))
+        );
+    }
+
+    #[test]
+    fn the_fix_follows_the_state() {
+        let fix = |state: &str, other: Option<Endpoint>| {
+            let endpoint = Endpoint { state: state.into(), ..s3("vpce-0000000b", &["rtb-0000000a"]) };
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                subnets: Vec::new(),
+                route_tables: vec![main_table("rtb-0000000a", VPC)],
+                endpoints: std::iter::once(endpoint).chain(other).collect(),
+            };
+            findings(&network).pop().unwrap().fix
+        };
+        let other = || s3(S3_ENDPOINT, &[]);
+        let listing = |state: &str| fix::Endpoint {
+            id: "vpce-0000000b".into(),
+            state: state.to_ascii_lowercase(),
+            route_table_ids: vec!["rtb-0000000a".into()],
+        };
+        let available = fix::Endpoint::from(&other());
+        for state in ["deleting", "Deleted"] {
+            assert_eq!(fix(state, None), Fix::Create, "{state}");
+            assert_eq!(fix(state, Some(other())), Fix::AddTable(available.clone()), "{state}");
+        }
+        for state in ["Failed", "rejected", "expired"] {
+            let replace = |available| Fix::Replace { failed: listing(state), available };
+            assert_eq!(fix(state, None), replace(None), "{state}");
+            assert_eq!(fix(state, Some(other())), replace(Some(available.clone())), "{state}");
+        }
+        for state in ["pending", "pendingAcceptance", "partial"] {
+            assert_eq!(fix(state, None), Fix::Wait(listing(state)), "{state}");
+        }
+    }
+
+    // Given an available endpoint in the VPC that does not list the table, then not_associated.
+
+    #[test]
+    fn an_endpoint_with_no_tables_covers_nothing() {
+        assert_eq!(gap(vec![s3(S3_ENDPOINT, &[])], &[]), Some((Gap::NotAssociated, Some(S3_ENDPOINT.into()))));
+    }
+
+    #[test]
+    fn a_route_alone_does_not_cover_a_table_that_the_endpoint_does_not_list() {
+        assert_eq!(
+            gap(vec![s3(S3_ENDPOINT, &["rtb-0000000f"])], &[S3_ENDPOINT]),
+            Some((Gap::NotAssociated, Some(S3_ENDPOINT.into())))
+        );
+    }
+
+    // Given none of these, then no_endpoint.
+
+    #[test]
+    fn without_an_endpoint_there_is_nothing_to_build_on() {
+        assert_eq!(gap(Vec::new(), &[]), Some((Gap::NoEndpoint, None)));
+    }
+
+    #[test]
+    fn an_endpoint_of_another_service_region_or_vpc_covers_nothing() {
+        let listing = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        for endpoint in [
+            Endpoint { service_name: "com.amazonaws.eu-west-1.dynamodb".into(), ..listing.clone() },
+            Endpoint { service_name: "com.amazonaws.eu-west-1.s3express".into(), ..listing.clone() },
+            Endpoint { service_name: "com.amazonaws.eu-west-2.s3".into(), ..listing.clone() },
+            Endpoint { vpc_id: "vpc-0000000b".into(), ..listing },
+        ] {
+            assert_eq!(gap(vec![endpoint.clone()], &[S3_ENDPOINT]), Some((Gap::NoEndpoint, None)), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_available_and_does_not_list_the_table_is_none() {
+        let pending = Endpoint { state: "pending".into(), ..s3(S3_ENDPOINT, &[]) };
+        assert_eq!(gap(vec![pending], &[]), Some((Gap::NoEndpoint, None)));
+    }
+
+    #[test]
+    fn an_interface_endpoint_covers_nothing_and_is_named() {
+        let interface = |id: &str, state: &str| Endpoint {
+            kind: EndpointKind::Interface,
+            state: state.into(),
+            ..s3(id, &["rtb-0000000a"])
+        };
+        let mut table = main_table("rtb-0000000a", VPC);
+        let endpoints = vec![interface("vpce-00000001", "pending"), interface("vpce-00000002", "Available")];
+        table.routes.extend(endpoints.iter().map(route_to));
+        let network = Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints };
+        let [finding] = findings(&network).try_into().unwrap();
+        assert_eq!(
+            (finding.gap, finding.endpoint, finding.interface_endpoint),
+            (Gap::NoEndpoint, None, Some(EndpointRef { id: "vpce-00000002".into(), state: "available".into() }))
+        );
+    }
+
+    #[test]
+    fn a_default_route_to_a_firewall_endpoint_is_no_road_to_s3() {
+        let firewall = Endpoint {
+            kind: EndpointKind::Other,
+            service_name: "com.amazonaws.vpce.eu-west-1.vpce-svc-0a1b2c3d".into(),
+            ..s3("vpce-0000000f", &[])
+        };
+        let subnet = subnet("subnet-0000000a", VPC);
+        let mut table = table_of("rtb-0000000a", &subnet);
+        table.routes.push(route("0.0.0.0/0", TargetKind::VpcEndpoint, "vpce-0000000f"));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            subnets: vec![subnet],
+            route_tables: vec![table],
+            endpoints: vec![firewall],
+        };
+        let [finding] = findings(&network).try_into().unwrap();
+        assert_eq!(
+            (finding.gap, finding.severity, finding.egress),
+            (
+                Gap::NoEndpoint,
+                Severity::Medium,
+                Target { kind: TargetKind::VpcEndpoint, id: Some("vpce-0000000f".into()) }
+            )
+        );
+    }
+
+    // Which subnets a finding affects.
+
+    /// The affected subnets of each table.
+    fn affected(network: &Network) -> Vec<(String, Vec<String>)> {
+        findings(network)
+            .into_iter()
+            .map(|f| (f.route_table.id, f.subnets.into_iter().map(|subnet| subnet.id).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn a_subnet_is_on_its_explicit_table_else_on_the_main_one() {
+        let (a, b, c) =
+            (subnet("subnet-0000000a", VPC), subnet("subnet-0000000b", VPC), subnet("subnet-0000000c", VPC));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![main_table("rtb-0000000a", VPC), table_of("rtb-0000000b", &b)],
+            subnets: vec![c, b, a],
+            endpoints: Vec::new(),
+        };
+        assert_eq!(
+            affected(&network),
+            [
+                ("rtb-0000000a".into(), vec!["subnet-0000000a".into(), "subnet-0000000c".into()]),
+                ("rtb-0000000b".into(), vec!["subnet-0000000b".into()]),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_association_counts_while_it_holds() {
+        for (state, explicit_holds) in [
+            ("associated", true),
+            ("associating", true),
+            ("disassociating", false),
+            ("disassociated", false),
+            ("failed", false),
+        ] {
+            let a = subnet("subnet-0000000a", VPC);
+            let mut private = table("rtb-0000000b", VPC);
+            private.associations.push(explicit(&a.id, state));
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                route_tables: vec![main_table("rtb-0000000a", VPC), private],
+                subnets: vec![a],
+                endpoints: Vec::new(),
+            };
+            let on = |here: bool| if here { vec!["subnet-0000000a".to_owned()] } else { Vec::new() };
+            assert_eq!(
+                affected(&network),
+                [("rtb-0000000a".into(), on(!explicit_holds)), ("rtb-0000000b".into(), on(explicit_holds))],
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_vpc_has_its_own_main_table() {
+        let other = "vpc-0000000b";
+        let network = Network {
+            vpcs: vec![vpc(VPC), vpc(other)],
+            route_tables: vec![main_table("rtb-0000000b", other), main_table("rtb-0000000a", VPC)],
+            subnets: vec![subnet("subnet-0000000b", other), subnet("subnet-0000000a", VPC)],
+            endpoints: Vec::new(),
+        };
+        assert_eq!(
+            affected(&network),
+            [
+                ("rtb-0000000a".into(), vec!["subnet-0000000a".into()]),
+                ("rtb-0000000b".into(), vec!["subnet-0000000b".into()]),
+            ]
+        );
+    }
+
+    #[test]
+    fn another_accounts_subnet_is_not_affected_and_does_not_use_a_table() {
+        let ours = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000a", VPC) };
+        let theirs = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000b", VPC) };
+        let judged = |subnets: Vec<Subnet>| {
+            let mut table = main_table("rtb-0000000a", VPC);
+            table.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0000000a"));
+            let network = Network { vpcs: vec![vpc(VPC)], subnets, route_tables: vec![table], endpoints: Vec::new() };
+            let [finding] = findings(&network).try_into().unwrap();
+            (finding.severity, finding.subnets.into_iter().map(|subnet| subnet.id).collect::<Vec<_>>())
+        };
+        assert_eq!(judged(vec![theirs.clone()]), (Severity::Low, vec![]));
+        assert_eq!(judged(vec![theirs, ours]), (Severity::High, vec!["subnet-0000000a".into()]));
+    }
+
+    #[test]
+    fn only_the_tables_asked_for_are_judged() {
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![main_table("rtb-0000000a", VPC), table("rtb-0000000b", VPC)],
+            ..Network::default()
+        };
+        let asked = BTreeSet::from(["rtb-0000000b".to_owned(), "rtb-0000000f".to_owned()]);
+        let required = BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]);
+        let found: Vec<_> = evaluate(&network, &asked, &required, &account_region(), TODAY)
+            .findings
+            .into_iter()
+            .map(|finding| (finding.route_table.id, finding.service))
+            .collect();
+        assert_eq!(
+            found,
+            [("rtb-0000000b".to_owned(), GatewayService::DynamoDb), ("rtb-0000000b".to_owned(), GatewayService::S3)]
+        );
+    }
+
+    #[test]
+    fn without_an_arn_the_account_is_the_owner_of_the_table() {
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            route_tables: vec![RouteTable { owner_id: Some("210987654321".into()), ..main_table("rtb-0000000a", VPC) }],
+            ..Network::default()
+        };
+        let local = AccountRegion { account: None, ..account_region() };
+        let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
+        let account = |account_region: &AccountRegion| {
+            evaluate(&network, &tables, &BTreeSet::from([GatewayService::S3]), account_region, TODAY)
+                .findings
+                .pop()
+                .unwrap()
+                .account
+        };
+        assert_eq!(account(&local), "210987654321");
+        assert_eq!(account(&account_region()), "123456789012");
+    }
+
+    // Exemptions, and what cannot be judged.
+
+    /// The verdict for S3 and DynamoDB on a table with these subnets, of which the tags are given.
+    fn exempting(vpc_tag: Option<&str>, table_tag: Option<&str>, subnet_tags: &[Option<&str>]) -> Verdict {
+        let tag = |tag: Option<&str>| tag.map(str::to_owned);
+        let subnets: Vec<Subnet> = (subnet_tags.iter().enumerate())
+            .map(|(n, of)| Subnet { exemption: tag(*of), ..subnet(&format!("subnet-0000000{n}"), VPC) })
+            .collect();
+        let network = Network {
+            vpcs: vec![Vpc { exemption: tag(vpc_tag), ..vpc(VPC) }],
+            route_tables: vec![RouteTable { exemption: tag(table_tag), ..main_table("rtb-0000000a", VPC) }],
+            subnets,
+            endpoints: Vec::new(),
+        };
+        let (tables, both) =
+            (["rtb-0000000a".to_owned()].into(), [GatewayService::S3, GatewayService::DynamoDb].into());
+        evaluate(&network, &tables, &both, &account_region(), TODAY)
+    }
+
+    /// The findings as service and affected subnets, and the exemptions as service and what exempts.
+    fn told(verdict: &Verdict) -> [Vec<(&'static str, String)>; 2] {
+        let subnets = |f: &Finding| f.subnets.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(" ");
+        [
+            verdict.findings.iter().map(|f| (f.service.name(), subnets(f))).collect(),
+            verdict.exempt.iter().map(|e| (e.service.name(), e.exempted_by.join(" "))).collect(),
+        ]
+    }
+
+    #[test]
+    fn a_table_is_exempt_for_the_services_of_its_tags() {
+        let both = |by: &str| vec![("dynamodb", by.to_owned()), ("s3", by.to_owned())];
+        assert_eq!(told(&exempting(Some(""), None, &[None])), [vec![], both(VPC)]);
+        assert_eq!(told(&exempting(None, Some("*"), &[None])), [vec![], both("rtb-0000000a")]);
+        assert_eq!(
+            told(&exempting(None, Some("s3"), &[None])),
+            [vec![("dynamodb", "subnet-00000000".into())], vec![("s3", "rtb-0000000a".into())]]
+        );
+        assert_eq!(
+            told(&exempting(None, None, &[Some("true"), Some("")])),
+            [vec![], both("subnet-00000000 subnet-00000001")]
+        );
+        assert_eq!(
+            told(&exempting(None, Some("until=2026-11-22"), &[])),
+            [vec![("dynamodb", String::new()), ("s3", String::new())], vec![]]
+        );
+    }
+
+    #[test]
+    fn an_exempt_subnet_leaves_the_list_of_affected_ones() {
+        assert_eq!(
+            told(&exempting(None, None, &[Some("s3"), None])),
+            [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000001".into())], vec![]]
+        );
+    }
+
+    #[test]
+    fn what_is_covered_is_not_exempt() {
+        let mut table = RouteTable { exemption: Some(String::new()), ..main_table("rtb-0000000a", VPC) };
+        let endpoint = s3(S3_ENDPOINT, &["rtb-0000000a"]);
+        table.routes.push(route_to(&endpoint));
+        let network =
+            Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints: vec![endpoint] };
+        let tables = ["rtb-0000000a".to_owned()].into();
+        assert_eq!(
+            evaluate(&network, &tables, &[GatewayService::S3].into(), &account_region(), TODAY),
+            Verdict::default()
+        );
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_read_exempts_nothing_and_is_reported() {
+        let verdict = exempting(Some("yes"), Some("s3 sqs"), &[Some("soon"), Some("s3")]);
+        assert_eq!(
+            told(&verdict),
+            [vec![("dynamodb", "subnet-00000000 subnet-00000001".into()), ("s3", "subnet-00000000".into())], vec![]]
+        );
+        let unreadable: Vec<_> =
+            verdict.unreadable_exemptions.iter().map(|tag| (tag.resource_id.as_str(), tag.value.as_str())).collect();
+        assert_eq!(unreadable, [("rtb-0000000a", "s3 sqs"), ("subnet-00000000", "soon"), (VPC, "yes")]);
+    }
+
+    #[test]
+    fn a_subnet_without_ipv4_is_unassessed_behind_endpoints_without_ipv6() {
+        let native = Subnet { ipv6_native: true, ..subnet("subnet-0000000a", VPC) };
+        let unassessed = |types: &[Option<&str>], tag: Option<&str>| {
+            let endpoints: Vec<Endpoint> = (types.iter().enumerate())
+                .map(|(n, ip)| Endpoint {
+                    ip_address_type: ip.map(str::to_owned),
+                    ..s3(&format!("vpce-0000000{n}"), &["rtb-0000000a"])
+                })
+                .collect();
+            let mut table = main_table("rtb-0000000a", VPC);
+            table.routes.extend(endpoints.iter().map(route_to));
+            let native = Subnet { exemption: tag.map(str::to_owned), ..native.clone() };
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                subnets: vec![native, subnet("subnet-0000000b", VPC)],
+                route_tables: vec![table],
+                endpoints,
+            };
+            let verdict = evaluate(
+                &network,
+                &["rtb-0000000a".to_owned()].into(),
+                &[GatewayService::S3].into(),
+                &account_region(),
+                TODAY,
+            );
+            (verdict.findings.len(), verdict.unassessed)
+        };
+        let only_ipv6 = BTreeSet::from([NotAssessed::ipv6_only(&native)]);
+        assert_eq!(unassessed(&[Some("ipv4")], None), (0, only_ipv6.clone()));
+        assert_eq!(unassessed(&[Some("ipv4"), Some("ipv4")], None), (0, only_ipv6));
+        for types in [&[Some("dualstack")][..], &[Some("ipv6")], &[None], &[Some("ipv4"), Some("dualstack")]] {
+            assert_eq!(unassessed(types, None), (0, BTreeSet::new()), "{types:?}");
+        }
+        assert_eq!(unassessed(&[Some("ipv4")], Some("s3")), (0, BTreeSet::new()), "exempt");
+        assert_eq!(unassessed(&[], None), (1, BTreeSet::new()), "not covered: a finding like any other");
+    }
+
+    /// A finding whole, as JSON: the contract's §5.
+    #[test]
+    fn a_finding_is_the_json_of_the_contract() {
+        let a = Subnet {
+            name: Some("app-a".into()),
+            availability_zone: Some("eu-west-1a".into()),
+            cidr: Some("10.0.1.0/24".into()),
+            ..subnet("subnet-0a1b2c3d", VPC)
+        };
+        let mut private = RouteTable { name: Some("private-a".into()), ..table_of("rtb-0a1b2c3d", &a) };
+        private.associations.push(Association::default());
+        private.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0a1b2c3d"));
+        let network = Network {
+            vpcs: vec![vpc(VPC)],
+            subnets: vec![a],
+            route_tables: vec![private],
+            endpoints: vec![s3(S3_ENDPOINT, &[])],
+        };
+        assert_eq!(
+            findings(&network),
+            [Finding {
+                id: finding_id(&account_region(), "123456789012", "rtb-0a1b2c3d", GatewayService::S3),
+                service: GatewayService::S3,
+                gap: Gap::NotAssociated,
+                severity: Severity::High,
+                account: "123456789012".into(),
+                region: REGION.into(),
+                vpc_id: VPC.into(),
+                route_table: TableRef { id: "rtb-0a1b2c3d".into(), name: Some("private-a".into()), main: false },
+                subnets: vec![SubnetRef {
+                    id: "subnet-0a1b2c3d".into(),
+                    name: Some("app-a".into()),
+                    availability_zone: Some("eu-west-1a".into()),
+                    cidr: Some("10.0.1.0/24".into()),
+                }],
+                egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d".into()) },
+                endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
+                interface_endpoint: None,
+                fix: Fix::AddTable(fix::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
+            }]
+        );
+    }
+}

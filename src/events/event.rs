@@ -1,0 +1,77 @@
+//! Tells single events apart by what they contain, without guessing.
+//!
+//! | event | recognised by |
+//! |---|---|
+//! | a manual request, also one of EventBridge Scheduler | `check` |
+//! | an EC2 API call | `source` `aws.ec2`, `detail-type` `AWS API Call via CloudTrail` |
+//! | an AWS Config item | `source` `aws.config`, `detail-type` `Config Configuration Item Change` |
+//! | a schedule | `detail-type` `Scheduled Event` |
+//!
+//! Pure: no SDK type, no I/O, no clock, no environment.
+
+use serde_json::Value;
+
+use super::{
+    aws_config, cloudtrail,
+    envelope::{refuse_foreign, time_of},
+    json_path::{quoted, text_at},
+    manual,
+    record::{Record, Trigger},
+    scope::Scope,
+};
+use crate::{error::Error, network::account::AccountRegion};
+
+/// Reads one event.
+///
+/// # Errors
+///
+/// [`Error::UnsupportedEvent`] for an event of no known kind, one that is malformed, and one of another account or Region.
+pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
+    if payload.get("check").is_some() {
+        return manual::read(payload);
+    }
+    match (text_at(payload, &["source"]), text_at(payload, &["detail-type"])) {
+        (Some(source), Some(detail_type)) if source == "aws.ec2" && detail_type == "AWS API Call via CloudTrail" => {
+            refuse_foreign(payload, account_region)?;
+            cloudtrail::read(payload, exempt_tag)
+        }
+        (Some(source), Some(detail_type))
+            if source == "aws.config" && detail_type == "Config Configuration Item Change" =>
+        {
+            refuse_foreign(payload, account_region)?;
+            aws_config::read(payload)
+        }
+        (_, Some(detail_type)) if detail_type == "Scheduled Event" => {
+            refuse_foreign(payload, account_region)?;
+            Ok(Record { scope: Scope::region(), trigger: Trigger::Schedule, time: time_of(payload), publish: true })
+        }
+        _ => Err(unsupported(payload)),
+    }
+}
+
+/// Names what was seen of a payload that is of no known kind, and never the payload.
+fn unsupported(payload: &Value) -> Error {
+    let seen = match payload {
+        Value::Object(fields) if fields.contains_key("source") || fields.contains_key("detail-type") => {
+            let field = |name| text_at(payload, &[name]).map_or("none".to_owned(), |text| quoted(&text));
+            format!("source {}, detail-type {}", field("source"), field("detail-type"))
+        }
+        Value::Object(fields) if fields.is_empty() => "an empty object".to_owned(),
+        Value::Object(fields) => {
+            let mut keys: Vec<String> = fields.keys().take(10).map(|key| quoted(key)).collect();
+            if fields.len() > keys.len() {
+                keys.push("…".to_owned());
+            }
+            format!("an object with {}", keys.join(", "))
+        }
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+    };
+    Error::UnsupportedEvent(format!(
+        "unknown payload: {seen}; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS \
+         batches of these, and an object with \"check\""
+    ))
+}

@@ -1,0 +1,154 @@
+//! Requests by hand, by a script, or by EventBridge Scheduler: `{"check": …}`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{
+    json_path::quoted,
+    record::{Record, Trigger},
+    scope::Scope,
+};
+use crate::{
+    error::Error,
+    network::ids::{self, is_id},
+};
+
+const ALLOWED: &str =
+    "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \"routeTableIds\"";
+
+/// Reads a request that has `check`. A key that is not known is refused: a slip in `publish` would send what nobody wanted
+/// sent. What is refused is named, shortened and quoted: it never stands whole in an error message.
+pub(super) fn read(payload: &Value) -> Result<Record, Error> {
+    let publish = match payload.get("publish") {
+        None => true,
+        Some(Value::Bool(publish)) => *publish,
+        Some(_) => return Err(refused("\"publish\" is neither true nor false")),
+    };
+    if let Some(fields) = payload.as_object() {
+        only_known(fields, &["check", "publish"])?;
+    }
+    let scope = match payload.get("check") {
+        Some(Value::String(text)) if text == "region" => Scope::region(),
+        Some(Value::Object(check)) => scope(check)?,
+        _ => return Err(refused(ALLOWED)),
+    };
+    Ok(Record { scope, trigger: Trigger::Manual, time: None, publish })
+}
+
+fn scope(check: &Map<String, Value>) -> Result<Scope, Error> {
+    only_known(check, &["vpcIds", "subnetIds", "routeTableIds"])?;
+    if check.is_empty() {
+        return Err(refused(&format!("\"check\" names nothing; {ALLOWED}")));
+    }
+    let unplaced = |id| (id, None);
+    Ok(Scope {
+        vpc_ids: ids(check, "vpcIds", ids::VPC)?,
+        subnets: ids(check, "subnetIds", ids::SUBNET)?.into_iter().map(unplaced).collect(),
+        route_tables: ids(check, "routeTableIds", ids::ROUTE_TABLE)?.into_iter().map(unplaced).collect(),
+        ..Scope::default()
+    })
+}
+
+fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Error> {
+    match fields.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(refused(&format!("unknown key {}; allowed are {}", quoted(key), known.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+fn ids(check: &Map<String, Value>, name: &str, prefix: &str) -> Result<BTreeSet<String>, Error> {
+    let allowed = format!("allowed is {prefix} and 8 to 17 hexadecimal digits in lower case");
+    let list = match check.get(name) {
+        None => return Ok(BTreeSet::new()),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(refused(&format!("\"{name}\" is not a list of ids; {allowed}"))),
+    };
+    list.iter()
+        .map(|id| match id.as_str() {
+            Some(id) if is_id(prefix, id) => Ok(id.to_owned()),
+            Some(id) => Err(refused(&format!("{} in \"{name}\" is not an id; {allowed}", quoted(id)))),
+            None => Err(refused(&format!("\"{name}\" holds something that is not an id; {allowed}"))),
+        })
+        .collect()
+}
+
+fn refused(why: &str) -> Error {
+    Error::UnsupportedEvent(format!("manual request: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn manual(scope: Scope, publish: bool) -> Record {
+        Record { scope, trigger: Trigger::Manual, time: None, publish }
+    }
+
+    #[test]
+    fn the_region_or_ids_can_be_asked_for() {
+        assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), true)));
+        assert_eq!(
+            read(&json!({"check": {"vpcIds": ["vpc-0a1b2c3d"]}, "publish": false})),
+            Ok(manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, false))
+        );
+        assert_eq!(
+            read(&json!({"check": {
+                "vpcIds": [], "subnetIds": ["subnet-0a1b2c3d"], "routeTableIds": ["rtb-0a1b2c3d", "rtb-0a1b2c3d"]
+            }})),
+            Ok(manual(
+                Scope {
+                    subnets: [("subnet-0a1b2c3d".to_owned(), None)].into(),
+                    route_tables: [("rtb-0a1b2c3d".to_owned(), None)].into(),
+                    ..Scope::default()
+                },
+                true
+            ))
+        );
+    }
+
+    #[test]
+    fn empty_lists_are_an_empty_scope() {
+        assert_eq!(
+            read(&json!({"check": {"vpcIds": [], "subnetIds": [], "routeTableIds": []}})),
+            Ok(manual(Scope::default(), true))
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_what_is_allowed() {
+        let allowed = "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \
+                       \"routeTableIds\"";
+        let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";
+        for (payload, why) in [
+            (json!({"check": "Region"}), allowed.to_owned()),
+            (json!({"check": null}), allowed.to_owned()),
+            (json!({"check": ["vpc-0a1b2c3d"]}), allowed.to_owned()),
+            (json!({"check": {}}), format!("\"check\" names nothing; {allowed}")),
+            (
+                json!({"check": {"vpcs": ["vpc-0a1b2c3d"]}}),
+                "unknown key \"vpcs\"; allowed are vpcIds, subnetIds, routeTableIds".to_owned(),
+            ),
+            (json!({"check": {"vpcIds": "vpc-0a1b2c3d"}}), format!("\"vpcIds\" is not a list of ids; {ids}")),
+            (json!({"check": {"vpcIds": null}}), format!("\"vpcIds\" is not a list of ids; {ids}")),
+            (json!({"check": {"vpcIds": [7]}}), format!("\"vpcIds\" holds something that is not an id; {ids}")),
+            (
+                json!({"check": {"vpcIds": ["vpc-0a1b2c3d", "subnet-0a1b2c3d\n"]}}),
+                format!("\"subnet-0a1b2c3d\\n\" in \"vpcIds\" is not an id; {ids}"),
+            ),
+            (
+                json!({"check": {"vpcIds": ["x".repeat(100_000)]}}),
+                format!("\"{}…\" in \"vpcIds\" is not an id; {ids}", "x".repeat(60)),
+            ),
+            (json!({"check": "region", "publish": "no"}), "\"publish\" is neither true nor false".to_owned()),
+            (
+                json!({"check": "region", "Publish\n": false}),
+                "unknown key \"Publish\\n\"; allowed are check, publish".to_owned(),
+            ),
+        ] {
+            assert_eq!(read(&payload), Err(Error::UnsupportedEvent(format!("manual request: {why}"))), "{payload}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The payload of one invocation: one event, or a batch of events from SQS.
+//!
+//! | payload | recognised by |
+//! |---|---|
+//! | a batch from SQS | `Records`, each with `eventSource` `aws:sqs`; each body is one event |
+//! | one event | see `event` |
+//!
+//! Pure: no SDK type, no I/O, no clock, no environment.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{
+    event,
+    record::Record,
+    scope::Scope,
+    sqs::{self, Message},
+};
+use crate::{error::Error, network::account::AccountRegion};
+
+/// A payload that gatewatch knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// One record, whose report is the answer.
+    Direct(Box<Record>),
+    /// The messages of an SQS batch, of which each fails or succeeds alone.
+    Batch(Vec<Message>),
+}
+
+impl Payload {
+    /// Recognises a payload that was sent to the function that runs at `account_region`, where resources are exempted by the tag
+    /// with this key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedEvent`] for a payload of no known kind, one that is malformed, and one of another account or
+    /// Region. A message of a batch carries its own error.
+    pub fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Self, Error> {
+        match payload.get("Records") {
+            Some(records) => sqs::read(records, account_region, exempt_tag).map(Self::Batch),
+            None => event::read(payload, account_region, exempt_tag).map(|record| Self::Direct(Box::new(record))),
+        }
+    }
+
+    /// The records that could be read.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        let (direct, batch) = match self {
+            Self::Direct(record) => (Some(record.as_ref()), &[][..]),
+            Self::Batch(messages) => (None, messages.as_slice()),
+        };
+        direct.into_iter().chain(batch.iter().filter_map(|message| message.record.as_ref().ok()))
+    }
+
+    /// What the records touch together: the network is read once for all of them.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        union(self.records())
+    }
+
+    /// What those records touch that are so recent that EC2 may not show it yet
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+    #[must_use]
+    pub fn recent_scope(&self, now: Timestamp) -> Scope {
+        const RECENT: SignedDuration = SignedDuration::from_secs(60);
+        union(self.records().filter(|record| record.time.is_some_and(|time| now.duration_since(time) < RECENT)))
+    }
+}
+
+fn union<'a>(records: impl Iterator<Item = &'a Record>) -> Scope {
+    let mut scope = Scope::default();
+    for record in records {
+        scope.merge(&record.scope);
+    }
+    scope
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::events::record::Trigger;
+
+    fn account_region() -> AccountRegion {
+        AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: "eu-west-1".into() }
+    }
+
+    fn error(payload: &Value) -> String {
+        match Payload::read(payload, &account_region(), "gatewatch:exempt") {
+            Err(Error::UnsupportedEvent(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn scheduled() -> Value {
+        json!({
+            "version": "0", "id": "0a1b2c3d-0000-4000-8000-000000000001", "detail-type": "Scheduled Event",
+            "source": "aws.events", "account": "123456789012", "time": "2026-11-20T04:00:00Z",
+            "region": "eu-west-1", "resources": [], "detail": {}
+        })
+    }
+
+    #[test]
+    fn a_schedule_is_the_whole_region() {
+        assert_eq!(
+            Payload::read(&scheduled(), &account_region(), "gatewatch:exempt"),
+            Ok(Payload::Direct(Box::new(Record {
+                scope: Scope::region(),
+                trigger: Trigger::Schedule,
+                time: Some("2026-11-20T04:00:00Z".parse().unwrap()),
+                publish: true
+            })))
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_named_and_not_shown() {
+        let known = "; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS batches of these, \
+                     and an object with \"check\"";
+        for (payload, seen) in [
+            (
+                json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {"secret": 1}}),
+                "source \"aws.s3\", detail-type \"Object Created\"",
+            ),
+            (
+                json!({"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
+                "source \"aws.ec2\", detail-type \"EC2 Instance State-change Notification\"",
+            ),
+            (json!({"source": "aws.ec2"}), "source \"aws.ec2\", detail-type none"),
+            (json!({"detail-type": "x\ny"}), "source none, detail-type \"x\\ny\""),
+            (json!({"b": 1, "a\n": 2}), "an object with \"a\\n\", \"b\""),
+            (json!({}), "an empty object"),
+            (json!([{"check": "region"}]), "a list"),
+            (json!(null), "null"),
+            (json!("region"), "a string"),
+            (json!(1), "a number"),
+            (json!(true), "a boolean"),
+        ] {
+            assert_eq!(error(&payload), format!("unknown payload: {seen}{known}"));
+        }
+    }
+
+    #[test]
+    fn of_many_or_long_keys_only_the_beginning_is_named() {
+        let many: serde_json::Map<String, Value> =
+            (0..11).map(|n| (format!("{n:02}{}", "k".repeat(100)), json!(1))).collect();
+        let message = error(&Value::Object(many));
+        assert!(message.contains(&format!("\"09{}…\", …;", "k".repeat(58))), "{message}");
+        assert!(!message.contains("\"10"), "{message}");
+    }
+
+    #[test]
+    fn another_region_or_account_is_refused() {
+        let mut payload = scheduled();
+        payload["region"] = json!("us-east-1");
+        assert_eq!(error(&payload), "the record is of Region \"us-east-1\", and this function watches eu-west-1");
+
+        let mut payload = scheduled();
+        payload["account"] = json!("210987654321");
+        assert_eq!(
+            error(&payload),
+            "the record is of account \"210987654321\", and this function watches 123456789012"
+        );
+        let local = AccountRegion { account: None, ..account_region() };
+        assert!(Payload::read(&payload, &local, "gatewatch:exempt").is_ok(), "without an ARN only the Region counts");
+    }
+
+    #[test]
+    fn an_account_may_be_a_number_and_lose_its_zeros() {
+        let mut payload = scheduled();
+        payload["account"] = json!(12_345_678_901_u64);
+        let account_region = AccountRegion { account: Some("012345678901".into()), ..account_region() };
+        assert!(Payload::read(&payload, &account_region, "gatewatch:exempt").is_ok());
+    }
+
+    #[test]
+    fn every_place_that_names_an_account_or_region_counts() {
+        let event = |source: &str, detail_type: &str, detail: Value| {
+            json!({"source": source, "detail-type": detail_type, "account": "123456789012", "region": "eu-west-1",
+                   "detail": detail})
+        };
+        let call = |detail| event("aws.ec2", "AWS API Call via CloudTrail", detail);
+        let item = |detail| event("aws.config", "Config Configuration Item Change", detail);
+        for payload in [
+            call(json!({"eventName": "CreateVpc", "awsRegion": "us-east-1"})),
+            item(json!({"configurationItem": {"resourceType": "AWS::EC2::VPC", "awsRegion": "us-east-1"}})),
+            item(json!({"configurationItemSummary": {"resourceType": "AWS::EC2::VPC", "awsRegion": "us-east-1"}})),
+        ] {
+            assert_eq!(error(&payload), "the record is of Region \"us-east-1\", and this function watches eu-west-1");
+        }
+        for payload in [
+            call(json!({"eventName": "CreateVpc", "recipientAccountId": "210987654321"})),
+            item(json!({"configurationItem": {"resourceType": "AWS::EC2::VPC", "awsAccountId": "210987654321"}})),
+            item(json!({"configurationItemSummary": {"resourceType": "x", "awsAccountId": 210_987_654_321_u64}})),
+        ] {
+            assert_eq!(
+                error(&payload),
+                "the record is of account \"210987654321\", and this function watches 123456789012"
+            );
+        }
+    }
+
+    #[test]
+    fn a_configuration_item_is_known() {
+        let payload = json!({"source": "aws.config", "detail-type": "Config Configuration Item Change",
+            "account": "123456789012", "region": "eu-west-1", "time": "2026-11-20T10:00:00Z",
+            "detail": {"configurationItem": {"resourceType": "AWS::EC2::VPC", "resourceId": "vpc-0a1b2c3d"}}});
+        assert_eq!(
+            Payload::read(&payload, &account_region(), "gatewatch:exempt"),
+            Ok(Payload::Direct(Box::new(Record {
+                scope: Scope { vpc_ids: ["vpc-0a1b2c3d".to_owned()].into(), ..Scope::default() },
+                trigger: Trigger::ConfigItem,
+                time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
+                publish: true
+            })))
+        );
+    }
+
+    #[test]
+    fn a_record_is_recent_for_a_minute() {
+        let record = |id: &str, time: Option<&str>| Message {
+            id: id.into(),
+            record: Ok(Record {
+                scope: Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() },
+                trigger: Trigger::Manual,
+                time: time.map(|time| time.parse().unwrap()),
+                publish: true,
+            }),
+        };
+        let payload = Payload::Batch(vec![
+            record("vpc-59s", Some("2026-11-20T10:00:01Z")),
+            record("vpc-60s", Some("2026-11-20T10:00:00Z")),
+            record("vpc-ahead", Some("2026-11-20T10:01:05Z")),
+            record("vpc-timeless", None),
+        ]);
+        let recent = payload.recent_scope("2026-11-20T10:01:00Z".parse().unwrap());
+        assert_eq!(recent.vpc_ids.iter().collect::<Vec<_>>(), ["vpc-59s", "vpc-ahead"]);
+    }
+
+    #[test]
+    fn what_a_batch_touches_is_what_its_readable_messages_touch() {
+        let message = |id: &str, record| Message { id: id.into(), record };
+        let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, publish: true };
+        let vpc = |id: &str| Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
+        let payload = Payload::Batch(vec![
+            message("a", Ok(manual(vpc("vpc-0000000a")))),
+            message("b", Err(Error::UnsupportedEvent("the body is not JSON".into()))),
+            message("c", Ok(manual(vpc("vpc-0000000b")))),
+        ]);
+        let both = ["vpc-0000000a", "vpc-0000000b"].map(str::to_owned);
+        assert_eq!(payload.scope(), Scope { vpc_ids: both.into(), ..Scope::default() });
+        assert_eq!(Payload::Direct(Box::new(manual(Scope::region()))).scope(), Scope::region());
+    }
+
+    #[test]
+    fn source_and_detail_type_both_count() {
+        let detail = json!({"eventName": "CreateVpc", "configurationItem": {"resourceType": "AWS::EC2::VPC"}});
+        for (source, detail_type) in [
+            ("aws.ec2", "Config Configuration Item Change"),
+            ("aws.s3", "AWS API Call via CloudTrail"),
+            ("aws.config", "AWS API Call via CloudTrail"),
+            ("aws.config", "Config Rules Compliance Change"),
+            ("aws.s3", "Config Configuration Item Change"),
+        ] {
+            let message = error(&json!({"source": source, "detail-type": detail_type, "detail": detail}));
+            assert!(message.starts_with("unknown payload: "), "{message}");
+        }
+    }
+}

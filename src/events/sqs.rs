@@ -1,0 +1,117 @@
+//! Batches of messages from SQS (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
+
+use serde_json::Value;
+
+use super::{
+    event,
+    json_path::{quoted, text_at},
+    record::Record,
+};
+use crate::{error::Error, network::account::AccountRegion};
+
+/// One message of an SQS batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The id by which SQS is told that the message failed.
+    pub id: String,
+    /// What its body holds.
+    pub record: Result<Record, Error>,
+}
+
+/// Reads `Records`. What is wrong with one message is that message's error alone.
+pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Vec<Message>, Error> {
+    let records = records.as_array().filter(|records| !records.is_empty()).ok_or_else(|| {
+        Error::UnsupportedEvent("\"Records\" is not a list with members, as an SQS batch has".to_owned())
+    })?;
+    records
+        .iter()
+        .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
+            (Some(source), Some(id)) if source == "aws:sqs" => {
+                Ok(Message { id, record: body(record, account_region, exempt_tag) })
+            }
+            (Some(source), None) if source == "aws:sqs" => {
+                Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
+            }
+            (source, _) => Err(Error::UnsupportedEvent(format!(
+                "\"Records\" with eventSource {}; allowed is \"aws:sqs\"",
+                source.map_or("none".to_owned(), |source| quoted(&source))
+            ))),
+        })
+        .collect()
+}
+
+fn body(record: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
+    let body = record
+        .get("body")
+        .and_then(Value::as_str)
+        .ok_or_else(|| Error::UnsupportedEvent("an SQS record without a body".to_owned()))?;
+    let payload: Value = serde_json::from_str(body).map_err(|cause| {
+        Error::UnsupportedEvent(format!("the body is not JSON (line {}, column {})", cause.line(), cause.column()))
+    })?;
+    event::read(&payload, account_region, exempt_tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::events::{record::Trigger, scope::Scope};
+
+    fn account_region() -> AccountRegion {
+        AccountRegion { partition: "aws".into(), account: None, region: "eu-west-1".into() }
+    }
+
+    fn message(id: &str, body: &Value) -> Value {
+        json!({"messageId": id, "eventSource": "aws:sqs", "body": body, "awsRegion": "eu-west-1"})
+    }
+
+    #[test]
+    fn each_message_succeeds_or_fails_alone() {
+        let records = json!([
+            message("a", &json!(r#"{"check": "region"}"#)),
+            message("b", &json!("{\"secret\": ")),
+            message("c", &json!({"check": "region"})),
+            message("d", &json!(r#"{"Records": []}"#)),
+        ]);
+        let failed = |id: &str, why: &str| Message { id: id.into(), record: Err(Error::UnsupportedEvent(why.into())) };
+        assert_eq!(
+            read(&records, &account_region(), "gatewatch:exempt"),
+            Ok(vec![
+                Message {
+                    id: "a".into(),
+                    record: Ok(Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, publish: true })
+                },
+                failed("b", "the body is not JSON (line 1, column 11)"),
+                failed("c", "an SQS record without a body"),
+                failed(
+                    "d",
+                    "unknown payload: an object with \"Records\"; known are EC2 API calls via CloudTrail, AWS \
+                     Config items, scheduled events, SQS batches of these, and an object with \"check\""
+                ),
+            ])
+        );
+    }
+
+    #[test]
+    fn records_that_are_not_from_sqs_are_refused() {
+        let not_a_list = "\"Records\" is not a list with members, as an SQS batch has";
+        for (records, why) in [
+            (json!([]), not_a_list),
+            (json!({}), not_a_list),
+            (json!([{"eventSource": "aws:s3"}]), "\"Records\" with eventSource \"aws:s3\"; allowed is \"aws:sqs\""),
+            (
+                json!([{"EventSource": "aws:sns", "messageId": "a"}]),
+                "\"Records\" with eventSource \"aws:sns\"; allowed is \"aws:sqs\"",
+            ),
+            (json!(["a"]), "\"Records\" with eventSource none; allowed is \"aws:sqs\""),
+            (json!([{"eventSource": "aws:sqs", "body": "{}"}]), "an SQS record without messageId"),
+        ] {
+            assert_eq!(
+                read(&records, &account_region(), "gatewatch:exempt"),
+                Err(Error::UnsupportedEvent(why.into())),
+                "{records}"
+            );
+        }
+    }
+}

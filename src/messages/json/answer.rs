@@ -1,0 +1,247 @@
+//! What the function answers, in JSON.
+
+use serde::Serialize;
+
+use super::{finding::Finding, name::Name};
+use crate::{
+    alerts::history::HistoryState,
+    checks::exemption,
+    events::scope,
+    network::{
+        not_assessed::{self, NotAssessedReason},
+        service::GatewayService,
+    },
+};
+
+/// The answer to one invocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Answer {
+    /// To a direct invocation.
+    Report(Box<Report>),
+    /// To a batch from SQS.
+    Batch(Batch),
+}
+
+/// Which messages of a batch SQS has to deliver again
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Batch {
+    /// The messages that failed, in the order of the batch.
+    pub batch_item_failures: Vec<ItemFailure>,
+}
+
+/// A message of a batch that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ItemFailure {
+    /// Its SQS message id.
+    pub item_identifier: String,
+}
+
+/// What was checked and what was found. Lists are sorted by id, so the same network always gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Report {
+    /// What the payload affects.
+    pub scope: Scope,
+    /// How much was checked.
+    pub checked: Checked,
+    /// The findings of every severity.
+    pub findings: Vec<Finding>,
+    /// Findings suppressed by an exemption tag.
+    pub exempt: Vec<Exempt>,
+    /// Subnets that could not be assessed, and why: neither a finding nor covered.
+    pub unassessed: Vec<NotAssessed>,
+    /// Ids that the payload names and EC2 does not show: neither a finding nor covered.
+    pub not_found: Vec<String>,
+    /// Exemption tags with a value that cannot be read. They exempt nothing.
+    pub unreadable_exemptions: Vec<UnreadableExemption>,
+    /// Whether there is an alert history.
+    pub ledger: Name<HistoryState>,
+    /// The number of messages that were published.
+    pub published: usize,
+    /// The number of findings that did not fit into the answer. They were sent like the others. Absent if it is 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub omitted: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What a payload affects: the whole Region, or the resources with these ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Scope {
+    /// Every route table of the Region.
+    Region(WholeRegion),
+    /// These resources.
+    Ids(ScopeIds),
+}
+
+/// The text `region`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum WholeRegion {
+    /// The whole Region.
+    Region,
+}
+
+/// The ids of what a payload affects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ScopeIds {
+    /// VPCs.
+    pub vpc_ids: Vec<String>,
+    /// Subnets.
+    pub subnet_ids: Vec<String>,
+    /// Route tables.
+    pub route_table_ids: Vec<String>,
+    /// VPC endpoints.
+    pub vpc_endpoint_ids: Vec<String>,
+    /// VPCs, subnets and route tables that were deleted. Absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted_ids: Vec<String>,
+}
+
+/// The number of resources that were checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Checked {
+    /// The VPCs of the route tables.
+    pub vpcs: usize,
+    /// The subnets that use the route tables.
+    pub subnets: usize,
+    /// The route tables.
+    pub route_tables: usize,
+}
+
+/// A route table that is not covered for a service and is exempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Exempt {
+    /// The service.
+    pub service: Name<GatewayService>,
+    /// The VPC of the route table.
+    pub vpc_id: String,
+    /// The route table.
+    pub route_table_id: String,
+    /// The resources whose tags exempt it, sorted by id.
+    pub exempted_by: Vec<String>,
+}
+
+/// A subnet that could not be assessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotAssessed {
+    /// The subnet.
+    pub subnet_id: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Why it could not be assessed.
+    pub reason: Name<NotAssessedReason>,
+}
+
+/// An exemption tag with a value that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UnreadableExemption {
+    /// The VPC, route table or subnet that has the tag.
+    pub resource_id: String,
+    /// The value, as somebody wrote it.
+    pub value: String,
+    /// What is wrong with it, and what is allowed.
+    pub reason: String,
+}
+
+impl From<&scope::Scope> for Scope {
+    fn from(scope: &scope::Scope) -> Self {
+        if scope.region {
+            return Self::Region(WholeRegion::Region);
+        }
+        Self::Ids(ScopeIds {
+            vpc_ids: scope.vpc_ids.iter().cloned().collect(),
+            subnet_ids: scope.subnets.keys().cloned().collect(),
+            route_table_ids: scope.route_tables.keys().cloned().collect(),
+            vpc_endpoint_ids: scope.endpoints.keys().cloned().collect(),
+            deleted_ids: scope.deleted.iter().cloned().collect(),
+        })
+    }
+}
+
+impl From<&exemption::Exempt> for Exempt {
+    fn from(exempt: &exemption::Exempt) -> Self {
+        Self {
+            service: Name(exempt.service),
+            vpc_id: exempt.vpc_id.clone(),
+            route_table_id: exempt.route_table_id.clone(),
+            exempted_by: exempt.exempted_by.clone(),
+        }
+    }
+}
+
+impl From<&not_assessed::NotAssessed> for NotAssessed {
+    fn from(subnet: &not_assessed::NotAssessed) -> Self {
+        Self { subnet_id: subnet.subnet_id.clone(), vpc_id: subnet.vpc_id.clone(), reason: Name(subnet.reason) }
+    }
+}
+
+impl From<&exemption::UnreadableExemption> for UnreadableExemption {
+    fn from(tag: &exemption::UnreadableExemption) -> Self {
+        Self { resource_id: tag.resource_id.clone(), value: tag.value.clone(), reason: tag.reason.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scope_in_json(scope: &scope::Scope) -> serde_json::Value {
+        serde_json::to_value(Scope::from(scope)).unwrap()
+    }
+
+    #[test]
+    fn a_scope_is_the_region_or_ids() {
+        assert_eq!(scope_in_json(&scope::Scope::region()), json!("region"));
+        let named = scope::Scope {
+            subnets: [("subnet-0000000a".to_owned(), None)].into(),
+            route_tables: [("rtb-0000000a".to_owned(), None)].into(),
+            ..scope::Scope::default()
+        };
+        assert_eq!(
+            scope_in_json(&named),
+            json!({
+                "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
+            })
+        );
+    }
+
+    #[test]
+    fn deleted_ids_are_present_where_something_was_deleted() {
+        let deleted = scope::Scope { deleted: ["rtb-0000000a".to_owned()].into(), ..scope::Scope::default() };
+        assert_eq!(
+            scope_in_json(&deleted),
+            json!({
+                "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
+                "deletedIds": ["rtb-0000000a"]
+            })
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! A finding in JSON, as answers and notifications hold it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::name::{Name, RecordedName};
+use crate::{
+    alerts::{
+        alert::{Alert, Change, ResolutionReason, ResolvedFinding},
+        recorded::Recorded,
+    },
+    checks::{
+        finding::{self, Gap},
+        severity::Severity,
+    },
+    messages::{
+        prose,
+        remediation::{self, RenderedFix},
+    },
+    network::{
+        model::{Target, TargetKind},
+        service::GatewayService,
+    },
+};
+
+/// One route table that has no gateway route to one required service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// SHA-256 over partition, account, Region, route table and service: the same problem always has the same id.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub id: String,
+    /// The service that the route table has no active gateway route to.
+    pub service: Name<GatewayService>,
+    /// What is missing.
+    pub gap: RecordedName<Gap>,
+    /// How severe it is. A resolved finding has the worst severity that it had.
+    pub severity: Name<Severity>,
+    /// The account of the route table: 12 digits, or empty where it is not known.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The VPC of the route table.
+    pub vpc_id: String,
+    /// The route table.
+    pub route_table: RouteTable,
+    /// The subnets that use the route table, sorted by id.
+    pub subnets: Vec<Subnet>,
+    /// The default route that decided the severity.
+    pub egress: Egress,
+    /// The gateway endpoint that decided the gap; null for `no_endpoint` and for a resolved finding.
+    pub endpoint: Option<Endpoint>,
+    /// An interface endpoint for the same service in the VPC. It does not cover the route table.
+    pub interface_endpoint: Option<Endpoint>,
+    /// One sentence for people.
+    pub reason: String,
+    /// How to fix it.
+    pub remediation: Remediation,
+}
+
+/// The route table of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RouteTable {
+    /// `rtb-…`
+    pub id: String,
+    /// The value of its `Name` tag.
+    pub name: Option<String>,
+    /// Whether it is the main route table of its VPC.
+    pub main: bool,
+}
+
+/// A subnet that a finding affects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Subnet {
+    /// `subnet-…`
+    pub id: String,
+    /// The value of its `Name` tag.
+    pub name: Option<String>,
+    /// Such as `eu-west-1a`.
+    pub availability_zone: Option<String>,
+    /// Its IPv4 block, or the IPv6 block of a subnet that has no IPv4.
+    pub cidr: Option<String>,
+}
+
+/// Where a default route leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Egress {
+    /// The kind of target.
+    pub kind: Name<TargetKind>,
+    /// Its id, or its ARN where it has no id; null where there is no default route.
+    pub target: Option<String>,
+}
+
+/// An endpoint that a finding names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Endpoint {
+    /// `vpce-…`
+    pub id: String,
+    /// Its state as EC2 reports it, in lower case.
+    pub state: String,
+}
+
+/// The same fix for three ways of working. Null for a resolved finding, and where an id is not shaped as AWS shapes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Remediation {
+    /// A command line for a POSIX shell.
+    pub aws_cli: Option<String>,
+    /// The resource as a CloudFormation template has to declare it. A comment says what it assumes.
+    pub cloud_formation: Option<String>,
+    /// The resource as a Terraform configuration has to declare it. A comment says what it assumes.
+    pub terraform: Option<String>,
+}
+
+/// A finding of a notification: with what has happened to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotifiedFinding {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// What has happened to it.
+    pub change: Name<Change>,
+    /// When the problem was first known. Null without an alert history.
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
+    pub since: Option<Timestamp>,
+    /// How it ended. Absent unless `change` is `resolved`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Resolution"))]
+    pub resolution: Option<Resolution>,
+}
+
+/// How a problem ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Resolution {
+    /// What ended it.
+    pub cause: RecordedName<ResolutionReason>,
+    /// How long the problem was known, in seconds.
+    #[cfg_attr(test, schemars(range(min = 0)))]
+    pub stood_seconds: i64,
+}
+
+impl From<&finding::Finding> for Finding {
+    fn from(finding: &finding::Finding) -> Self {
+        Self {
+            id: finding.id.clone(),
+            service: Name(finding.service),
+            gap: RecordedName(Recorded::Known(finding.gap)),
+            severity: Name(finding.severity),
+            account: finding.account.clone(),
+            region: finding.region.clone(),
+            vpc_id: finding.vpc_id.clone(),
+            route_table: (&finding.route_table).into(),
+            subnets: finding.subnets.iter().map(Into::into).collect(),
+            egress: (&finding.egress).into(),
+            endpoint: finding.endpoint.as_ref().map(Into::into),
+            interface_endpoint: finding.interface_endpoint.as_ref().map(Into::into),
+            reason: prose::reason(finding),
+            remediation: remediation::render(finding).map(Into::into).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Alert> for NotifiedFinding {
+    fn from(alert: &Alert) -> Self {
+        let change = Name(alert.change());
+        match alert {
+            Alert::Reported(finding) => Self { finding: finding.into(), change, since: None, resolution: None },
+            Alert::Open { finding, since, .. } => {
+                Self { finding: finding.into(), change, since: Some(*since), resolution: None }
+            }
+            Alert::Resolved(resolved) => Self {
+                finding: resolved.into(),
+                change,
+                since: Some(resolved.since),
+                resolution: Some(Resolution {
+                    cause: RecordedName(resolved.resolution.reason.clone()),
+                    stood_seconds: resolved.resolution.open_seconds,
+                }),
+            },
+        }
+    }
+}
+
+impl From<&ResolvedFinding> for Finding {
+    fn from(resolved: &ResolvedFinding) -> Self {
+        Self {
+            id: resolved.id.clone(),
+            service: Name(resolved.service),
+            gap: RecordedName(resolved.gap.clone()),
+            severity: Name(resolved.worst_severity),
+            account: resolved.account.clone(),
+            region: resolved.region.clone(),
+            vpc_id: resolved.vpc_id.clone(),
+            route_table: (&resolved.route_table).into(),
+            subnets: resolved.subnets.iter().map(Into::into).collect(),
+            egress: (&resolved.egress).into(),
+            endpoint: None,
+            interface_endpoint: None,
+            reason: prose::resolved_reason(resolved),
+            remediation: Remediation::default(),
+        }
+    }
+}
+
+impl From<&finding::TableRef> for RouteTable {
+    fn from(table: &finding::TableRef) -> Self {
+        Self { id: table.id.clone(), name: table.name.clone(), main: table.main }
+    }
+}
+
+impl From<&finding::SubnetRef> for Subnet {
+    fn from(subnet: &finding::SubnetRef) -> Self {
+        Self {
+            id: subnet.id.clone(),
+            name: subnet.name.clone(),
+            availability_zone: subnet.availability_zone.clone(),
+            cidr: subnet.cidr.clone(),
+        }
+    }
+}
+
+impl From<&Target> for Egress {
+    fn from(target: &Target) -> Self {
+        Self { kind: Name(target.kind), target: target.id.clone() }
+    }
+}
+
+impl From<&finding::EndpointRef> for Endpoint {
+    fn from(endpoint: &finding::EndpointRef) -> Self {
+        Self { id: endpoint.id.clone(), state: endpoint.state.clone() }
+    }
+}
+
+impl From<RenderedFix> for Remediation {
+    fn from(fix: RenderedFix) -> Self {
+        Self {
+            aws_cli: Some(fix.aws_cli()),
+            cloud_formation: Some(fix.cloud_formation),
+            terraform: Some(fix.terraform),
+        }
+    }
+}

@@ -1,0 +1,630 @@
+//! Renders alerts as notifications for programs.
+
+use std::collections::BTreeMap;
+
+use super::{
+    name::Name,
+    notification::{Notification, SCHEMA, Vpc},
+    split::split,
+};
+use crate::{
+    alerts::alert::Alert,
+    messages::{
+        alert_group::AlertGroup,
+        message::{Attribute, Message, counted, subject},
+    },
+    network::service::GatewayService,
+};
+
+pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
+    let summary = summary(alerts);
+    let notification = Notification {
+        schema: SCHEMA,
+        account: alerts.account,
+        region: alerts.region,
+        vpc: Vpc { id: alerts.vpc_id, name: alerts.vpc_name },
+        severity: Name(alerts.severity()),
+        summary: &summary,
+        trigger: alerts.trigger.map(Into::into),
+        triggers: alerts.triggers,
+        ledger: Name(alerts.ledger),
+        part: None,
+        findings: &[],
+    };
+    let label = alerts.label();
+    let subject =
+        subject(format!("[{label}] gatewatch: {} in {}, {}", in_numbers(alerts), alerts.vpc_id, alerts.region));
+    let attributes = alerts.attributes();
+    let overhead = subject.len() + attributes.iter().map(Attribute::size).sum::<usize>();
+    split(notification, &alerts.alerts, overhead)
+        .into_iter()
+        .map(|(body, finding_ids)| Message {
+            subject: subject.clone(),
+            body,
+            attributes: attributes.clone(),
+            finding_ids,
+        })
+        .collect()
+}
+
+/// Such as `3 findings`, `2 findings and 1 resolved`, `2 findings`, of which the label says that they are resolved.
+fn in_numbers(alerts: &AlertGroup<'_>) -> String {
+    match (alerts.open().count(), alerts.resolved().count()) {
+        (open, 0) => counted(open, "finding"),
+        (0, resolved) => counted(resolved, "finding"),
+        (open, resolved) => format!("{} and {resolved} resolved", counted(open, "finding")),
+    }
+}
+
+/// Such as `vpc-0a1b in eu-west-1: no gateway route to DynamoDB on 2 route tables; resolved: S3 on 1 route table`.
+fn summary(alerts: &AlertGroup<'_>) -> String {
+    let open = by_service(alerts.open());
+    let resolved = by_service(alerts.resolved());
+    let mut parts = Vec::new();
+    if !open.is_empty() {
+        parts.push(format!("no gateway route to {}", open.join(", to ")));
+    }
+    if !resolved.is_empty() {
+        parts.push(format!("resolved: {}", resolved.join(", ")));
+    }
+    format!("{} in {}: {}", alerts.vpc_id, alerts.region, parts.join("; "))
+}
+
+/// Such as `DynamoDB on 2 route tables`, `S3 on 1 route table`.
+fn by_service<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
+    let mut tables: BTreeMap<GatewayService, usize> = BTreeMap::new();
+    for alert in alerts {
+        *tables.entry(alert.service()).or_default() += 1;
+    }
+    let on =
+        |(service, count): (GatewayService, usize)| format!("{} on {}", service.title(), counted(count, "route table"));
+    tables.into_iter().map(on).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        alerts::{
+            affected::Affected,
+            alert::Change,
+            channel::Channel,
+            history::{AlertHistory, AlertRecord, HistoryState, VpcHistory},
+            observation::Observation,
+            plan::Plan,
+            planner::plans,
+            policy::Policy,
+        },
+        checks::{finding::Finding, gateway_endpoint::rule::evaluate, severity::Severity},
+        events::{
+            record::{Record, Trigger},
+            scope::Scope,
+        },
+        messages::{alert_group::MessageContext, json, render::render},
+        network::{
+            account::AccountRegion,
+            model::{Network, RouteTable, Subnet, TargetKind, Vpc},
+            testing::{REGION, explicit, main_table, route, subnet, table_of, vpc},
+        },
+        schemas::assert_notification,
+    };
+
+    const A: &str = "vpc-0a1b2c3d4e5f60001";
+    const B: &str = "vpc-0a1b2c3d4e5f60002";
+
+    /// Two VPCs without endpoints: the first with a main table and a private one behind a NAT gateway.
+    fn network(name: &str) -> Network {
+        let private = subnet("subnet-0000000a", A);
+        let mut behind_nat = table_of("rtb-0000000b", &private);
+        behind_nat.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0000000a"));
+        Network {
+            vpcs: vec![Vpc { name: Some(name.into()), ..vpc(A) }, vpc(B)],
+            route_tables: vec![main_table("rtb-0000000a", A), behind_nat, main_table("rtb-0000000c", B)],
+            subnets: vec![private, subnet("subnet-0000000b", A)],
+            endpoints: Vec::new(),
+        }
+    }
+
+    fn account_region() -> AccountRegion {
+        AccountRegion { partition: "aws".into(), account: None, region: REGION.into() }
+    }
+
+    fn required() -> BTreeSet<GatewayService> {
+        BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb])
+    }
+
+    fn findings(network: &Network) -> Vec<Finding> {
+        let tables = network.route_tables.iter().map(|table| table.id.clone()).collect();
+        evaluate(network, &tables, &required(), &account_region(), jiff::civil::date(2026, 11, 23)).findings
+    }
+
+    fn call(name: &str, time: Option<&str>) -> Record {
+        Record {
+            scope: Scope::default(),
+            trigger: Trigger::ApiCall {
+                event_name: name.into(),
+                event_id: Some("0a1b2c3d-0000-4000-8000-000000000001".into()),
+                event_time: time.map(str::to_owned),
+                principal: Some("arn:aws:sts::123456789012:assumed-role/dev/<!channel>\n".into()),
+                invoked_by: None,
+            },
+            time: time.map(|time| time.parse().unwrap()),
+            publish: true,
+        }
+    }
+
+    /// What is to be told of these findings.
+    fn planned(
+        findings: &[Finding],
+        min_severity: Severity,
+        network: &Network,
+        affected: &[Affected<'_>],
+        history: &AlertHistory,
+    ) -> Vec<Plan> {
+        let policy = Policy {
+            required_services: required(),
+            min_severity,
+            remind_after: None,
+            channels: BTreeSet::from([Channel::Json]),
+        };
+        let now = "2026-11-23T10:00:00Z".parse().unwrap();
+        plans(
+            &Observation { network, findings, exempt: &[], affected, account_region: &account_region(), now },
+            history,
+            &policy,
+        )
+    }
+
+    /// What is written of these plans, each message with the VPC whose plan it is of.
+    fn sent(
+        plans: &[Plan],
+        network: &Network,
+        affected: &[Affected<'_>],
+        ledger: HistoryState,
+    ) -> Vec<(String, Message)> {
+        let context = MessageContext { network, affected, ledger, exempt_tag: "gatewatch:exempt" };
+        (plans.iter())
+            .flat_map(|plan| {
+                let alerts = AlertGroup::new(plan, Channel::Json, &context).unwrap();
+                render(&alerts, Channel::Json).into_iter().map(|message| (plan.vpc_id().to_owned(), message))
+            })
+            .collect()
+    }
+
+    /// What is written about these findings without a ledger.
+    fn messages_of(
+        findings: &[Finding],
+        min_severity: Severity,
+        network: &Network,
+        affected: &[Affected<'_>],
+    ) -> Vec<(String, Message)> {
+        sent(
+            &planned(findings, min_severity, network, affected, &AlertHistory::Off),
+            network,
+            affected,
+            HistoryState::Off,
+        )
+    }
+
+    /// What is written about every finding of the network, given records that affected all its tables.
+    fn written(network: &Network, records: &[(Record, &[&'static str])]) -> Vec<Message> {
+        let affected: Vec<_> = records.iter().map(|(record, vpcs)| touching(network, record, vpcs)).collect();
+        messages_of(&findings(network), Severity::Low, network, &affected).into_iter().map(|(_, sent)| sent).collect()
+    }
+
+    fn touching<'a>(network: &Network, record: &'a Record, vpcs: &[&str]) -> Affected<'a> {
+        Affected {
+            record,
+            route_table_ids: Arc::new(network.route_tables.iter().map(|table| table.id.clone()).collect()),
+            vpc_ids: Arc::new(vpcs.iter().map(|&id| id.to_owned()).collect()),
+        }
+    }
+
+    fn some_call() -> Vec<(Record, &'static [&'static str])> {
+        vec![(call("CreateRoute", None), &[A, B])]
+    }
+
+    fn body(message: &Message) -> Value {
+        let body = serde_json::from_str(&message.body).unwrap();
+        assert_notification(&body);
+        body
+    }
+
+    fn in_json(finding: &Finding) -> Value {
+        serde_json::to_value(json::finding::Finding::from(finding)).unwrap()
+    }
+
+    /// Findings as they are told without a ledger.
+    fn reported(findings: &[Finding]) -> Value {
+        let with_change = |finding: &Finding| {
+            let mut finding = in_json(finding);
+            finding["change"] = json!("reported");
+            finding["since"] = json!(null);
+            finding
+        };
+        findings.iter().map(with_change).collect()
+    }
+
+    #[test]
+    fn a_message_is_what_the_contract_says() {
+        let network = network("payments");
+        let findings = findings(&network);
+        let [message, _] =
+            written(&network, &[(call("CreateRoute", Some("2026-11-20T10:00:00Z")), &[A])]).try_into().unwrap();
+        assert_eq!(message.subject, "[HIGH] gatewatch: 4 findings in vpc-0a1b2c3d4e5f60001, eu-west-1");
+        let string = |name, value: &str| Attribute { name, data_type: "String", value: value.into() };
+        assert_eq!(
+            message.attributes,
+            [
+                string("severity", "HIGH"),
+                string("account", "123456789012"),
+                string("region", "eu-west-1"),
+                string("vpcId", A),
+                Attribute { name: "services", data_type: "String.Array", value: r#"["dynamodb","s3"]"#.into() },
+                Attribute { name: "changes", data_type: "String.Array", value: r#"["reported"]"#.into() },
+            ]
+        );
+        assert_eq!(message.finding_ids, findings[..4].iter().map(|finding| finding.id.clone()).collect());
+        assert_eq!(
+            body(&message),
+            json!({
+                "schema": "gatewatch.notification/v1",
+                "account": "123456789012",
+                "region": "eu-west-1",
+                "vpc": {"id": A, "name": "payments"},
+                "severity": "HIGH",
+                "summary": "vpc-0a1b2c3d4e5f60001 in eu-west-1: no gateway route to DynamoDB on 2 route tables, to S3 \
+                            on 2 route tables",
+                "trigger": {
+                    "kind": "api_call", "eventName": "CreateRoute",
+                    "eventId": "0a1b2c3d-0000-4000-8000-000000000001", "eventTime": "2026-11-20T10:00:00Z",
+                    "principal": "arn:aws:sts::123456789012:assumed-role/dev/<!channel>\n", "invokedBy": null
+                },
+                "triggers": 1,
+                "ledger": "off",
+                "part": null,
+                "findings": reported(&findings[..4]),
+            })
+        );
+    }
+
+    /// What is over, what is new and what got worse, in one message.
+    #[test]
+    fn with_a_ledger_each_finding_says_what_has_happened_to_it() {
+        let network = network("payments");
+        let findings = findings(&network);
+        let record = call("CreateRoute", None);
+        let affected = [touching(&network, &record, &[A])];
+        let (early, told) = ("2026-11-20T10:00:00Z".parse().unwrap(), "2026-11-21T10:00:00Z".parse().unwrap());
+        let [covered, standing, worse, new] = &findings[..4] else { panic!() };
+        let known = |finding| AlertRecord { since: early, ..AlertRecord::opened(finding, early, told) };
+        let vpc = VpcHistory {
+            version: 3,
+            lease_expires_at: None,
+            records: vec![known(covered), known(standing), AlertRecord { severity: Severity::Low, ..known(worse) }],
+        };
+        let ledger = AlertHistory::Available([(A.to_owned(), vpc)].into());
+        let plans = planned(&findings[1..4], Severity::Low, &network, &affected, &ledger);
+        let [(vpc_id, message)] = sent(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
+        assert_eq!(vpc_id, A);
+        assert_eq!(message.subject, "[HIGH] gatewatch: 2 findings and 1 resolved in vpc-0a1b2c3d4e5f60001, eu-west-1");
+        assert_eq!(message.finding_ids, [covered, worse, new].map(|finding| finding.id.clone()).into());
+        let attribute = |name| message.attributes.iter().find(|a| a.name == name).map(|a| a.value.as_str());
+        assert_eq!(attribute("changes"), Some(r#"["opened","resolved","worsened"]"#));
+        assert_eq!(attribute("services"), Some(r#"["dynamodb","s3"]"#));
+        let body = body(&message);
+        assert_eq!(body["ledger"], "on");
+        assert_eq!(
+            body["summary"],
+            "vpc-0a1b2c3d4e5f60001 in eu-west-1: no gateway route to DynamoDB on 1 route table, to S3 on 1 route table; \
+             resolved: DynamoDB on 1 route table"
+        );
+        let mut over = in_json(covered);
+        over["endpoint"] = json!(null);
+        over["reason"] =
+            json!("Route table rtb-0000000a has a gateway route to DynamoDB again. The problem stood for 3 days.");
+        over["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null});
+        over["change"] = json!("resolved");
+        over["since"] = json!("2026-11-20T10:00:00Z");
+        over["resolution"] = json!({"cause": "covered", "stoodSeconds": 3 * 24 * 60 * 60});
+        let changed = |finding, change: Change, since: &str| {
+            let mut told = in_json(finding);
+            told["change"] = json!(change.name());
+            told["since"] = json!(since);
+            told
+        };
+        assert_eq!(
+            body["findings"],
+            json!([
+                over,
+                changed(worse, Change::Worsened, "2026-11-20T10:00:00Z"),
+                changed(new, Change::Opened, "2026-11-23T10:00:00Z"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_is_over_alone_is_not_called_a_problem() {
+        let network = network("payments");
+        let findings = findings(&network);
+        let record = call("CreateRoute", None);
+        let affected = [touching(&network, &record, &[A])];
+        let now = "2026-11-23T10:00:00Z".parse().unwrap();
+        let records = findings[2..4].iter().map(|finding| AlertRecord::opened(finding, now, now)).collect();
+        let vpc = VpcHistory { version: 1, lease_expires_at: None, records };
+        let ledger = AlertHistory::Available([(A.to_owned(), vpc)].into());
+        let plans = planned(&[], Severity::Low, &network, &affected, &ledger);
+        let [(_, message)] = sent(&plans, &network, &affected, HistoryState::On).try_into().unwrap();
+        assert_eq!(message.subject, "[RESOLVED] gatewatch: 2 findings in vpc-0a1b2c3d4e5f60001, eu-west-1");
+        assert_eq!(
+            body(&message)["summary"],
+            "vpc-0a1b2c3d4e5f60001 in eu-west-1: resolved: DynamoDB on 1 route table, S3 on 1 route table"
+        );
+        // Who asked for the bad ones is to hear of their end.
+        assert_eq!(body(&message)["severity"], "HIGH");
+        assert_eq!(message.attributes[0].value, "HIGH");
+    }
+
+    #[test]
+    fn each_vpc_has_its_own_message() {
+        let messages = written(&network("payments"), &some_call());
+        let told: Vec<_> = messages
+            .iter()
+            .map(|message| {
+                let body = body(message);
+                let tables: Vec<String> = (body["findings"].as_array().unwrap().iter())
+                    .map(|finding| finding["routeTable"]["id"].as_str().unwrap().to_owned())
+                    .collect();
+                (body["vpc"].clone(), body["severity"].clone(), tables.join(" "))
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    json!({"id": A, "name": "payments"}),
+                    json!("HIGH"),
+                    "rtb-0000000a rtb-0000000a rtb-0000000b rtb-0000000b".into()
+                ),
+                (json!({"id": B, "name": null}), json!("LOW"), "rtb-0000000c rtb-0000000c".into()),
+            ]
+        );
+        assert_eq!(messages[1].subject, "[LOW] gatewatch: 2 findings in vpc-0a1b2c3d4e5f60002, eu-west-1");
+        assert_eq!(messages[1].attributes[0].value, "LOW");
+    }
+
+    #[test]
+    fn nothing_found_is_nothing_said() {
+        let (network, record) = (network("payments"), call("CreateRoute", None));
+        assert_eq!(messages_of(&[], Severity::Low, &network, &[touching(&network, &record, &[A])]), []);
+    }
+
+    #[test]
+    fn what_is_not_bad_enough_is_not_said() {
+        let (network, record) = (network("payments"), call("CreateRoute", None));
+        let affected = [touching(&network, &record, &[A, B])];
+        let told = |min| -> Vec<(String, usize)> {
+            (messages_of(&findings(&network), min, &network, &affected).iter())
+                .map(|(vpc_id, message)| (vpc_id.clone(), body(message)["findings"].as_array().unwrap().len()))
+                .collect()
+        };
+        assert_eq!(told(Severity::Low), [(A.into(), 4), (B.into(), 2)]);
+        assert_eq!(told(Severity::Medium), [(A.into(), 4)]);
+        assert_eq!(told(Severity::High), [(A.into(), 2)]);
+    }
+
+    #[test]
+    fn only_what_the_records_touched_is_told() {
+        let network = network("payments");
+        let record = call("CreateRoute", None);
+        let affected = [Affected {
+            route_table_ids: Arc::new(BTreeSet::from(["rtb-0000000b".to_owned()])),
+            ..touching(&network, &record, &[A])
+        }];
+        let told: Vec<_> = (messages_of(&findings(&network), Severity::Low, &network, &affected).iter())
+            .map(|(vpc_id, message)| (vpc_id.clone(), body(message)["findings"][0]["routeTable"]["id"].clone()))
+            .collect();
+        assert_eq!(told, [(A.into(), json!("rtb-0000000b"))]);
+    }
+
+    #[test]
+    fn the_newest_record_of_the_vpc_is_told_and_all_are_counted() {
+        let records = [
+            (call("CreateSubnet", Some("2026-11-20T10:00:02Z")), &[A][..]),
+            (call("CreateRoute", Some("2026-11-20T10:00:01Z")), &[A, B]),
+            (call("DeleteRoute", Some("2026-11-20T10:00:09Z")), &[B]),
+            (call("ReplaceRoute", None), &[A]),
+        ];
+        let told: Vec<_> = written(&network("payments"), &records)
+            .iter()
+            .map(|message| (body(message)["trigger"]["eventName"].clone(), body(message)["triggers"].clone()))
+            .collect();
+        assert_eq!(told, [(json!("CreateSubnet"), json!(3)), (json!("DeleteRoute"), json!(2))]);
+    }
+
+    #[test]
+    fn of_records_of_the_same_time_the_last_is_the_newest() {
+        for time in [None, Some("2026-11-20T10:00:00Z")] {
+            let records = [(call("CreateSubnet", time), &[A][..]), (call("CreateRoute", time), &[A])];
+            assert_eq!(body(&written(&network("payments"), &records)[0])["trigger"]["eventName"], json!("CreateRoute"));
+        }
+    }
+
+    #[test]
+    fn other_triggers_say_their_kind_alone() {
+        for (trigger, kind) in [(Trigger::Schedule, "schedule"), (Trigger::Manual, "manual")] {
+            let record = Record { trigger, ..call("", None) };
+            assert_eq!(body(&written(&network("payments"), &[(record, &[A])])[0])["trigger"], json!({"kind": kind}));
+        }
+    }
+
+    #[test]
+    fn one_finding_is_not_findings() {
+        let network = network("payments");
+        let record = call("CreateRoute", None);
+        let (_, message) =
+            &messages_of(&findings(&network)[..1], Severity::Low, &network, &[touching(&network, &record, &[A])])[0];
+        assert_eq!(message.subject, "[MEDIUM] gatewatch: 1 finding in vpc-0a1b2c3d4e5f60001, eu-west-1");
+        assert_eq!(
+            body(message)["summary"],
+            json!("vpc-0a1b2c3d4e5f60001 in eu-west-1: no gateway route to DynamoDB on 1 route table")
+        );
+        assert_eq!(message.attributes[4].value, r#"["dynamodb"]"#);
+    }
+
+    #[test]
+    fn names_are_intact_in_the_json_and_nowhere_else() {
+        let plain = written(&network("payments"), &some_call());
+        for name in [
+            "\u{1f4a5} boom",
+            "two\nlines\r\n",
+            "\u{202e}right-to-left",
+            "<!channel> @here",
+            "\"quoted\" \\ 'twice'",
+            "\u{1}\u{7f}\u{0}",
+            &"ñ".repeat(256),
+        ] {
+            let hostile = written(&network(name), &some_call());
+            assert_eq!(body(&hostile[0])["vpc"]["name"], json!(name));
+            let outside = |messages: &[Message]| -> Vec<(String, Vec<Attribute>, Value)> {
+                (messages.iter())
+                    .map(|m| (m.subject.clone(), m.attributes.clone(), body(m)["summary"].clone()))
+                    .collect()
+            };
+            assert_eq!(outside(&hostile), outside(&plain));
+        }
+    }
+
+    #[test]
+    fn a_subject_is_short_printable_ascii_whatever_the_id() {
+        let mut network = network("payments");
+        let id = format!("vpc-\n\u{1f4a5}{}", "x".repeat(200));
+        network.vpcs[0].id.clone_from(&id);
+        for table in network.route_tables.iter_mut().filter(|table| table.vpc_id == A) {
+            table.vpc_id.clone_from(&id);
+        }
+        let subjects: Vec<_> = written(&network, &some_call()).into_iter().map(|message| message.subject).collect();
+        let expected = format!("[HIGH] gatewatch: 4 findings in vpc-{}", "x".repeat(99 - 36));
+        assert!(subjects.contains(&expected), "{subjects:?}");
+    }
+
+    /// A VPC with this many tables, of this many subnets each, all with long names that JSON has to escape.
+    fn large(tables: usize, subnets: usize) -> Network {
+        let mut network = Network { vpcs: vec![vpc(A)], ..Network::default() };
+        for t in 0..tables {
+            let mut table = RouteTable { name: Some("\"".repeat(256)), ..main_table(&format!("rtb-{t:08x}"), A) };
+            for s in 0..subnets {
+                let id = format!("subnet-{:08x}", t * subnets + s);
+                table.associations.push(explicit(&id, "associated"));
+                network.subnets.push(Subnet { name: Some("\n".repeat(256)), ..subnet(&id, A) });
+            }
+            network.route_tables.push(table);
+        }
+        network
+    }
+
+    /// Checks that the parts are within the limit and numbered, and that each knows its findings, and gives what they
+    /// hold: table, service and subnet.
+    fn held(messages: &[Message]) -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut held = Vec::new();
+        for (n, message) in messages.iter().enumerate() {
+            let size = message.body.len()
+                + message.subject.len()
+                + message.attributes.iter().map(Attribute::size).sum::<usize>();
+            assert!(size <= 262_144, "{size}");
+            let body = body(message);
+            assert_eq!(body["part"], json!({"index": n + 1, "count": messages.len()}));
+            let findings = body["findings"].as_array().unwrap();
+            assert_eq!(message.finding_ids, findings.iter().map(|finding| text(&finding["id"])).collect());
+            for finding in findings {
+                for subnet in finding["subnets"].as_array().unwrap() {
+                    held.push((text(&finding["routeTable"]["id"]), text(&finding["service"]), text(&subnet["id"])));
+                }
+            }
+        }
+        held
+    }
+
+    fn expected(network: &Network) -> Vec<(String, String, String)> {
+        (findings(network).into_iter())
+            .flat_map(|f| {
+                let (table, service) = (f.route_table.id, f.service.name().to_owned());
+                f.subnets.into_iter().map(move |subnet| (table.clone(), service.clone(), subnet.id))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_message_is_split_by_findings() {
+        let network = large(40, 10);
+        let messages = written(&network, &some_call());
+        assert!(messages.len() > 1);
+        assert_eq!(held(&messages), expected(&network));
+        let sizes: Vec<usize> = messages.iter().map(|message| message.body.len()).collect();
+        assert!(sizes[0] > 200_000, "parts are filled: {sizes:?}");
+    }
+
+    #[test]
+    fn a_finding_that_is_too_large_alone_is_split_by_subnets() {
+        let network = large(1, 700);
+        let messages = written(&network, &some_call());
+        assert_eq!(held(&messages), expected(&network));
+    }
+
+    /// The messages about these findings, with that many bytes of something else in each.
+    fn with_bytes(findings: &[Finding], network: &Network, bytes: usize) -> Vec<Message> {
+        let record = call(&"x".repeat(bytes), None);
+        let affected = [touching(network, &record, &[A])];
+        messages_of(findings, Severity::Low, network, &affected).into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// How many bytes more would fill the first message, when room is kept for a part with these longest numbers and for
+    /// a comma after the last finding.
+    fn free(messages: &[Message]) -> usize {
+        let widest = json!({"index": usize::MAX, "count": usize::MAX}).to_string().len();
+        let reserve = widest - body(&messages[0])["part"].to_string().len() + ",".len();
+        let attributes = messages[0].attributes.iter().map(Attribute::size).sum::<usize>();
+        262_144 - reserve - messages[0].body.len() - messages[0].subject.len() - attributes
+    }
+
+    fn counts(messages: &[Message]) -> Vec<usize> {
+        messages.iter().map(|message| body(message)["findings"].as_array().unwrap().len()).collect()
+    }
+
+    #[test]
+    fn a_message_takes_the_findings_that_fit_to_the_byte() {
+        let network = large(120, 1);
+        let findings = findings(&network);
+        let messages = with_bytes(&findings, &network, 0);
+        let (bytes, first) = (free(&messages), counts(&messages)[0]);
+        assert_eq!(counts(&messages).iter().sum::<usize>(), findings.len(), "whole findings");
+        assert_eq!(counts(&with_bytes(&findings, &network, bytes))[0], first);
+        assert_eq!(counts(&with_bytes(&findings, &network, bytes + 1))[0], first - 1);
+    }
+
+    #[test]
+    fn a_finding_stays_whole_where_it_fits_to_the_byte() {
+        let network = large(1, 300);
+        let finding = &findings(&network)[..1];
+        let bytes = free(&with_bytes(finding, &network, 0));
+        assert_eq!(counts(&with_bytes(finding, &network, bytes)), [1]);
+        assert_eq!(counts(&with_bytes(finding, &network, bytes + 1)), [1, 1]);
+    }
+
+    #[test]
+    fn a_finding_is_split_down_to_single_subnets_and_no_further() {
+        let mut network = large(1, 2);
+        for subnet in &mut network.subnets {
+            subnet.name = Some("x".repeat(150_000));
+        }
+        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1, 1]);
+        let mut network = large(1, 1);
+        network.subnets[0].name = Some("x".repeat(300_000));
+        assert_eq!(counts(&with_bytes(&findings(&network)[..1], &network, 0)), [1]);
+    }
+}

@@ -1,0 +1,71 @@
+//! Keeps every notification within the limits of SNS, without losing a finding or a subnet.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{
+    finding::{Finding, NotifiedFinding},
+    notification::{Notification, Part},
+};
+use crate::{alerts::alert::Alert, messages::message::MAX_MESSAGE};
+
+/// The bodies that hold all these findings, each at most [`MAX_MESSAGE`] together with `overhead` bytes, and the ids of the
+/// findings in each.
+pub(super) fn split(
+    notification: Notification<'_>,
+    alerts: &[&Alert],
+    overhead: usize,
+) -> Vec<(String, BTreeSet<String>)> {
+    let widest = Part { index: usize::MAX, count: usize::MAX };
+    let frame = json_size(&Notification { part: Some(widest), ..notification });
+    let room = MAX_MESSAGE.saturating_sub(overhead + frame);
+
+    let mut groups: Vec<(usize, Vec<NotifiedFinding>)> = Vec::new();
+    for piece in alerts.iter().flat_map(|&alert| pieces(alert.into(), room)) {
+        let size = json_size(&piece) + ",".len();
+        match groups.last_mut() {
+            Some((used, group)) if *used + size <= room => {
+                *used += size;
+                group.push(piece);
+            }
+            _ => groups.push((size, vec![piece])),
+        }
+    }
+
+    let count = groups.len();
+    groups
+        .iter()
+        .enumerate()
+        .map(|(n, (_, findings))| {
+            let part = (count > 1).then_some(Part { index: n + 1, count });
+            let ids = findings.iter().map(|notified| notified.finding.id.clone()).collect();
+            (json(&Notification { part, findings, ..notification }), ids)
+        })
+        .collect()
+}
+
+/// The finding; or, if it alone is too large for a message, copies of it that share its subnets.
+fn pieces(notified: NotifiedFinding, room: usize) -> Vec<NotifiedFinding> {
+    let subnets = &notified.finding.subnets;
+    if json_size(&notified) < room || subnets.len() < 2 {
+        return vec![notified];
+    }
+    let (left, right) = subnets.split_at(subnets.len() / 2);
+    [left, right]
+        .into_iter()
+        .flat_map(|subnets| {
+            let finding = Finding { subnets: subnets.to_vec(), ..notified.finding.clone() };
+            pieces(NotifiedFinding { finding, ..notified.clone() }, room)
+        })
+        .collect()
+}
+
+fn json_size(value: &impl Serialize) -> usize {
+    json(value).len()
+}
+
+/// These values hold text, numbers and lists: JSON can represent all of them.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,597 @@
+//! Every sentence that a message says about findings: as a clause of the one sentence that programs pass on (`reason`), and
+//! as lines for people.
+//!
+//! Pure: names no SDK type, does no I/O and reads no clock.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{
+    alert_group::AlertGroup,
+    content::{Group, services, tables},
+    message::counted,
+    untrusted_text::{Line, plain},
+};
+use crate::{
+    alerts::{
+        alert::{Alert, Change, OpenChange, ResolutionReason, ResolvedFinding},
+        history::HistoryState,
+        recorded::Recorded,
+    },
+    checks::finding::{EndpointRef, Finding, Gap, SubnetRef},
+    events::record::Trigger,
+    network::{
+        model::{Target, TargetKind},
+        service::GatewayService,
+    },
+};
+
+/// One fact, said in two ways.
+struct Text {
+    /// Part of a longer sentence.
+    clause: String,
+    /// Sentences of their own, one per line.
+    lines: Vec<String>,
+}
+
+// --- One sentence for programs ---------------------------------------------------------------------------------------
+
+/// Why a finding matters: what is missing, and where the traffic goes instead. Names ids only, never a tag.
+pub(super) fn reason(finding: &Finding) -> String {
+    let service = finding.service.title();
+    let interface = (finding.interface_endpoint.as_ref())
+        .map_or(String::new(), |endpoint| format!("; interface endpoint {} does not cover the table", endpoint.id));
+    let target = finding.egress.id.as_deref();
+    format!(
+        "Route table {} has no gateway route to {service}: {}, {}{interface}.",
+        finding.route_table.id,
+        missing(finding.gap, finding.endpoint.as_ref(), service).clause,
+        consequence(&finding.egress, target, finding.subnets.len(), service, &[finding.service]).clause,
+    )
+}
+
+/// How a problem ended.
+pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
+    let table = format!("Route table {}", resolved.route_table.id);
+    let what = outcome(&resolved.resolution.reason, &table, resolved.service.title()).clause;
+    format!("{what}. The problem stood for {}.", duration(resolved.resolution.open_seconds))
+}
+
+// --- Facts -----------------------------------------------------------------------------------------------------------
+
+/// What is missing. `endpoint` is the one that decided the gap.
+fn missing(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
+    let (id, state) = endpoint.map_or(("", ""), |endpoint| (&endpoint.id, &endpoint.state));
+    let (shown_id, shown_state) = (plain(id), plain(state));
+    let (clause, line) = match gap {
+        Gap::RouteInactive => (
+            format!("endpoint {id} lists the table, but the table has no active route to it"),
+            format!("Endpoint {shown_id} for {service} lists the table, but the table has no active route to it."),
+        ),
+        Gap::EndpointNotAvailable => (
+            format!("endpoint {id} lists the table, but its state is {state}"),
+            format!("Endpoint {shown_id} for {service} lists the table, but its state is {shown_state}."),
+        ),
+        Gap::NotAssociated => (
+            format!("endpoint {id} is in the VPC but does not list the table"),
+            format!("Endpoint {shown_id} for {service} is in the VPC, but does not list the table."),
+        ),
+        Gap::NoEndpoint => (
+            "the VPC has no available gateway endpoint for it".to_owned(),
+            format!("The VPC has no available gateway endpoint for {service}."),
+        ),
+    };
+    Text { clause, lines: vec![line] }
+}
+
+/// Where the traffic to these services goes instead. `unreached` are the services that no interface endpoint serves.
+///
+/// It claims a saving only for a NAT gateway: that is the only way out that is charged per byte and that the endpoint
+/// takes the traffic off (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html>).
+fn consequence(
+    egress: &Target,
+    target: Option<&str>,
+    subnets: usize,
+    service: &str,
+    unreached: &[GatewayService],
+) -> Text {
+    if subnets == 0 {
+        return Text {
+            clause: "though no subnet uses the table now".to_owned(),
+            lines: vec!["No subnet uses the table now: nothing is affected yet.".to_owned()],
+        };
+    }
+    let reach = if subnets == 1 { "reaches" } else { "reach" };
+    let subnets = counted(subnets, "subnet");
+    let target = target.unwrap_or("of unknown id");
+    let (clause, lines) = match egress.kind {
+        TargetKind::NatGateway => (
+            format!("so {subnets} {reach} {service} through NAT gateway {target}, which charges for every byte"),
+            vec![
+                format!("{subnets} {reach} {service} through NAT gateway {target}."),
+                "The NAT gateway charges for every GB; a gateway endpoint charges nothing.".to_owned(),
+            ],
+        ),
+        TargetKind::InternetGateway => (
+            format!("so {subnets} {reach} {service} at its public addresses through internet gateway {target}"),
+            vec![
+                format!("{subnets} {reach} {service} at public addresses, through internet gateway {target}."),
+                "That works for what has a public address, and costs nothing extra.".to_owned(),
+            ],
+        ),
+        TargetKind::None => {
+            let mut lines = vec!["The table has no default route.".to_owned()];
+            if !unreached.is_empty() {
+                let are = if unreached.len() == 1 { "is" } else { "are" };
+                lines.push(format!("{} {are} out of reach for {subnets}.", titles(unreached)));
+            }
+            (format!("and the table has no default route, so {service} is out of reach for {subnets}"), lines)
+        }
+        kind => {
+            let way = target_name(kind);
+            (
+                format!("so {subnets} can reach {service} only by way of {way} {target}"),
+                vec![
+                    format!("{subnets} can reach {service} by way of {way} {target}."),
+                    "Whether that works and what it costs depends on what is behind it.".to_owned(),
+                ],
+            )
+        }
+    };
+    Text { clause, lines }
+}
+
+/// How a problem ended. A reason that only a newer version of gatewatch knows is not described.
+fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> Text {
+    let had_none = format!("{table}, which had no gateway route to {service},");
+    let Recorded::Known(reason) = reason else {
+        let clause = format!("{table}: the problem with {service} is over");
+        return Text { lines: vec![format!("{clause}.")], clause };
+    };
+    let (clause, line) = match reason {
+        ResolutionReason::Covered => {
+            let clause = format!("{table} has a gateway route to {service} again");
+            (clause.clone(), format!("{clause}."))
+        }
+        ResolutionReason::Exempt => (
+            format!("{table} is exempt from a gateway route to {service}"),
+            format!("{table} is exempt now: it needs no gateway route to {service}."),
+        ),
+        ResolutionReason::TableDeleted => {
+            (format!("{had_none} was deleted"), format!("{table} was deleted. It had no gateway route to {service}."))
+        }
+        ResolutionReason::VpcDeleted => (
+            format!("{had_none} was deleted with its VPC"),
+            format!("{table} was deleted with its VPC. It had no gateway route to {service}."),
+        ),
+        ResolutionReason::EdgeTable => (
+            format!("{had_none} carries ingress traffic of a gateway now and needs none"),
+            format!("{table} carries ingress traffic of a gateway now: it needs no gateway route to {service}."),
+        ),
+        ResolutionReason::NotRequired => {
+            let clause = format!("{table} needs no gateway route to {service} any more");
+            (clause.clone(), format!("{clause}."))
+        }
+    };
+    Text { clause, lines: vec![line] }
+}
+
+/// What people call the thing that traffic goes to.
+fn target_name(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::NatGateway => "NAT gateway",
+        TargetKind::InternetGateway => "internet gateway",
+        TargetKind::TransitGateway => "transit gateway",
+        TargetKind::VpcPeering => "peering connection",
+        TargetKind::VirtualPrivateGateway => "virtual private gateway",
+        TargetKind::NetworkInterface => "network interface",
+        TargetKind::VpcEndpoint => "VPC endpoint",
+        TargetKind::CoreNetwork => "core network",
+        TargetKind::EgressOnlyInternetGateway => "egress-only internet gateway",
+        TargetKind::CarrierGateway => "carrier gateway",
+        TargetKind::LocalGateway => "local gateway",
+        TargetKind::Local | TargetKind::Other | TargetKind::None => "target",
+    }
+}
+
+/// How long that is, for people: in the largest unit that fits, rounded down, such as `3 days` or `1 minute`.
+fn duration(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
+    let seconds = seconds.max(0);
+    let (length, unit) = UNITS.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
+    let count = seconds / length;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A moment, to the minute.
+fn moment(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Such as `S3`, `S3 and DynamoDB`.
+pub(super) fn titles(services: &[GatewayService]) -> String {
+    let titles: Vec<&str> = services.iter().map(|service| service.title()).collect();
+    match titles.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+// --- Lines about one group of alerts ---------------------------------------------------------------------------------
+
+/// What is wrong and where, or how it ended.
+pub(super) fn sentence(group: &Group<'_>) -> String {
+    let service = titles(&group.services());
+    let table = format!("{} in {}", plain(group.table_id()), plain(group.first().region()));
+    match group.first().resolved_finding() {
+        None => format!("{table} has no gateway route to {service}."),
+        Some(resolved) => outcome(&resolved.resolution.reason, &table, &service).lines.concat(),
+    }
+}
+
+/// One short line for one of several groups.
+pub(super) fn brief(group: &Group<'_>) -> String {
+    format!("{} {}: {}", group.label(), plain(group.table_id()), titles(&group.services()))
+}
+
+/// The route table, with its name.
+pub(super) fn table<'a>(group: &Group<'a>) -> Line<'a> {
+    let table = group.first().route_table();
+    let main = if table.main { " (main)" } else { "" };
+    Line::with(format!("Route table: {}{main}", plain(&table.id)), table.name.as_deref())
+}
+
+/// What has happened since the last alert. Nothing is known of that without an alert history.
+pub(super) fn history<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
+    let (news, since) = match group.first() {
+        Alert::Reported(_) => return Vec::new(),
+        Alert::Open { change, since, .. } => {
+            let news = match change {
+                OpenChange::Opened => return vec![format!("New: first seen {}.", moment(*since)).into()],
+                OpenChange::Worsened => "Worse than when it was last told: more severe, or more subnets.".to_owned(),
+                OpenChange::Changed => "Changed since it was last told: something else is missing now.".to_owned(),
+                OpenChange::Reminder => "Reminder: this still stands.".to_owned(),
+            };
+            (news, since)
+        }
+        Alert::Resolved(ResolvedFinding { since, resolution, .. }) => {
+            (format!("The problem stood for {}.", duration(resolution.open_seconds)), since)
+        }
+    };
+    vec![news.into(), format!("Known since {}.", moment(*since)).into()]
+}
+
+/// Why it matters: what is missing, and where the traffic goes instead. Empty for what is resolved.
+pub(super) fn why<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
+    if group.is_resolved() {
+        return Vec::new();
+    }
+    let missing = (group.open_findings())
+        .flat_map(|finding| missing(finding.gap, finding.endpoint.as_ref(), finding.service.title()).lines);
+    missing.chain(consequences(group)).chain(interface_endpoints(group)).map(Line::from).collect()
+}
+
+fn consequences(group: &Group<'_>) -> Vec<String> {
+    let egress = group.first().egress();
+    let target = egress.id.as_deref().map(plain);
+    let has_interface = |alert: &&Alert| alert.open_finding().is_some_and(|f| f.interface_endpoint.is_some());
+    let unreached = services(group.alerts().filter(|alert| !has_interface(alert)));
+    consequence(egress, target.as_deref(), group.subnets().len(), &titles(&group.services()), &unreached).lines
+}
+
+fn interface_endpoints(group: &Group<'_>) -> Vec<String> {
+    let no_other_way = group.first().egress().kind == TargetKind::None && !group.subnets().is_empty();
+    (group.open_findings())
+        .filter_map(|finding| {
+            let id = plain(&finding.interface_endpoint.as_ref()?.id);
+            let service = finding.service.title();
+            Some(if no_other_way {
+                format!("Only interface endpoint {id} leads to {service}. It does not cover the table.")
+            } else {
+                format!("Interface endpoint {id} for {service} does not cover the table.")
+            })
+        })
+        .collect()
+}
+
+/// A subnet, with its name.
+pub(super) fn subnet(subnet: &SubnetRef) -> Line<'_> {
+    let facts = [Some(&subnet.id), subnet.availability_zone.as_ref(), subnet.cidr.as_ref()];
+    let facts: Vec<String> = facts.into_iter().flatten().map(|fact| plain(fact)).collect();
+    Line::with(facts.join(" "), subnet.name.as_deref())
+}
+
+// --- Lines about the whole message -----------------------------------------------------------------------------------
+
+/// VPC, Region and account.
+pub(super) fn place<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
+    let mut lines = vec![
+        Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name),
+        format!("Region: {}", plain(message.region)).into(),
+    ];
+    if !message.account.is_empty() {
+        lines.push(format!("Account: {}", plain(message.account)).into());
+    }
+    lines
+}
+
+/// Who did what and when; or what else started the check.
+pub(super) fn happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
+    let mut lines = match message.trigger {
+        None => return Vec::new(),
+        Some(Trigger::ApiCall { event_name, event_time, principal, invoked_by, .. }) => {
+            let when = event_time.as_deref().map(|time| match time.parse::<Timestamp>() {
+                Ok(time) => format!("When: {}", moment(time)).into(),
+                Err(_) => Line::with("When:", Some(time)),
+            });
+            let who = principal.as_deref().map(|principal| Line::with("Who:", Some(principal)));
+            let through = invoked_by.as_deref().map(|service| Line::with("Through:", Some(service)));
+            let call = Line::with("API call:", Some(event_name.as_str()));
+            [Some(call), when, who, through].into_iter().flatten().collect()
+        }
+        Some(Trigger::ConfigItem) => vec!["AWS Config recorded a change.".into()],
+        Some(Trigger::Schedule) => {
+            vec!["The scheduled sweep came by. No single change is known to be the cause.".into()]
+        }
+        Some(Trigger::Manual) => vec!["Somebody asked for this check.".into()],
+    };
+    if message.triggers > 1 {
+        lines.push(format!("This is the newest of {} events that touched the VPC.", message.triggers).into());
+    }
+    lines
+}
+
+/// That the alert may be a repetition.
+pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
+    (message.ledger == HistoryState::Unavailable)
+        .then_some("What was told before could not be looked up: this may be a repetition.")
+}
+
+/// The first line: what is wrong and where.
+pub(super) fn opening(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> String {
+    if let [group] = groups {
+        return format!("{}: {}", group.label(), sentence(group));
+    }
+    let place = format!("{} in {}", plain(message.vpc_id), plain(message.region));
+    let resolved = match message.resolved().count() {
+        0 => String::new(),
+        1 => " 1 other problem is over.".to_owned(),
+        n => format!(" {n} other problems are over."),
+    };
+    let open = services(message.open());
+    if open.is_empty() {
+        return format!(
+            "{}: {} problems with gateway routes of {place} are over.",
+            message.label(),
+            message.alerts.len()
+        );
+    }
+    let tables = counted(tables(message.open()).len(), "route table");
+    format!("{}: no gateway route to {} from {tables} of {place}.{resolved}", message.label(), titles(&open))
+}
+
+/// Severity, what and where, in at most `max` characters where that can be done. Ids and our own words only.
+pub(super) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, max: usize) -> String {
+    let (label, region) = (message.label(), plain(message.region));
+    let all_resolved = message.open_severity().is_none();
+    let news: BTreeSet<Change> = message.open().map(Alert::change).collect();
+    let what = match news.first() {
+        None => "Gateway route",
+        Some(Change::Worsened) if news.len() == 1 => "Worse: no gateway route",
+        Some(Change::Changed) if news.len() == 1 => "Changed: no gateway route",
+        Some(Change::Reminder) if news.len() == 1 => "Still no gateway route",
+        Some(_) => "No gateway route",
+    };
+    let (services, tables) = if all_resolved {
+        (services(message.resolved()), tables(message.resolved()))
+    } else {
+        (services(message.open()), tables(message.open()))
+    };
+    let to = format!(" to {}", titles(&services));
+    let within = format!(" in {}", plain(message.vpc_id));
+    let one_table = tables.len() == 1;
+    let on = if one_table { tables.into_iter().map(plain).collect() } else { counted(tables.len(), "route table") };
+    let resolved = match message.resolved().count() {
+        0 => String::new(),
+        _ if all_resolved => String::new(),
+        n => format!(", {n} resolved"),
+    };
+    let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
+    let written = |to: &str, within: &str| format!("[{label}] {what}{to}: {on}{within}, {region}{resolved}{part}");
+    // The id of a route table tells its VPC; a number of route tables does not.
+    let shorter =
+        if one_table { [(to.as_str(), ""), ("", within.as_str())] } else { [("", within.as_str()), ("", "")] };
+    let written = [(to.as_str(), within.as_str())].into_iter().chain(shorter).map(|(to, within)| written(to, within));
+    let written: Vec<String> = written.collect();
+    let fits = written.iter().find(|text| text.len() <= max).or(written.last());
+    fits.cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alerts::alert::Resolution,
+        checks::{finding::TableRef, gateway_endpoint::rule::evaluate, severity::Severity},
+        network::{
+            account::AccountRegion,
+            model::{Endpoint, EndpointKind, Network},
+            testing::{REGION, explicit, gateway_endpoint, route, subnet, table},
+        },
+    };
+
+    const VPC: &str = "vpc-0000000a";
+
+    /// The reason for a table with so many subnets, this default route and these endpoints.
+    fn written(subnets: usize, egress: Option<(TargetKind, &str)>, endpoints: Vec<Endpoint>) -> String {
+        let subnets: Vec<_> = (0..subnets).map(|n| subnet(&format!("subnet-0000000{n}"), VPC)).collect();
+        let mut table = table("rtb-0000000a", VPC);
+        table.name = Some("<!channel>".into());
+        table.associations = subnets.iter().map(|subnet| explicit(&subnet.id, "associated")).collect();
+        table.routes.extend(egress.map(|(kind, id)| route("0.0.0.0/0", kind, id)));
+        let network = Network { subnets, route_tables: vec![table], endpoints, ..Network::default() };
+        let account_region = AccountRegion { partition: "aws".into(), account: None, region: REGION.into() };
+        let tables = BTreeSet::from(["rtb-0000000a".to_owned()]);
+        let required = BTreeSet::from([GatewayService::S3]);
+        let verdict = evaluate(&network, &tables, &required, &account_region, jiff::civil::date(2026, 11, 23));
+        reason(&verdict.findings[0])
+    }
+
+    fn s3(state: &str, tables: &[&str]) -> Endpoint {
+        Endpoint { state: state.into(), ..gateway_endpoint("vpce-0000000a", VPC, GatewayService::S3, tables) }
+    }
+
+    #[test]
+    fn each_gap_says_what_is_missing() {
+        let written = |endpoints| written(0, None, endpoints);
+        let rest = ", though no subnet uses the table now.";
+        let head = "Route table rtb-0000000a has no gateway route to S3: ";
+        assert_eq!(written(vec![]), format!("{head}the VPC has no available gateway endpoint for it{rest}"));
+        assert_eq!(
+            written(vec![s3("available", &[])]),
+            format!("{head}endpoint vpce-0000000a is in the VPC but does not list the table{rest}")
+        );
+        assert_eq!(
+            written(vec![s3("Pending", &["rtb-0000000a"])]),
+            format!("{head}endpoint vpce-0000000a lists the table, but its state is pending{rest}")
+        );
+        assert_eq!(
+            written(vec![s3("available", &["rtb-0000000a"])]),
+            format!("{head}endpoint vpce-0000000a lists the table, but the table has no active route to it{rest}")
+        );
+    }
+
+    #[test]
+    fn each_egress_says_what_the_traffic_does_instead() {
+        let written = |subnets, egress| written(subnets, egress, vec![]);
+        let head = "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for \
+                    it, ";
+        assert_eq!(
+            written(2, Some((TargetKind::NatGateway, "nat-1"))),
+            format!("{head}so 2 subnets reach S3 through NAT gateway nat-1, which charges for every byte.")
+        );
+        assert_eq!(
+            written(1, Some((TargetKind::InternetGateway, "igw-1"))),
+            format!("{head}so 1 subnet reaches S3 at its public addresses through internet gateway igw-1.")
+        );
+        assert_eq!(
+            written(2, None),
+            format!("{head}and the table has no default route, so S3 is out of reach for 2 subnets.")
+        );
+        for (kind, way) in [
+            (TargetKind::TransitGateway, "transit gateway"),
+            (TargetKind::VpcPeering, "peering connection"),
+            (TargetKind::VirtualPrivateGateway, "virtual private gateway"),
+            (TargetKind::NetworkInterface, "network interface"),
+            (TargetKind::VpcEndpoint, "VPC endpoint"),
+            (TargetKind::CoreNetwork, "core network"),
+            (TargetKind::EgressOnlyInternetGateway, "egress-only internet gateway"),
+            (TargetKind::CarrierGateway, "carrier gateway"),
+            (TargetKind::LocalGateway, "local gateway"),
+            (TargetKind::Other, "target"),
+        ] {
+            assert_eq!(
+                written(1, Some((kind, "x-1"))),
+                format!("{head}so 1 subnet can reach S3 only by way of {way} x-1.")
+            );
+        }
+    }
+
+    #[test]
+    fn an_interface_endpoint_is_named() {
+        let interface = Endpoint { kind: EndpointKind::Interface, ..s3("available", &[]) };
+        assert_eq!(
+            written(0, None, vec![interface]),
+            "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for it, \
+             though no subnet uses the table now; interface endpoint vpce-0000000a does not cover the table."
+        );
+    }
+
+    #[test]
+    fn each_end_says_what_ended_it_and_how_long_it_stood() {
+        let had_none = "Route table rtb-0000000a, which had no gateway route to DynamoDB,";
+        for (cause, what) in [
+            (ResolutionReason::Covered, "Route table rtb-0000000a has a gateway route to DynamoDB again".to_owned()),
+            (
+                ResolutionReason::Exempt,
+                "Route table rtb-0000000a is exempt from a gateway route to DynamoDB".to_owned(),
+            ),
+            (ResolutionReason::TableDeleted, format!("{had_none} was deleted")),
+            (ResolutionReason::VpcDeleted, format!("{had_none} was deleted with its VPC")),
+            (
+                ResolutionReason::EdgeTable,
+                format!("{had_none} carries ingress traffic of a gateway now and needs none"),
+            ),
+            (
+                ResolutionReason::NotRequired,
+                "Route table rtb-0000000a needs no gateway route to DynamoDB any more".to_owned(),
+            ),
+        ] {
+            let resolved = resolved(Recorded::Known(cause));
+            assert_eq!(resolved_reason(&resolved), format!("{what}. The problem stood for 2 hours."));
+        }
+    }
+
+    fn resolved(reason: Recorded<ResolutionReason>) -> ResolvedFinding {
+        ResolvedFinding {
+            id: "0a1b".into(),
+            service: GatewayService::DynamoDb,
+            gap: Recorded::Known(Gap::NoEndpoint),
+            worst_severity: Severity::High,
+            account: "123456789012".into(),
+            region: REGION.into(),
+            vpc_id: VPC.into(),
+            route_table: TableRef { id: "rtb-0000000a".into(), name: None, main: false },
+            subnets: Vec::new(),
+            egress: Target { kind: TargetKind::None, id: None },
+            since: Timestamp::UNIX_EPOCH,
+            resolution: Resolution { reason, open_seconds: 7200 },
+        }
+    }
+
+    #[test]
+    fn a_reason_that_only_a_newer_version_knows_is_not_described() {
+        let resolved = resolved(Recorded::Unknown("migrated".into()));
+        assert_eq!(
+            resolved_reason(&resolved),
+            "Route table rtb-0000000a: the problem with DynamoDB is over. The problem stood for 2 hours."
+        );
+        let alert = Alert::Resolved(resolved);
+        let message = AlertGroup {
+            account: "123456789012",
+            region: REGION,
+            vpc_id: VPC,
+            vpc_name: None,
+            trigger: None,
+            triggers: 0,
+            ledger: HistoryState::On,
+            incident_started_at: None,
+            exempt_tag: "gatewatch:exempt",
+            alerts: vec![&alert],
+        };
+        assert_eq!(
+            opening(&message, &super::super::content::groups(&message)),
+            "RESOLVED: rtb-0000000a in eu-west-1: the problem with DynamoDB is over."
+        );
+    }
+
+    #[test]
+    fn how_long_is_told_in_the_largest_unit() {
+        for (seconds, words) in [
+            (-5, "0 seconds"),
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (3599, "59 minutes"),
+            (3600, "1 hour"),
+            (86_399, "23 hours"),
+            (86_400, "1 day"),
+            (3 * 86_400 + 5, "3 days"),
+        ] {
+            assert_eq!(duration(seconds), words);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! From alerts to messages.
+
+use super::{alert_group::AlertGroup, chat, email, json, message::Message};
+use crate::alerts::channel::Channel;
+
+/// Renders the alerts for a channel: one message, or several if one would be too large.
+#[must_use]
+pub fn render(alerts: &AlertGroup<'_>, channel: Channel) -> Vec<Message> {
+    match channel {
+        Channel::Json => json::render::messages(alerts),
+        Channel::Text => email::messages(alerts),
+        Channel::Chat => chat::messages(alerts),
+    }
+}

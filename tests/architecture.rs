@@ -1,0 +1,202 @@
+//! The dependencies of `src/`: they point one way, without cycles, and AWS's SDKs stay in one folder.
+// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The folders, from the top. Each may import those below it. `checks` and `events` are beside each other.
+const LAYERS: [&[&str]; 6] = [&["app"], &["aws"], &["messages"], &["alerts"], &["checks", "events"], &["network"]];
+
+/// Files that any folder may import. They import nothing of `app` or `aws`.
+const SHARED: [&str; 2] = ["error", "settings"];
+
+/// A module, as its path from the crate's root, such as `alerts::plan`; and its code without tests and comments.
+type Modules = BTreeMap<String, String>;
+
+fn modules() -> Modules {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut modules = Modules::new();
+    for file in files(&root) {
+        let path = file.strip_prefix(&root).unwrap().with_extension("");
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).filter(|part| *part != "mod").collect();
+        let is_test = parts.contains(&"testing") || parts.contains(&"tests") || parts.contains(&"schemas");
+        if !is_test && !["lib", "main"].contains(&parts[0]) {
+            modules.insert(parts.join("::"), code(&fs::read_to_string(&file).unwrap()));
+        }
+    }
+    modules
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The code up to the unit tests, which stand at the end of each file, without comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The modules that a module names in `use crate::…`, `use super::…` and in paths that begin with `crate::`.
+fn imports(module: &str, code: &str, modules: &Modules) -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    for root in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(root) {
+            let is_nested = code[..at].ends_with("::");
+            if !is_nested {
+                let parent = if root == "crate::" { String::new() } else { parent_of(module) };
+                let tree = &code[at + root.len()..];
+                paths.extend(expand(tree).into_iter().map(|path| absolute(&parent, &path)));
+            }
+        }
+    }
+    paths.iter().filter_map(|path| longest_module(path, modules)).filter(|found| found != module).collect()
+}
+
+fn parent_of(module: &str) -> String {
+    module.rsplit_once("::").map_or(String::new(), |(parent, _)| parent.to_owned())
+}
+
+/// A path below a module; each further `super` goes up.
+fn absolute(parent: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = parent.split("::").filter(|part| !part.is_empty()).collect();
+    for part in path.split("::") {
+        if part == "super" {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("::")
+}
+
+/// The paths of a use tree: `a::{b, c::D}` is `a::b` and `a::c::D`.
+fn expand(tree: &str) -> Vec<String> {
+    let end = tree.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(tree.len());
+    let (prefix, rest) = tree.split_at(end);
+    let Some(inner) = rest.strip_prefix('{') else { return vec![prefix.trim_end_matches("::").to_owned()] };
+    let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' | ',' if depth == 0 => {
+                let branch = inner[start..at].trim();
+                if !branch.is_empty() {
+                    paths.extend(expand(branch).into_iter().map(|path| format!("{prefix}{path}")));
+                }
+                start = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    paths
+}
+
+/// The module that a path leads to: `alerts::plan::Plan` to `alerts::plan`.
+fn longest_module(path: &str, modules: &Modules) -> Option<String> {
+    let parts: Vec<&str> = path.split("::").collect();
+    (1..=parts.len()).rev().map(|n| parts[..n].join("::")).find(|module| modules.contains_key(module))
+}
+
+fn graph() -> BTreeMap<String, BTreeSet<String>> {
+    let modules = modules();
+    modules.iter().map(|(module, code)| (module.clone(), imports(module, code, &modules))).collect()
+}
+
+fn folder_of(module: &str) -> &str {
+    module.split("::").next().unwrap()
+}
+
+fn layer_of(folder: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&folder))
+}
+
+#[test]
+fn a_use_tree_is_expanded() {
+    assert_eq!(expand("a::{b, c::{D, e::F as G}, h::*};"), ["a::b", "a::c::D", "a::c::e::F", "a::h"]);
+    assert_eq!(expand("a::B;"), ["a::B"]);
+    assert_eq!(absolute("messages::json", "super::prose::reason"), "messages::prose::reason");
+}
+
+#[test]
+fn every_module_is_in_a_layer_and_has_imports() {
+    let graph = graph();
+    assert!(graph.len() > 40, "{graph:#?}");
+    for module in graph.keys() {
+        let folder = folder_of(module);
+        assert!(layer_of(folder).is_some() || SHARED.contains(&folder), "{module} is in no layer");
+    }
+    let planner: Vec<&str> = graph["alerts::planner"].iter().map(String::as_str).collect();
+    assert_eq!(
+        planner,
+        [
+            "alerts::alert",
+            "alerts::history",
+            "alerts::observation",
+            "alerts::plan",
+            "alerts::policy",
+            "alerts::resolved",
+            "checks::finding",
+        ]
+    );
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (module, imports) in graph() {
+        let Some(layer) = layer_of(folder_of(&module)) else { continue };
+        for import in imports {
+            let folder = folder_of(&import);
+            let is_allowed = folder == folder_of(&module)
+                || SHARED.contains(&folder)
+                || layer_of(folder).is_some_and(|below| below > layer);
+            assert!(is_allowed, "{module} imports {import}");
+        }
+    }
+}
+
+#[test]
+fn no_module_imports_itself_through_others() {
+    let graph = graph();
+    for module in graph.keys() {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<&String> = graph[module].iter().collect();
+        while let Some(next) = open.pop() {
+            assert!(next != module, "{module} imports itself through {reached:?}");
+            if reached.insert(next) {
+                open.extend(&graph[next]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_declares_its_modules_and_nothing_else() {
+    let modules = modules();
+    let folders: BTreeSet<String> = modules.keys().map(|module| parent_of(module)).collect();
+    for folder in folders.iter().filter(|folder| !folder.is_empty()) {
+        for line in modules[folder].lines().filter(|line| !line.is_empty()) {
+            let is_declaration =
+                ["pub mod ", "pub(crate) mod ", "pub(super) mod ", "mod "].iter().any(|start| line.starts_with(start))
+                    || line.starts_with("#[");
+            assert!(is_declaration, "{folder}: {line}");
+        }
+    }
+}
+
+#[test]
+fn only_one_folder_names_sdk_types() {
+    for (module, code) in modules() {
+        let names_sdk = code.contains("aws_sdk_") || code.contains("use aws_config") || code.contains("aws_smithy_");
+        assert!(!names_sdk || folder_of(&module) == "aws", "{module} names an SDK");
+    }
+}

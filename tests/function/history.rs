@@ -1,0 +1,318 @@
+//! What the function asks of the ledger, and when. What comes of it is tested with a real table: `tests/local_cloud`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
+
+use crate::{
+    schemas::assert_notification,
+    support::{
+        dynamodb::DynamoDb,
+        ec2::{Ec2, Page},
+        form,
+        lambda::{Invocation, Outcome, invoke, report},
+        sns::Sns,
+    },
+};
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+const VPC: &str = "vpc-0a1b2c3d4e5f60001";
+const TABLE: &str = "rtb-0a1b2c3d4e5f60001";
+/// `printf 'aws\n123456789012\neu-west-1\nrtb-0a1b2c3d4e5f60001\ns3' | sha256sum`
+const FINDING: &str = "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb";
+
+/// A VPC whose main table has no endpoint; nobody uses it.
+async fn uncovered() -> Ec2 {
+    let page = |items: &str| vec![Page::items(items)];
+    Ec2::answering([("DescribeVpcs", page(&vpc())), ("DescribeRouteTables", page(&main_table()))]).await
+}
+
+fn vpc() -> String {
+    format!("<item><vpcId>{VPC}</vpcId><ownerId>123456789012</ownerId></item>")
+}
+
+fn main_table() -> String {
+    format!(
+        "<item><routeTableId>{TABLE}</routeTableId><vpcId>{VPC}</vpcId><ownerId>123456789012</ownerId><associationSet>\
+         <item><main>true</main><associationState><state>associated</state></associationState></item></associationSet>\
+         </item>"
+    )
+}
+
+/// The entry of the one finding, as it was told some days ago.
+fn entry() -> Value {
+    json!({
+        "pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#{FINDING}")},
+        "findingId": {"S": FINDING}, "account": {"S": "123456789012"}, "vpcId": {"S": VPC},
+        "routeTable": {"M": {"id": {"S": TABLE}, "name": {"NULL": true}, "main": {"BOOL": true}}},
+        "service": {"S": "s3"}, "gap": {"S": "no_endpoint"}, "severity": {"S": "LOW"}, "worst": {"S": "LOW"}, "subnets": {"L": []},
+        "egress": {"M": {"kind": {"S": "none"}, "target": {"NULL": true}}},
+        "state": {"S": "open"}, "since": {"S": "2026-11-20T10:00:00Z"}, "told": {"S": "2099-11-20T10:00:00Z"},
+        "change": {"S": "opened"}, "resolution": {"NULL": true}, "pending": {"L": []}, "unaware": {"L": []},
+        "thread": {"S": "2026-11-20T10:00:00Z"}
+    })
+}
+
+async fn run(ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation {
+    let sns = sns.url();
+    let variables = [
+        ("TOPIC_ARN", TOPIC),
+        ("REQUIRED_SERVICES", "s3"),
+        ("LEDGER_TABLE", "gatewatch-ledger"),
+        ("AWS_ENDPOINT_URL_EC2", ec2),
+        ("AWS_ENDPOINT_URL_SNS", sns.as_str()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+    ];
+    invoke(&variables, event, Duration::from_mins(1)).await
+}
+
+fn check_vpc() -> Value {
+    json!({"check": {"vpcIds": [VPC]}})
+}
+
+/// The record of a deletion, as EventBridge delivers it.
+fn deleted(name: &str, request: &Value) -> Value {
+    json!({
+        "source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "account": "123456789012",
+        "region": "eu-west-1", "detail": {"eventName": name, "requestParameters": request}
+    })
+}
+
+/// The operations that were called, and of the queries what they ask for.
+async fn asked(dynamodb: &DynamoDb) -> Vec<String> {
+    let calls = dynamodb.calls().await;
+    let told = |(operation, body): &(String, Value)| match body["KeyConditionExpression"].as_str() {
+        None => operation.clone(),
+        Some(condition) => format!("{operation} {condition} {}", body["ExpressionAttributeValues"]),
+    };
+    calls.iter().map(told).collect()
+}
+
+const QUERY_OF_THE_VPC: &str = "Query pk = :pk AND begins_with(sk, :vpc) \
+    {\":pk\":{\"S\":\"123456789012#eu-west-1\"},\":vpc\":{\"S\":\"vpc-0a1b2c3d4e5f60001#\"}}";
+const QUERY_OF_THE_REGION: &str = "Query pk = :pk {\":pk\":{\"S\":\"123456789012#eu-west-1\"}}";
+
+#[tokio::test]
+async fn what_is_new_is_claimed_told_and_written() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::holding(Vec::new()).await);
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(1)]);
+    assert_eq!(
+        asked(&dynamodb).await,
+        [QUERY_OF_THE_VPC, "UpdateItem", "BatchWriteItem", "BatchWriteItem", "UpdateItem"]
+    );
+
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    assert_eq!([&message["ledger"], &message["findings"][0]["change"]], [&json!("on"), &json!("opened")]);
+
+    let calls = dynamodb.calls().await;
+    let claim = &calls[1].1;
+    let [before, after] = [2, 3].map(|n| &calls[n].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"]);
+    assert_eq!(calls[0].1["ConsistentRead"], json!(true));
+    assert_eq!(claim["Key"], json!({"pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#claim")}}));
+    assert_eq!(
+        claim["ConditionExpression"],
+        json!(
+            "(attribute_not_exists(claims) AND (attribute_not_exists(claimedUntil) OR claimedUntil < :now)) OR \
+             (claims = :count AND holder = :holder)"
+        )
+    );
+    let mut expected = entry();
+    for field in ["since", "told", "thread"] {
+        expected[field] = json!({"S": message["findings"][0]["since"]});
+    }
+    expected["rowVersion"] = json!({"N": "1"});
+    assert_eq!(after, &expected);
+    expected["pending"] = json!({"L": [{"S": "json"}]});
+    assert_eq!(before, &expected, "who dies now leaves behind what was to be told");
+}
+
+#[tokio::test]
+async fn what_is_known_is_neither_told_nor_claimed() {
+    let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+    // On the second of two pages, behind a claim that was let go.
+    let claim = json!({"pk": {"S": "x"}, "sk": {"S": format!("{VPC}#claim")}, "claims": {"N": "3"}});
+    let dynamodb = DynamoDb::holding(vec![json!([claim]), json!([entry()])]).await;
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "the report is whole");
+    assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
+    assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_VPC, QUERY_OF_THE_VPC]);
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+/// Rows that gatewatch 0.1.0 wrote, and one that a newer version might write. All are about the one finding.
+const ROWS: [(&str, &str); 2] =
+    [("0.1.0", include_str!("../rows/v0-open.json")), ("newer", include_str!("../rows/newer-open.json"))];
+
+/// A row whose last alert is not so old that a reminder is due.
+fn row(text: &str) -> Value {
+    let mut row: Value = serde_json::from_str(text).unwrap();
+    row["told"] = json!({"S": "2099-11-20T10:00:00Z"});
+    row
+}
+
+#[tokio::test]
+async fn rows_of_another_version_cause_no_repeated_alert() {
+    for (version, text) in ROWS {
+        let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+        let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)], "{version}");
+        assert_eq!(sns.calls().await, Vec::new(), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
+    for (version, text) in ROWS {
+        let sns = Sns::taking_all().await;
+        let ec2 = Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())])]).await;
+        let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!(report["published"], json!(1), "{version}");
+        let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+        let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+        assert_notification(&message);
+        let finding = &message["findings"][0];
+        assert_eq!(
+            [&finding["id"], &finding["change"], &finding["resolution"]["cause"], &finding["gap"]],
+            [&json!(FINDING), &json!("resolved"), &json!("table_deleted"), &row(text)["gap"]["S"]],
+            "{version}"
+        );
+
+        let calls = dynamodb.calls().await;
+        let written = &calls[calls.len() - 2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"];
+        for kept in ["acknowledgedBy", "labels", "gap", "severity", "routeTable", "egress", "unaware"] {
+            assert_eq!(written[kept], row(text)[kept], "{version}: {kept}");
+        }
+        assert_eq!(written["state"], json!({"S": "resolved"}), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn one_query_reads_the_region() {
+    let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
+    assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_REGION]);
+}
+
+#[tokio::test]
+async fn who_asks_for_the_report_alone_needs_no_ledger() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::refusing("Query").await);
+    let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &quiet).await);
+    assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
+    assert_eq!(asked(&dynamodb).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_deletion_of_what_nobody_was_told_of_costs_one_query() {
+    for (name, request) in [
+        ("DeleteSubnet", json!({"subnetId": "subnet-0a1b2c3d4e5f60009"})),
+        ("DeleteRouteTable", json!({"routeTableId": "rtb-0a1b2c3d4e5f60009"})),
+        ("DeleteVpc", json!({"vpcId": "vpc-0a1b2c3d4e5f60009"})),
+    ] {
+        let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+        let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+        report(run(&ec2.url(), &sns, &dynamodb.url(), &deleted(name, &request)).await);
+        assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_REGION], "{name}");
+        assert_eq!(ec2.calls().await, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_of_what_was_told_is_looked_at_and_told() {
+    let (ec2, sns) = (Ec2::answering([]).await, Sns::taking_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    let gone = deleted("DeleteVpc", &json!({"vpcId": VPC}));
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &gone).await);
+    assert_eq!(report["scope"]["deletedIds"], json!([VPC]));
+    let reads = ["DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"];
+    let by_its_id = format!("DescribeRouteTables route-table-id={TABLE}");
+    let of_the_vpc = reads.map(|read| format!("{read} vpc-id={VPC}"));
+    assert_eq!(ec2.calls().await, [&[by_its_id], &of_the_vpc[..]].concat());
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    assert_eq!(message["Subject"], format!("[RESOLVED] gatewatch: 1 finding in {VPC}, eu-west-1"));
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    assert_eq!(message["findings"][0]["change"], json!("resolved"));
+    assert_eq!(message["findings"][0]["resolution"]["cause"], json!("vpc_deleted"));
+}
+
+#[tokio::test]
+async fn a_table_that_a_list_leaves_out_is_asked_for_before_it_is_told_to_be_gone() {
+    // The list was empty, and then the table is there: it moved from one page to another.
+    let sns = Sns::taking_all().await;
+    let ec2 = Ec2::answering([
+        ("DescribeVpcs", vec![Page::items(&vpc())]),
+        ("DescribeRouteTables", vec![Page::Late(1, main_table())]),
+    ])
+    .await;
+    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
+    assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)]);
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+#[tokio::test]
+async fn without_the_ledger_findings_go_out_and_the_invocation_fails() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::refusing("Query").await);
+    let invocation = run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await;
+    assert_eq!(
+        invocation.outcome,
+        Outcome::Error("LedgerFailed".into(), "Query: AccessDeniedException (request id 0a1b-request)".into())
+    );
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    assert_eq!([&message["ledger"], &message["findings"][0]["change"]], [&json!("unavailable"), &json!("reported")]);
+}
+
+/// Answers once the other side has been asked as well, or after more than long enough.
+struct Meeting {
+    asked: Arc<AtomicBool>,
+    other: Arc<AtomicBool>,
+    met: Arc<AtomicBool>,
+    answer: fn(&Request) -> ResponseTemplate,
+}
+
+impl Respond for Meeting {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        self.asked.store(true, Ordering::SeqCst);
+        let until = Instant::now() + Duration::from_millis(1500);
+        while !self.other.load(Ordering::SeqCst) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.met.fetch_and(self.other.load(Ordering::SeqCst), Ordering::SeqCst);
+        (self.answer)(request)
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_is_read_while_ec2_is() {
+    let [of_ec2, of_dynamodb, met] = [false, false, true].map(|flag| Arc::new(AtomicBool::new(flag)));
+    let serve = async |asked: &Arc<AtomicBool>, other: &Arc<AtomicBool>, answer| {
+        let server = MockServer::builder().start().await;
+        let meeting = Meeting { asked: asked.clone(), other: other.clone(), met: met.clone(), answer };
+        Mock::given(method("POST")).respond_with(meeting).mount(&server).await;
+        server
+    };
+    let ec2 = serve(&of_ec2, &of_dynamodb, |request| {
+        let action = form(request)["Action"].clone();
+        ResponseTemplate::new(200).set_body_string(format!("<{action}Response></{action}Response>"))
+    })
+    .await;
+    let dynamodb =
+        serve(&of_dynamodb, &of_ec2, |_| ResponseTemplate::new(200).set_body_json(json!({"Items": []}))).await;
+    let report = report(run(&ec2.uri(), &Sns::taking_all().await, &dynamodb.uri(), &check_vpc()).await);
+    assert_eq!([&report["ledger"], &report["notFound"]], [&json!("on"), &json!([VPC])]);
+    assert!(met.load(Ordering::SeqCst), "one was asked only after the other had answered");
+}
