@@ -22,7 +22,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, and how the function must react (see src/clients.rs and src/deadline.rs)."""
+    """A fault, and how the function must react (see src/aws/clients.rs and src/app/deadline.rs)."""
 
     name: str
     rule: dict[str, Any]
