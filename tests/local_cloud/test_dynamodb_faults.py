@@ -339,30 +339,36 @@ def test_items_that_dynamodb_did_not_accept_are_written_again(cloud: Cloud, worl
 # --- One topic --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def sns(cloud: Cloud) -> Iterator[FaultProxy]:
+    """A proxy for SNS."""
+    with fault_proxy(cloud, "sns") as proxy:
+        yield proxy
+
+
 @pytest.mark.parametrize("missing", [False, True], ids=["denied", "deleted"])
 def test_a_failing_topic_does_not_block_the_others_and_receives_later(
-    missing: bool, cloud: Cloud, world: World, figure: AddFigure
+    missing: bool, cloud: Cloud, world: World, sns: FaultProxy, figure: AddFigure
 ) -> None:
     name = f"dynamodb-topic-{'deleted' if missing else 'denied'}"
     text = f"arn:aws:sns:eu-west-1:123456789012:{name}-text"
-    with fault_proxy(cloud, "sns") as sns:
-        sandbox = Sandbox(cloud, name, {"AWS_ENDPOINT_URL_SNS": sns.url})
-        if missing:
-            # A topic that was never created. SNS gives the same error for a deleted one.
-            text_topic, code = {"TEXT_TOPIC_ARN": f"{text}-gone"}, "NotFound"
-        else:
-            about_text = {"operation": "Publish", "body": f"contains(TopicArn, '{text}')"}
-            sns.inject(about_text | error("AuthorizationError", 403))
-            text_topic, code = {}, "AuthorizationError"
-        with sandbox.function("failing", **text_topic) as function:
-            first, received_first = function.answer_or_error(world.batch), sandbox.received()
-            second, received_second = function.answer_or_error(world.batch), sandbox.received()
-            logged = function.logged_errors()
-        pending = [alert["pending"] for alert in sandbox.alerts]
-        sns.heal()
-        with sandbox.function("healed") as function:
-            third, received_third = function.answer_or_error(world.batch), sandbox.received()
-            fourth, received_fourth = function.answer_or_error(world.batch), sandbox.received()
+    sandbox = Sandbox(cloud, name, {"AWS_ENDPOINT_URL_SNS": sns.url})
+    if missing:
+        # A topic that was never created. SNS gives the same error for a deleted one.
+        text_topic, code = {"TEXT_TOPIC_ARN": f"{text}-gone"}, "NotFound"
+    else:
+        about_text = {"operation": "Publish", "body": f"contains(TopicArn, '{text}')"}
+        sns.inject(about_text | error("AuthorizationError", 403))
+        text_topic, code = {}, "AuthorizationError"
+    with sandbox.function("failing", **text_topic) as function:
+        first, received_first = function.answer_or_error(world.batch), sandbox.received()
+        second, received_second = function.answer_or_error(world.batch), sandbox.received()
+        logged = function.logged_errors()
+    pending = [alert["pending"] for alert in sandbox.alerts]
+    sns.heal()
+    with sandbox.function("healed") as function:
+        third, received_third = function.answer_or_error(world.batch), sandbox.received()
+        fourth, received_fourth = function.answer_or_error(world.batch), sandbox.received()
 
     assert (first, second) == (failed("shop"), failed("shop"))
     assert logged == [f"PublishFailed: Publish as text, about {world.shop}: {code} (request id …)"] * 2
