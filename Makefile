@@ -19,12 +19,16 @@ demo: tools ## From an EC2 change to a message, on this machine
 	@$(DEV)/python -m local.demo
 
 local: tools ## A local cloud that stays up, for `cargo lambda watch` and `cargo lambda invoke`
-	@$(DEV)/python -m local.stay
+	@$(DEV)/python -m local.serve
+
+# Each worker of pytest has its own local cloud. The tests wait more than they compute, so there are more workers than
+# processors.
+WORKERS ?= 4
 
 test: tools ## All tests: Rust, Rust on the local cloud, the deployed template end to end
 	cargo test
 	$(DEV)/python -m local.run cargo test -- --ignored
-	$(DEV)/python -m pytest -o cache_dir=.tools/pytest tests/local_cloud
+	$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
 
 quick: ## The tests of the pure part, in seconds
 	cargo test --no-default-features

@@ -1,27 +1,28 @@
-"""The local cloud: gatewatch deployed and tried on one machine, without Docker and without an AWS account.
+"""A local cloud: gatewatch deployed and tried on one machine, without Docker and without an AWS account.
 
-What runs (each on a free port of 127.0.0.1, from the environment `.tools/cloud`):
+Two servers run in the environment `.tools/cloud`, each on a free port of 127.0.0.1:
 
-- `ec2_peer`      moto's EC2, made to answer as EC2 does where moto differs; it tells EventBridge of each change
-- `rest_of_aws`   ministack: EventBridge, SQS, SNS, Lambda (which runs the real binary), CloudFormation with SAM
+- `ec2_server`        moto's EC2, corrected where it differs from EC2; it sends an event for each change
+- `ministack_server`  ministack: EventBridge, SQS, SNS, DynamoDB, IAM, CloudFormation with SAM, and Lambda, which runs
+                      the real binary
 
-Beside it stands `.tools/custodian`, the environment of Cloud Custodian: its pins and the others' exclude each other.
+The rest runs in the environment `.tools/dev`. (`.tools/custodian` holds Cloud Custodian, because its pins conflict.)
 
-What uses it (from the environment `.tools/dev`):
+- `cloud`             starts both servers, waits until they answer, and always stops them
+- `processes`         starts, awaits and ends child processes; `exit_with_parent` ends a server whose parent was killed
+- `waiting`           waits for a condition
+- `environment`       the variables that point every AWS client to the local cloud, and nowhere else
+- `networks`          the networks that the demo, the tests and `events/` use
+- `deployment`        `sam build` and `sam deploy` of the project's own template.yaml
+- `history_table`     the alert history table, where no stack creates it
+- `inbox`             a queue that is subscribed to a topic: what a subscriber receives
+- `chat_card`         a chat message as Amazon Q Developer shows it
 
-- `cloud`         starts both, waits until they answer, and always stops them
-- `processes`     how a child process is started, waited for and ended, with `lifeline` for the case that nobody can
-- `environment`   the variables that lead every AWS client there, and nowhere else
-- `networks`      the networks that demo, tests and `events/` are about
-- `deployment`    `sam build` and `sam deploy` of the project's own template.yaml
-- `inbox`         a queue subscribed to a topic: what a subscriber receives
-- `chat_card`     a message for the chat as people see it there
-- `ledger`        the table that remembers what was told, where no stack makes it, and how it is emptied
-- `recorder`      a queue that hears everything EventBridge is told
-- `faults`        microburst between the function and a service: AWS on a bad day
-- `gate`          a gate before AWS, which counts calls and stops one in the middle
-- `bare_function` the function's binary without Lambda around it, with the environment and deadline that a test wants
-- `demo`          `make demo`, told by `narrator`
-- `stay`          `make local`
-- `run`           one command inside the local cloud: how `make test` runs the Rust tests that need it
+Programs:
+
+- `demo`              `make demo`; `progress` prints its steps
+- `serve`             `make local`
+- `run`               runs one command inside the local cloud: `make test` runs the Rust tests that need it this way
+
+What only tests use is in tests/local_cloud/support.
 """

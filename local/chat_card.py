@@ -1,4 +1,4 @@
-"""A custom notification as Amazon Q Developer in chat applications shows it: enough of it to read in a terminal.
+"""A custom notification as Amazon Q Developer in chat applications shows it, simplified for a terminal.
 
 The schema: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 """
@@ -14,16 +14,16 @@ CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 
 
 class NotShown(Exception):
-    """Amazon Q drops what does not follow its schema, without a word to the sender."""
+    """The card does not follow the schema. Amazon Q drops such a card silently."""
 
 
 def rendered(card: dict[str, Any], width: int) -> str:
-    """The card, drawn in lines."""
+    """Draws the card with lines."""
     if (card.get("version"), card.get("source")) != ("1.0", "custom"):
         raise NotShown(f"version is {card.get('version')!r} and source is {card.get('source')!r}")
     content, metadata = card["content"], card.get("metadata", {})
     if content.get("textType", "client-markdown") != "client-markdown" or not content.get("description"):
-        raise NotShown("the content is no text with a description")
+        raise NotShown("the content is not a text with a description")
     lines = [content["title"], ""] if "title" in content else []
     lines += content["description"].splitlines()
     if steps := content.get("nextSteps"):
@@ -36,7 +36,7 @@ def rendered(card: dict[str, Any], width: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text as a client shows it: no marks for bold, a link by its name and address, `&lt;` as `<`."""
+    """Returns text as a client shows it: bold without marks, a link as name and address, `&lt;` as `<`."""
     parts = CODE.split(text)
     parts[::2] = [LINK.sub(r"\2 (\1)", BOLD.sub(r"\1", part)) for part in parts[::2]]
     return html.unescape("".join(parts))
@@ -44,6 +44,4 @@ def _shown(text: str) -> str:
 
 def _wrapped(line: str, width: int) -> list[str]:
     hanging = "  " if line.startswith("- ") else ""
-    return textwrap.wrap(
-        line, width, subsequent_indent=hanging, break_on_hyphens=False, break_long_words=False
-    ) or [""]
+    return textwrap.wrap(line, width, subsequent_indent=hanging, break_on_hyphens=False, break_long_words=False) or [""]

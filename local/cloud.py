@@ -1,4 +1,4 @@
-"""The local cloud as a context: both servers up on entry, both down on exit, whatever happened in between."""
+"""The local cloud as a context manager: both servers run inside it, and are always stopped at its end."""
 
 import contextlib
 import os
@@ -25,9 +25,9 @@ class Cloud:
     """A running local cloud."""
 
     variables: dict[str, str]
-    """What leads a client there; all that another terminal needs."""
+    """The variables that lead a client there: all that another terminal needs."""
     logs: Path
-    """Where the servers write."""
+    """The folder of the servers' logs."""
     _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
@@ -37,10 +37,10 @@ class Cloud:
         return dict(os.environ) | self.variables
 
     def client(self, service: str) -> Any:
-        """A boto3 client that talks to the local cloud.
+        """Returns a boto3 client of the local cloud.
 
-        Those of EC2 are one each, as wishes are hung on them (see `local.networks`). The others are shared: a test may
-        want hundreds, and to make one costs more than to use it.
+        Each caller gets its own EC2 client, because headers are attached to it (see `local.networks`). Other clients
+        are shared: a test may want hundreds, and creating one costs more than using it.
         """
         if service == "ec2":
             return self._new_client(service)
@@ -50,19 +50,32 @@ class Cloud:
             return self._clients[service]
 
     def _new_client(self, service: str) -> Any:
-        session = boto3.session.Session(
-            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
-            region_name=environment.REGION,
-        )
-        endpoint = self.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"]
-        return session.client(service, endpoint_url=endpoint, config=Config(max_pool_connections=50))
+        return new_client(service, self.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"])
 
     def empty_the_region(self) -> None:
-        """An EC2 in which nobody has done anything yet; not even the default VPC is there."""
+        """Removes everything from EC2, the default VPC included."""
         reset = urllib.request.Request(f"{self.variables['AWS_ENDPOINT_URL_EC2']}/moto-api/reset", method="POST")
         urllib.request.urlopen(reset, timeout=30).close()
         remove_default_vpc(self.client("ec2"))
+
+    def unsent_events(self) -> int:
+        """Returns how many changes in EC2 EventBridge has not received yet."""
+        with urllib.request.urlopen(f"{self.variables['AWS_ENDPOINT_URL_EC2']}/unsent-events", timeout=30) as answer:
+            return int(answer.read())
+
+
+def new_client(service: str, url: str, **config: Any) -> Any:
+    """Creates a boto3 client that talks to a server of this machine."""
+    # One session each: boto3's default session must not be shared by threads.
+    client: Any = boto3.session.Session().client
+    return client(
+        service,
+        environment.REGION,
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(max_pool_connections=50, **config),
+    )
 
 
 @contextlib.contextmanager
@@ -73,7 +86,7 @@ def local_cloud(name: str) -> Iterator[Cloud]:
     cloud = Cloud(environment.local_cloud(ec2_port, aws_port), environment.LOGS / name)
 
     with contextlib.ExitStack() as cleanup:
-        # ministack unpacks functions into the temporary folder. One of its own goes away with it.
+        # ministack unpacks functions into the temporary folder. This one is removed with it.
         scratch = tempfile.mkdtemp(prefix="gatewatch-")
         cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
 
@@ -86,8 +99,8 @@ def local_cloud(name: str) -> Iterator[Cloud]:
             cleanup.callback(server.stop)
             return server
 
-        aws = start("rest_of_aws", "--port", str(aws_port))
-        ec2 = start("ec2_peer", "--port", str(ec2_port), "--events-url", cloud.variables["AWS_ENDPOINT_URL"])
+        aws = start("ministack_server", "--port", str(aws_port))
+        ec2 = start("ec2_server", "--port", str(ec2_port), "--events-url", cloud.variables["AWS_ENDPOINT_URL"])
         ec2.wait_until_it_answers(f"http://127.0.0.1:{ec2_port}/moto-api/")
         aws.wait_until_it_answers(f"http://127.0.0.1:{aws_port}/_ministack/ready")
         cloud.empty_the_region()
@@ -96,17 +109,17 @@ def local_cloud(name: str) -> Iterator[Cloud]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Any wish to end the program ends it by an exception, so that every context is left in order.
+    """Turns every signal that ends the program into an exception, so that every context manager cleans up.
 
-    Only the first one counts: a second Ctrl-C while the cloud is being stopped must not leave half of it running.
+    Only the first signal counts: a second Ctrl-C while the cloud is being stopped must not leave half of it running.
     """
-    wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(*_: Any) -> None:
-        for number in wishes:
+        for number in signals:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in wishes:
+    for number in signals:
         signal.signal(number, interrupt)
     yield

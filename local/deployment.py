@@ -1,28 +1,31 @@
-"""The project's own template.yaml, built and deployed with SAM as a user would, into the local cloud."""
+"""The project's own template.yaml, built and deployed into the local cloud with SAM, as a user would do it."""
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local import environment
+from local import environment, schemas
 from local.cloud import Cloud
 from local.processes import ProcessFailed, run
+from local.waiting import wait_until
 
 STACK = "gatewatch"
 SAMCONFIG = environment.ROOT / "samconfig.toml"
 BUILT = environment.TOOLS / "sam-build"
 
+TOPIC_OUTPUTS = {"json": "TopicArn", "text": "TextTopicArn", "chat": "ChatTopicArn"}
+"""The outputs that name the topics of the channels."""
+
 BUILD_SETTINGS = {
-    # A dev build: about 4 minutes on two cores when nothing is built yet; a release build takes 10. It is the same
-    # build as `cargo build`'s and `cargo test`'s (see .cargo/config.toml), so whichever comes first pays for all.
+    # A debug build: about 4 minutes on two cores when nothing is built yet; a release build takes 10. It is the same
+    # build as that of `cargo build` and `cargo test` (see .cargo/config.toml), so only the first one takes long.
     "SAM_BUILD_MODE": "debug",
-    # The function runs on this machine, so the machine's own linker does. (For another architecture or an older libc,
-    # cargo-lambda's default is zig.)
+    # The function runs on this machine, so this machine's linker is used. (For another architecture or an older libc,
+    # cargo-lambda uses zig by default.)
     "CARGO_LAMBDA_COMPILER": "cargo",
-    # cargo-lambda would fetch a Rust target that is missing. None is, and if one were this says so at once.
+    # cargo-lambda would fetch a missing Rust target. None is missing, and if one were, this would say so at once.
     "RUSTUP_DIST_SERVER": "http://127.0.0.1:9",
     "RUSTUP_UPDATE_ROOT": "http://127.0.0.1:9",
 }
@@ -30,30 +33,24 @@ BUILD_SETTINGS = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stack as it stands in the local cloud."""
+    """A stack in the local cloud."""
 
     cloud: Cloud
     outputs: dict[str, str]
 
-    @property
-    def topic(self) -> str:
-        """Where findings are published as JSON."""
-        return self.outputs["TopicArn"]
+    def topic_of(self, channel: str) -> str:
+        """Returns the topic of a channel. Those of `text` and `chat` exist if the stack was asked for them."""
+        return self.outputs[TOPIC_OUTPUTS[channel]]
 
     @property
-    def text_topic(self) -> str:
-        """Where they are published in words. There if an e-mail address was given."""
-        return self.outputs["TextTopicArn"]
-
-    @property
-    def chat_topic(self) -> str:
-        """Where they are published as cards. There if that was switched on."""
-        return self.outputs["ChatTopicArn"]
-
-    @property
-    def ledger(self) -> str:
-        """The table that remembers what was told. There unless that was switched off."""
+    def history_table(self) -> str:
+        """The table of the alert history. Exists unless the ledger is off."""
         return self.outputs["LedgerTableName"]
+
+    @property
+    def changes_queue(self) -> str:
+        """The URL of the queue from which the function takes changes."""
+        return self.outputs["ChangesQueueUrl"]
 
     @property
     def function(self) -> str:
@@ -61,22 +58,26 @@ class Deployment:
         return self.outputs["FunctionName"]
 
     @contextlib.contextmanager
-    def untold(self) -> Iterator[None]:
-        """While it holds, EventBridge tells the function of no change, and what it was told before is forgotten."""
+    def without_events(self) -> Iterator[None]:
+        """Turns the rule for changes off. The function handles earlier changes first."""
         events, rule = self.cloud.client("events"), self.outputs["ChangesRuleName"]
+        # Before the rule is off: a change that EventBridge has not received yet would be lost instead of handled.
+        wait_until(lambda: self.cloud.unsent_events() == 0, seconds=30)
         events.disable_rule(Name=rule)
-        # What is left after half a minute is left because it fails. Not purged at once: that would also take what is
-        # being worked on out of the count, and it may be about the Region.
-        if not self.works_off(seconds=30):
-            self.cloud.client("sqs").purge_queue(QueueUrl=self.outputs["ChangesQueueUrl"])
+        # What is left after half a minute fails again and again. The queue is not purged at once: that would also hide
+        # messages that are being handled, and those may be about the Region.
+        if not self.wait_until_idle(seconds=30):
+            self.cloud.client("sqs").purge_queue(QueueUrl=self.changes_queue)
         try:
             yield
         finally:
+            # The rule must not see a late event of a change that was made while it was off.
+            wait_until(lambda: self.cloud.unsent_events() == 0, seconds=30)
             events.enable_rule(Name=rule)
 
     @contextlib.contextmanager
     def variables(self, **changes: str | None) -> Iterator[None]:
-        """While it holds, the function's environment has these variables; without those that are `None`."""
+        """Changes the function's environment. A variable that is `None` is removed."""
         functions = self.cloud.client("lambda")
         before = functions.get_function_configuration(FunctionName=self.function)["Environment"]["Variables"]
         changed = {name: value for name, value in (before | changes).items() if value is not None}
@@ -87,12 +88,12 @@ class Deployment:
             functions.update_function_configuration(FunctionName=self.function, Environment={"Variables": before})
 
     @contextlib.contextmanager
-    def failures_rest(self, seconds: int) -> Iterator[None]:
-        """While it holds, a change that the function failed on rests for so long; in the template, minutes.
+    def retry_after(self, seconds: int) -> Iterator[None]:
+        """Sets when a change that failed is retried; in the template, after minutes.
 
-        And only so long is one that is being worked on kept from being handed out twice.
+        An invocation must not take longer: SQS would hand its messages out a second time.
         """
-        sqs, queue = self.cloud.client("sqs"), self.outputs["ChangesQueueUrl"]
+        sqs, queue = self.cloud.client("sqs"), self.changes_queue
         before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
         try:
@@ -100,23 +101,18 @@ class Deployment:
         finally:
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
 
-    def works_off(self, seconds: float) -> bool:
-        """Waits until the function has worked off all that it was told; whether it did in time."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if not any(int(count) for count in self._counts(self.outputs["ChangesQueueUrl"]).values()):
-                return True
-            time.sleep(0.2)
-        return False
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Waits until the function has handled every change in EC2; returns whether it has.
 
-    def _counts(self, queue: str) -> dict[str, str]:
-        """How many messages a queue holds: waiting, being worked on, and not yet to be worked on."""
-        states = ["", "NotVisible", "Delayed"]
-        names = [f"ApproximateNumberOfMessages{state}" for state in states]
-        counts: dict[str, str] = self.cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)[
-            "Attributes"
-        ]
-        return counts
+        A handled change has also been notified: SNS hands a message to its queues before Publish returns.
+        """
+        return wait_until(lambda: self.cloud.unsent_events() == 0 and self.queued_changes() == 0, seconds)
+
+    def queued_changes(self) -> int:
+        """Returns how many messages the queue holds: waiting, delayed, or being handled."""
+        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
+        answer = self.cloud.client("sqs").get_queue_attributes(QueueUrl=self.changes_queue, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
 
     def invoke(self, payload: Any) -> Any:
         """Invokes the function and waits for its answer."""
@@ -124,33 +120,30 @@ class Deployment:
         body = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             raise InvocationFailed(body)
-        return body
+        return schemas.validate("answer", body)
 
 
 class InvocationFailed(Exception):
-    """The function ended with an error; `error` is what it said (`errorType`, `errorMessage`)."""
+    """The function ended with an error (`errorType`, `errorMessage`)."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(f"{error.get('errorType')}: {error.get('errorMessage')}")
-        self.error = error
+        self.error = schemas.validate("error", error)
 
 
 def build(cloud: Cloud) -> None:
-    """`sam build`, for this machine's processor."""
-    _sam(
-        cloud, "sam-build", "build", "--build-dir", str(BUILT),
-        "--parameter-overrides", f"Architecture={environment.architecture()}",
-    )
+    """Runs `sam build` for this machine's processor."""
+    architecture = f"Architecture={environment.architecture()}"
+    _sam(cloud, "sam-build", "build", "--build-dir", str(BUILT), "--parameter-overrides", architecture)
 
 
 def deploy(cloud: Cloud, name: str = STACK, **parameters: Any) -> Deployment:
-    """`sam deploy` of what was built; the template's parameters as keywords."""
+    """Runs `sam deploy` for what was built, with these parameters of the template."""
     parameters = {"Architecture": environment.architecture()} | parameters
-    _sam(
-        cloud, f"sam-deploy-{name}", "deploy", "--template-file", str(BUILT / "template.yaml"), "--stack-name", name,
-        "--no-confirm-changeset",
-        "--parameter-overrides", " ".join(f"{name}={value}" for name, value in parameters.items()),
-    )
+    overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
+    template = str(BUILT / "template.yaml")
+    options = ["--template-file", template, "--stack-name", name, "--no-confirm-changeset"]
+    _sam(cloud, f"sam-deploy-{name}", "deploy", *options, "--parameter-overrides", overrides)
     stack = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     return Deployment(cloud, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
 
@@ -158,7 +151,9 @@ def deploy(cloud: Cloud, name: str = STACK, **parameters: Any) -> Deployment:
 def _sam(cloud: Cloud, label: str, *arguments: str) -> None:
     log = cloud.logs / f"{label}.log"
     sam = str(environment.TOOLS / "dev" / "bin" / "sam")
+    # SAM's own folder is not safe to share: several clouds may deploy at once.
+    settings = BUILD_SETTINGS | {"__SAM_CLI_APP_DIR": str(environment.TOOLS / "sam" / cloud.logs.name)}
     command = [sam, *arguments, "--config-file", str(SAMCONFIG)]
-    if code := run(command, cloud.env | BUILD_SETTINGS, environment.ROOT, log):
+    if code := run(command, cloud.env | settings, environment.ROOT, log):
         end_of_log = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
         raise ProcessFailed(f"sam {arguments[0]} ended with exit code {code}:\n\n{end_of_log}\n\nThe whole log: {log}")

@@ -11,88 +11,88 @@ ANYWHERE = "0.0.0.0/0"
 
 
 class Builder:
-    """EC2's calls as the steps in which people think. Each step gives the new resource's id; `ids` chooses it.
+    """EC2's calls as the steps in which people think. Each step returns the new resource's id; `ids` chooses it.
 
-    (`ids` and an endpoint's `state` are wishes that only the local EC2 grants, as is `untold`; see
-    `local.ec2_peer.wishes`.)
+    (Only the local EC2 knows `ids` and an endpoint's `state`: see `local.ec2_server.test_overrides`.)
     """
 
     def __init__(self, ec2: Any) -> None:
         self.ec2 = ec2
 
     def vpc(self, name: str, cidr: str, *ids: str) -> str:
-        """A VPC; it comes with a main route table."""
-        with self._wishing(ids):
+        """Creates a VPC; it comes with a main route table."""
+        with self._overriding(ids):
             answer = self.ec2.create_vpc(CidrBlock=cidr, TagSpecifications=_named("vpc", name))
-        return answer["Vpc"]["VpcId"]
+        return str(answer["Vpc"]["VpcId"])
 
     def main_table(self, vpc: str) -> str:
-        """The main route table that the VPC came with."""
+        """Returns the main route table that the VPC came with."""
         filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
         pages = self.ec2.get_paginator("describe_route_tables").paginate(Filters=filters)
-        return [table["RouteTableId"] for page in pages for table in page["RouteTables"]][0]
+        [table] = [table["RouteTableId"] for page in pages for table in page["RouteTables"]]
+        return str(table)
 
     def subnet(self, name: str, vpc: str, cidr: str, zone: str, *ids: str) -> str:
-        """A subnet in the zone `a`, `b` or `c`."""
-        with self._wishing(ids):
+        """Creates a subnet in the zone `a`, `b` or `c`."""
+        with self._overriding(ids):
             answer = self.ec2.create_subnet(
                 VpcId=vpc, CidrBlock=cidr, AvailabilityZone=REGION + zone, TagSpecifications=_named("subnet", name)
             )
-        return answer["Subnet"]["SubnetId"]
+        return str(answer["Subnet"]["SubnetId"])
 
     def table(self, name: str, vpc: str, *ids: str) -> str:
-        """A route table."""
-        with self._wishing(ids):
+        """Creates a route table."""
+        with self._overriding(ids):
             answer = self.ec2.create_route_table(VpcId=vpc, TagSpecifications=_named("route-table", name))
-        return answer["RouteTable"]["RouteTableId"]
+        return str(answer["RouteTable"]["RouteTableId"])
 
     def associate(self, table: str, *subnets: str) -> None:
-        """Puts subnets on a table."""
+        """Associates subnets with a route table."""
         for subnet in subnets:
             self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
 
     def internet_gateway(self, vpc: str, *ids: str) -> str:
-        """An internet gateway, attached."""
-        with self._wishing(ids):
-            gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        """Creates and attaches an internet gateway."""
+        with self._overriding(ids):
+            gateway: str = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         return gateway
 
     def nat_gateway(self, subnet: str, *ids: str) -> str:
-        """A NAT gateway with an address of its own."""
+        """Creates a NAT gateway with its own address."""
         address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
-        with self._wishing(ids):
+        with self._overriding(ids):
             answer = self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)
-        return answer["NatGateway"]["NatGatewayId"]
+        return str(answer["NatGateway"]["NatGatewayId"])
 
     def default_route(self, table: str, **target: str) -> None:
-        """A route to anywhere, `GatewayId=…` or `NatGatewayId=…`."""
+        """Creates a default route, to `GatewayId=…` or `NatGatewayId=…`."""
         self.ec2.create_route(RouteTableId=table, DestinationCidrBlock=ANYWHERE, **target)
 
     def gateway_endpoint(self, service: str, vpc: str, tables: list[str], *ids: str, state: str | None = None) -> str:
-        """A Gateway endpoint on the given tables."""
-        with self._wishing(ids, state):
+        """Creates a Gateway endpoint for these route tables."""
+        with self._overriding(ids, state):
             answer = self.ec2.create_vpc_endpoint(
                 VpcEndpointType="Gateway", VpcId=vpc, ServiceName=service, RouteTableIds=tables
             )
-        return answer["VpcEndpoint"]["VpcEndpointId"]
+        return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
     def interface_endpoint(self, service: str, vpc: str, subnet: str, *ids: str) -> str:
-        """An Interface endpoint in one subnet."""
-        with self._wishing(ids):
+        """Creates an Interface endpoint in one subnet."""
+        with self._overriding(ids):
             answer = self.ec2.create_vpc_endpoint(
                 VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, SubnetIds=[subnet]
             )
-        return answer["VpcEndpoint"]["VpcEndpointId"]
+        return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
-    def _wishing(self, ids: tuple[str, ...], state: str | None = None) -> contextlib.AbstractContextManager[None]:
-        wishes = {"X-Resource-Ids": " ".join(ids), "X-Endpoint-State": state or ""}
-        return _with_headers(self.ec2, {name: value for name, value in wishes.items() if value})
+    def _overriding(self, ids: tuple[str, ...], state: str | None = None) -> contextlib.AbstractContextManager[None]:
+        overrides = {"X-Resource-Ids": " ".join(ids), "X-Endpoint-State": state or ""}
+        return _with_headers(self.ec2, {name: value for name, value in overrides.items() if value})
 
 
 @contextlib.contextmanager
 def _with_headers(ec2: Any, headers: dict[str, str]) -> Iterator[None]:
-    """While it holds, each call has these headers too."""
+    """Adds these headers to each call in the context."""
 
     def add(request: Any, **_: Any) -> None:
         for name, value in headers.items():
@@ -110,11 +110,11 @@ def _named(kind: str, name: str) -> list[dict[str, Any]]:
 
 
 def remove_default_vpc(ec2: Any) -> None:
-    """Removes the default VPC and its subnets, which every account has and nobody's test is about.
+    """Removes the default VPC and its subnets. Every account has them, and no test is about them.
 
-    Untold: deletions are checked as well, and in the middle of the next test.
+    Without events: the function would check these deletions too, in the middle of the next test.
     """
-    with _with_headers(ec2, {"X-Untold": "true"}):
+    with _with_headers(ec2, {"X-No-Event": "true"}):
         for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
             in_vpc = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
             for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=in_vpc):
@@ -127,10 +127,10 @@ def _all(ec2: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]
 
 
 def build_shop(ec2: Any) -> str:
-    """The demo's network, as people build one; gives the VPC's id.
+    """Builds the demo's network, as people build one; returns the VPC's id.
 
-    Public and private subnets in two zones, a NAT gateway, a table for each private subnet. The DynamoDB endpoint is on
-    every table. The S3 endpoint was made for the first private table, and the others were forgotten.
+    Public and private subnets in two zones, a NAT gateway, a route table for each private subnet. The DynamoDB endpoint
+    has every table. The S3 endpoint has only the first private table; the others were forgotten.
     """
     build = Builder(ec2)
     vpc = build.vpc("shop", "10.20.0.0/16")
@@ -155,7 +155,7 @@ def build_shop(ec2: Any) -> str:
 
 
 def build_network_of_events(ec2: Any) -> None:
-    """The network that the files in `events/` name, ids included. `events/README.md` has it as a table."""
+    """Builds the network that the files in `events/` name, ids included. `events/README.md` shows it as a table."""
     _build_payments(Builder(ec2))
     _build_analytics(Builder(ec2))
 
@@ -165,7 +165,7 @@ def _id(kind: str, number: int) -> str:
 
 
 def _build_payments(build: Builder) -> None:
-    """With gaps of every kind."""
+    """Has gaps of every kind."""
     main, public, private_a, private_b = (_id("rtb", number) for number in (1, 2, 3, 4))
     vpc = build.vpc("payments", "10.0.0.0/16", _id("vpc", 1), main)
     gateway = build.internet_gateway(vpc, _id("igw", 1))
@@ -183,7 +183,7 @@ def _build_payments(build: Builder) -> None:
     build.associate(private_b, build.subnet("private-b", vpc, "10.0.2.0/24", "b", _id("subnet", 3)))
     build.default_route(private_b, NatGatewayId=nat)
 
-    build.subnet("isolated-a", vpc, "10.0.3.0/24", "a", _id("subnet", 4))  # on the main table, as it says nothing else
+    build.subnet("isolated-a", vpc, "10.0.3.0/24", "a", _id("subnet", 4))  # uses the main table implicitly
     edge = build.table("edge", vpc, _id("rtb", 6))
     build.ec2.associate_route_table(RouteTableId=edge, GatewayId=gateway)
 
@@ -192,7 +192,7 @@ def _build_payments(build: Builder) -> None:
 
 
 def _build_analytics(build: Builder) -> None:
-    """Fully covered: gatewatch has nothing to say about it."""
+    """Is fully covered: gatewatch finds nothing."""
     main = _id("rtb", 5)
     vpc = build.vpc("analytics", "10.1.0.0/16", _id("vpc", 2), main)
     build.ec2.create_tags(Resources=[main], Tags=[{"Key": "Name", "Value": "analytics-main"}])

@@ -1,4 +1,4 @@
-"""One command inside a local cloud of its own: `python -m local.run cargo test -- --ignored`."""
+"""Runs one command inside a local cloud of its own: `python -m local.run cargo test -- --ignored`."""
 
 import sys
 
@@ -8,7 +8,7 @@ from local.processes import run
 
 
 def main() -> int:
-    """Starts the cloud, runs the command in its environment, stops the cloud; answers with the command's exit code."""
+    """Starts the cloud, runs the command in its environment, stops the cloud; returns the command's exit code."""
     with interruptible(), local_cloud("run") as cloud:
         return run(sys.argv[1:], cloud.env, ROOT)
 

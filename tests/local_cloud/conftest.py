@@ -1,44 +1,63 @@
-"""One local cloud for all tests, with template.yaml deployed into it by SAM; for each test an empty Region.
+"""One local cloud for each worker of pytest-xdist, with template.yaml deployed by SAM; an empty Region for each test.
 
-What is deployed is what users deploy: with the ledger, and with the topics for e-mail and chat. How it is without them
-test_smallest_stack.py says. What a test expects to be told must not have been told before: a finding is told once.
+The tests deploy what users deploy: with the alert history, and with topics for e-mail and chat. test_minimal_stack.py
+shows the stack without them. Before each test the alert history is cleared, because a finding is sent only once.
 """
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from local import deployment, ledger
 from local.cloud import Cloud, interruptible, local_cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
 from local.networks import Builder
-
-SETTLE_SECONDS = 2
-ADDRESS = "alex@example.com"
-TOPICS = 3
-"""A notice makes a message on each: JSON, text, chat."""
+from tests.local_cloud.support import figures, history, stack
+from tests.local_cloud.support.figures import AddFigure
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update` writes the answers anew instead of comparing with them. Read the difference before you commit it."""
+    """Adds `--update`, which writes the answers anew instead of comparing them. Read the difference before a commit."""
     parser.addoption("--update", action="store_true", help="write tests/local_cloud/answers anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the summary of figures."""
+    config.pluginmanager.register(figures.Summary())
+
+
+SLOW_FILES = [
+    "test_ec2_and_sns_faults.py",
+    "test_alert_lifecycle.py",
+    "test_queue_retries.py",
+    "test_dynamodb_faults.py",
+    "test_large_sweep.py",
+    "test_event_order.py",
+    "test_leases.py",
+]
+"""The slowest first: a slow file that begins last would keep one worker busy while the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sorts the tests, so that pytest-xdist hands out slow files first (with `--no-loadscope-reorder`)."""
+    order = {name: number for number, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    """The running cloud."""
-    with interruptible(), local_cloud("test") as running:
+    """The local cloud of this worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    with interruptible(), local_cloud(f"test-{worker}" if worker else "test") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def stack(cloud: Cloud) -> Deployment:
+@pytest.fixture(scope="session", name="stack")
+def deployed_stack(cloud: Cloud) -> Deployment:
     """The deployed template."""
-    deployment.build(cloud)
-    return deployment.deploy(cloud, SettleSeconds=SETTLE_SECONDS, ConfigItems="on", EmailAddress=ADDRESS, Chat="on")
+    return stack.deploy(cloud)
 
 
 @pytest.fixture(scope="session")
@@ -47,23 +66,14 @@ def inbox(stack: Deployment) -> Inbox:
     return Inbox(stack)
 
 
-@pytest.fixture(scope="session")
-def emails(stack: Deployment) -> Inbox:
-    """What a person with an e-mail address receives."""
-    return Inbox(stack, "inbox-of-emails", stack.text_topic, read=str)
-
-
-@pytest.fixture(scope="session")
-def cards(stack: Deployment) -> Inbox:
-    """What a chat channel receives."""
-    return Inbox(stack, "inbox-of-cards", stack.chat_topic)
-
-
 @pytest.fixture
 def ec2(cloud: Cloud, stack: Deployment) -> Any:
-    """EC2 in an empty Region, of which nothing has been told."""
+    """EC2 in an empty Region, of which nothing has been sent."""
+    # The function handles the changes of the test before while their resources still exist. Later it would search for
+    # them for ten seconds, and send alerts in the middle of this test.
+    stack.wait_until_idle(seconds=30)
     cloud.empty_the_region()
-    ledger.forget(cloud.client("dynamodb"), stack.ledger)
+    history.clear(cloud.client("dynamodb"), stack.history_table)
     return cloud.client("ec2")
 
 
@@ -73,22 +83,7 @@ def build(ec2: Any) -> Builder:
     return Builder(ec2)
 
 
-@dataclass
-class Notes:
-    """Figures for who reads pytest's output."""
-
-    file: str
-    lines: list[str]
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called by pytest."""
-        for line in self.lines:
-            terminalreporter.write_line(f"{self.file}: {line}")
-
-
-@pytest.fixture(scope="module")
-def notes(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of pytest's output, under the name of the file."""
-    notes = Notes(request.path.name, [])
-    request.config.pluginmanager.register(notes)
-    return notes.lines
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> AddFigure:
+    """Adds a line to the end of pytest's output."""
+    return figures.adder(request)

@@ -1,10 +1,10 @@
-"""Each file of events/, sent to the deployed function on the network that it names, is answered as answers/ has it.
+"""The deployed function answers each file of events/ as answers/ says, on the network that the file names.
 
-`python -m pytest tests/local_cloud/test_events.py --update` writes the answers anew. They are read by a person before
-they are committed: events/README.md says what each has to be.
+`python -m pytest tests/local_cloud/test_events.py --update` writes the answers anew. Read them before you commit them:
+events/README.md says what each must be.
 
-Here the function has no ledger and one topic, as `make local` has it at first: so it gives the same answer, and the same
-messages, however often it has been asked.
+The function has no alert history here and only one topic, like `make local` at first. So it gives the same answer, and
+sends the same messages, each time.
 """
 
 import json
@@ -17,32 +17,32 @@ import pytest
 from local.cloud import Cloud
 from local.deployment import Deployment, InvocationFailed
 from local.environment import ROOT
-from local.inbox import Inbox, Message, as_reported
+from local.inbox import Inbox, Message
 from local.networks import build_network_of_events
+from tests.local_cloud.support.messages import as_reported
 
 EVENTS = sorted(Path(ROOT / "events").glob("*.json"))
 ANSWERS = Path(__file__).parent / "answers"
 
 
 @pytest.fixture(scope="module")
-def quiet_inbox(cloud: Cloud, stack: Deployment) -> Iterator[Inbox]:
-    """An inbox that hears only what the tests send: building the network is told to nobody."""
-    with stack.untold(), stack.variables(LEDGER_TABLE=None, TEXT_TOPIC_ARN=None, CHAT_TOPIC_ARN=None):
+def events_inbox(cloud: Cloud, stack: Deployment) -> Iterator[Inbox]:
+    """An inbox that receives only what the tests cause: the network is built without events."""
+    with stack.without_events(), stack.variables(LEDGER_TABLE=None, TEXT_TOPIC_ARN=None, CHAT_TOPIC_ARN=None):
         cloud.empty_the_region()
         build_network_of_events(cloud.client("ec2"))
         yield Inbox(stack, "inbox-of-events")
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_answer(path: Path, stack: Deployment, quiet_inbox: Inbox, request: pytest.FixtureRequest) -> None:
+def test_answer(path: Path, stack: Deployment, events_inbox: Inbox, request: pytest.FixtureRequest) -> None:
     payload = json.loads(path.read_text())
     expected_file = ANSWERS / path.name
     update = request.config.getoption("--update")
     expected = {} if update else json.loads(expected_file.read_text())
 
     actual = outcome(stack, payload)
-    messages = quiet_inbox.all_within(seconds=1, at_least=len(expected.get("messages", [])))
-    actual["messages"] = [as_recorded(message, actual) for message in messages]
+    actual["messages"] = [as_recorded(message, actual) for message in events_inbox.drain()]
 
     if update:
         ANSWERS.mkdir(exist_ok=True)
@@ -56,19 +56,19 @@ def test_every_answer_has_its_event() -> None:
 
 
 def as_recorded(message: Message, outcome: dict[str, Any]) -> dict[str, Any]:
-    """A message as the answers hold it: findings that are in the report, word for word, are named by their ids.
+    """Returns a message as the answers hold it: a finding that equals one of the report is replaced by its id.
 
-    Without a ledger a message adds nothing of its own to them but that.
+    Without an alert history a message adds nothing else to the findings.
     """
-    told = message.body["findings"]
-    assert {(finding["change"], finding["since"]) for finding in told} == {("reported", None)}
+    sent = message.body["findings"]
+    assert {(finding["change"], finding["since"]) for finding in sent} == {("reported", None)}
     reported = outcome.get("answer", {}).get("findings", [])
-    findings = [finding["id"] if finding in reported else finding for finding in as_reported(told)]
+    findings = [finding["id"] if finding in reported else finding for finding in as_reported(sent)]
     return {"subject": message.subject, "attributes": message.attributes, "body": message.body | {"findings": findings}}
 
 
 def outcome(stack: Deployment, payload: Any) -> dict[str, Any]:
-    """What the function answers, or the error that it ends with."""
+    """Returns the function's answer or its error."""
     try:
         return {"answer": stack.invoke(payload)}
     except InvocationFailed as failure:

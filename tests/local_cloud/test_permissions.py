@@ -1,7 +1,7 @@
-"""The function runs with the role of the template, and says so plainly when that role may not do something.
+"""The function runs with the role of the template, and reports a clear error when the role lacks a permission.
 
-That the role may do enough all other tests show: the local cloud checks the calls to SNS, SQS and DynamoDB against IAM.
-(Not those to EC2: moto is a cloud of its own.)
+The other tests show that the role has enough permissions: the local cloud checks the calls to SNS, SQS and DynamoDB
+against IAM. (It does not check those to EC2, because moto is a separate server.)
 """
 
 import json
@@ -10,16 +10,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from conftest import TOPICS
 from local.cloud import Cloud
 from local.deployment import Deployment, InvocationFailed
 from local.inbox import Inbox
 from local.networks import Builder
+from tests.local_cloud.support import role
+from tests.local_cloud.support.stack import TOPICS
 
 
 def test_a_refused_publish_fails_the_invocation(build: Builder, cloud: Cloud, stack: Deployment) -> None:
-    with stack.untold():
-        vpc = build.vpc("unheard", "10.70.0.0/16")
+    with stack.without_events():
+        vpc = build.vpc("refused", "10.70.0.0/16")
         request = {"check": {"vpcIds": [vpc]}}
 
         with denied(cloud, stack, "sns:Publish"), pytest.raises(InvocationFailed) as failure:
@@ -28,15 +29,15 @@ def test_a_refused_publish_fails_the_invocation(build: Builder, cloud: Cloud, st
         assert failure.value.error["errorType"] == "PublishFailed"
         assert "AuthorizationError" in failure.value.error["errorMessage"]
         assert stack.invoke(request)["published"] == TOPICS
-        assert stack.invoke(request)["published"] == 0, "it has been told"
+        assert stack.invoke(request)["published"] == 0, "it has been sent"
 
 
 @pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"])
-def test_a_refusal_of_the_ledger_fails_the_invocation_and_keeps_nobody_from_hearing(
+def test_a_refused_call_to_dynamodb_fails_the_invocation_after_the_message_is_sent(
     action: str, build: Builder, cloud: Cloud, stack: Deployment, inbox: Inbox
 ) -> None:
-    with stack.untold():
-        vpc = build.vpc("unremembered", "10.71.0.0/16")
+    with stack.without_events():
+        vpc = build.vpc("not-stored", "10.71.0.0/16")
 
         with denied(cloud, stack, action), pytest.raises(InvocationFailed) as failure:
             stack.invoke({"check": {"vpcIds": [vpc]}})
@@ -46,25 +47,22 @@ def test_a_refusal_of_the_ledger_fails_the_invocation_and_keeps_nobody_from_hear
         assert inbox.wait_for(vpc, 10) is not None
 
 
-def test_the_role_may_do_three_things_to_one_table(cloud: Cloud, stack: Deployment) -> None:
-    role = cloud.client("lambda").get_function_configuration(FunctionName=stack.function)["Role"].rpartition("/")[2]
-    document = cloud.client("iam").get_role_policy(RoleName=role, PolicyName="gatewatch")["PolicyDocument"]
-    document = json.loads(document) if isinstance(document, str) else document
-    about_tables = [each for each in document["Statement"] if any("dynamodb:" in action for action in each["Action"])]
+def test_the_role_allows_three_actions_on_one_table(cloud: Cloud, stack: Deployment) -> None:
+    statements = role.statements(cloud, stack)
+    about_tables = [each for each in statements if any("dynamodb:" in action for action in each["Action"])]
 
-    table = cloud.client("dynamodb").describe_table(TableName=stack.ledger)["Table"]["TableArn"]
+    table = cloud.client("dynamodb").describe_table(TableName=stack.history_table)["Table"]["TableArn"]
     actions = ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
     assert [(each["Action"], each["Resource"]) for each in about_tables] == [(actions, table)]
 
 
 @contextmanager
 def denied(cloud: Cloud, stack: Deployment, action: str) -> Iterator[None]:
-    """Denies the function's role an action. (Taking the leave away is not enough: a topic lets in its account.)"""
-    iam = cloud.client("iam")
-    role = cloud.client("lambda").get_function_configuration(FunctionName=stack.function)["Role"].rpartition("/")[2]
+    """Denies the function's role an action. (Removing the permission is not enough: a topic accepts its account.)"""
+    iam, role_name = cloud.client("iam"), role.name_of(cloud, stack)
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]}
-    iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=json.dumps(document))
+    iam.put_role_policy(RoleName=role_name, PolicyName="denied", PolicyDocument=json.dumps(document))
     try:
         yield
     finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="denied")
+        iam.delete_role_policy(RoleName=role_name, PolicyName="denied")

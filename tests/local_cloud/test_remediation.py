@@ -1,4 +1,4 @@
-"""What a finding advises, run word for word in a shell, makes the finding go away. One network for each gap."""
+"""The command of a finding, run word for word in a shell, fixes the gap. One network for each kind of gap."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from local.deployment import Deployment
 from local.networks import DYNAMODB, S3, Builder
 
 
-def no_endpoint(build: Builder, vpc: str, table: str) -> None:
-    """Nothing there."""
+def no_endpoint(_build: Builder, _vpc: str, _table: str) -> None:
+    """There is no endpoint."""
 
 
-def not_associated(build: Builder, vpc: str, table: str) -> None:
-    """An endpoint, but for another table."""
+def not_associated(build: Builder, vpc: str, _table: str) -> None:
+    """There is an endpoint, but for another table."""
     build.gateway_endpoint(S3, vpc, [build.table("other", vpc)])
     dynamodb = build.ec2.describe_vpc_endpoints(Filters=[{"Name": "service-name", "Values": [DYNAMODB]}])
     tables = build.ec2.describe_route_tables(Filters=[{"Name": "association.main", "Values": ["false"]}])
@@ -27,7 +27,7 @@ def not_associated(build: Builder, vpc: str, table: str) -> None:
 
 
 def route_inactive(build: Builder, vpc: str, table: str) -> None:
-    """An endpoint that lists the table, and no route in the table."""
+    """The endpoint lists the table, but the table has no route."""
     endpoint = build.gateway_endpoint(S3, vpc, [table])
     for route in build.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]:
         if route.get("GatewayId") == endpoint:
@@ -35,15 +35,15 @@ def route_inactive(build: Builder, vpc: str, table: str) -> None:
 
 
 def endpoint_not_available(build: Builder, vpc: str, table: str) -> None:
-    """An endpoint that failed for good."""
+    """The endpoint has failed."""
     build.gateway_endpoint(S3, vpc, [table], state="failed")
 
 
 @pytest.mark.parametrize("gap", [no_endpoint, not_associated, route_inactive, endpoint_not_available])
-def test_the_advice_removes_the_finding(
+def test_the_command_of_a_finding_fixes_the_gap(
     gap: Callable[[Builder, str, str], None], build: Builder, stack: Deployment, cloud: Cloud
 ) -> None:
-    vpc = build.vpc("advised", "10.40.0.0/16")
+    vpc = build.vpc("fixed", "10.40.0.0/16")
     table = build.main_table(vpc)
     build.gateway_endpoint(DYNAMODB, vpc, [table])
     gap(build, vpc, table)

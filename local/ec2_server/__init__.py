@@ -1,0 +1,9 @@
+"""EC2 for the local cloud: moto's EC2, corrected where it differs from EC2.
+
+- `server`          the HTTP server around moto's
+- `moto_fixes`      what moto does differently: gateway endpoints and their routes
+- `test_overrides`  ids and states that the caller chooses, so that a network can have the ids of `events/`
+- `pagination`      answers in pages
+- `list_cache`      the whole lists from which later pages are cut
+- `cloudtrail`      each change as the CloudTrail record that EventBridge would deliver
+"""

@@ -1,0 +1,161 @@
+"""Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
+
+Five functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
+it, the function fails: then remove it.
+"""
+
+import argparse
+import inspect
+import os
+import socketserver
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from local.environment import ACCOUNT, REGION
+from local.exit_with_parent import exit_with_parent
+
+BATCHING_WINDOW_SECONDS = 1.0
+"""How long the first message waits for others. The template has a longer window, for which no test should wait."""
+POLL_SECONDS = 0.1
+"""How often a queue is polled for a function, and how soon an invocation ends after its answer."""
+
+
+class GapClosed(Exception):
+    """ministack has changed: a correction in this file is no longer needed, or no longer works."""
+
+
+def settings(port: int) -> dict[str, str]:
+    """Returns ministack's own variables. ministack reads them while it is imported, so they must be set before."""
+    scratch = Path(tempfile.gettempdir())
+    return {
+        "GATEWAY_PORT": str(port),
+        # By default it binds every interface.
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "S3_DATA_DIR": str(scratch / "s3"),
+        "STATE_DIR": str(scratch / "state"),
+        # Two more listeners that nobody needs here.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # Calls are checked against IAM, so that the function may do only what its role in the template allows.
+        "AUTH": "true",
+        # No containers: a function runs as a process of this machine.
+        "LAMBDA_EXECUTOR": "local",
+        "DOCKER_HOST": "unix:///nonexistent",
+    }
+
+
+def accept_events_of_aws() -> None:
+    """Gap: PutEvents refuses `aws.*` sources, as AWS does for its customers. Here the EC2 server acts for AWS."""
+    from ministack.services import eventbridge
+
+    if eventbridge._put_events.__defaults__ != (False,):
+        raise GapClosed("PutEvents does not refuse `aws.*` sources by default")
+    eventbridge._put_events.__defaults__ = (True,)
+
+
+def gather_batches() -> None:
+    """Gap: a function receives at most 10 messages at once, without a batching window, whatever its mapping says.
+
+    One deployment would then make several notifications, where AWS makes one.
+    """
+    from ministack.services import sqs
+
+    receive_at_most_ten = sqs._receive_messages_for_esm
+    if "min(int(max_number or 1), 10)" not in inspect.getsource(receive_at_most_ten):
+        raise GapClosed("a batch is not limited to 10 messages")
+
+    def receive(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
+        now = time.time()
+        waiting = [at for message in sqs._queues[queue_url]["messages"] if (at := message["visible_at"]) <= now]
+        if len(waiting) < batch_size and now - min(waiting, default=now) < BATCHING_WINDOW_SECONDS:
+            return []
+        batch: list[dict[str, Any]] = []
+        while len(batch) < batch_size and (more := receive_at_most_ten(queue_url, batch_size - len(batch))):
+            batch += more
+        return batch
+
+    sqs._receive_messages_for_esm = receive
+
+
+def create_whole_tables() -> None:
+    """Gap: CloudFormation creates a table without its time to live, point-in-time recovery and encryption.
+
+    DynamoDB itself knows all three.
+    """
+    from ministack.services import dynamodb
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create = handlers["create"]
+
+    def create_whole(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name, attributes = create(logical_id, properties, stack)
+        known = (dynamodb._ttl_settings.get(name), dynamodb._pitr_settings.get(name), dynamodb._tables[name])
+        if known[0] or known[1] or known[2].get("SSEDescription"):
+            raise GapClosed("CloudFormation creates a table with its time to live, backups or encryption")
+        for setting, update in (
+            ("TimeToLiveSpecification", dynamodb._update_ttl),
+            ("PointInTimeRecoverySpecification", dynamodb._update_continuous_backups),
+        ):
+            if setting in properties:
+                update({"TableName": name, setting: properties[setting]})
+        if encryption := properties.get("SSESpecification"):
+            # DynamoDB's own API calls this Enabled, CloudFormation calls it SSEEnabled.
+            specification = {**encryption, "Enabled": encryption["SSEEnabled"]}
+            dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(specification)
+        return name, attributes
+
+    handlers["create"] = create_whole
+
+
+def poll_queues_often() -> None:
+    """Gap: an idle queue is polled once a second. Lambda polls all the time."""
+    from ministack.core.concurrency import esm_wake
+    from ministack.services import lambda_svc
+
+    if "_esm_wake.wait(1 if" not in inspect.getsource(lambda_svc._poll_loop):
+        raise GapClosed("an idle queue is not polled once a second")
+
+    def wake() -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            esm_wake.set()
+
+    threading.Thread(target=wake, daemon=True).start()
+
+
+def end_invocations_at_once() -> None:
+    """Gap: an invocation ends up to half a second after its answer, because its server polls for its own end."""
+    defaults = socketserver.BaseServer.serve_forever.__defaults__
+    if defaults != (0.5,):
+        raise GapClosed(f"a server looks for its end every {defaults} s")
+    socketserver.BaseServer.serve_forever.__defaults__ = (POLL_SECONDS,)
+
+
+def main() -> None:
+    """Serves until it is stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    os.environ.update(settings(parser.parse_args().port))
+    exit_with_parent()
+
+    import ministack.app
+
+    accept_events_of_aws()
+    gather_batches()
+    create_whole_tables()
+    poll_queues_often()
+    end_invocations_at_once()
+    sys.argv = sys.argv[:1]  # ministack parses the command line too
+    ministack.app.main()
+
+
+if __name__ == "__main__":
+    main()

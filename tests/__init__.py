@@ -1,0 +1,1 @@
+"""Tests of gatewatch. The Python ones are in local_cloud/; the others are Rust."""

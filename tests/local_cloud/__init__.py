@@ -1,0 +1,1 @@
+"""Tests of the deployed template on the local cloud (see `local`)."""

@@ -1,0 +1,246 @@
+"""Events arrive late, in any order, and more than once. The last verdict on each table always equals the sweep's.
+
+An event says only where to look; the verdict comes from what EC2 shows at that moment. The events are those that the
+local cloud sends while a network is built as Terraform builds one: VPC, subnets, tables, associations, internet
+gateway, the NAT gateway's route after 100 s, and the endpoints at the end, with two tables forgotten.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud
+from local.deployment import Deployment
+from local.inbox import Inbox
+from local.networks import DYNAMODB, S3, Builder
+from tests.local_cloud.support.bare_function import BareFunction
+from tests.local_cloud.support.event_recorder import EventRecorder, record_events
+from tests.local_cloud.support.figures import AddFigure
+from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record
+from tests.local_cloud.support.sandbox import Sandbox
+from tests.local_cloud.support.seeds import seeds
+
+[SEED] = seeds(fixed=[20261123])[:1]
+"""GATEWATCH_SEED sets it."""
+
+Event = dict[str, Any]
+Step = Callable[[], Any]
+
+
+class Terraform:
+    """Builds the network, a few calls at a time."""
+
+    def __init__(self, build: Builder) -> None:
+        self.build = build
+        self.vpc = ""
+        self.subnets: list[str] = []
+        self.tables: list[str] = []
+
+    def steps(self) -> list[Step]:
+        """Returns the steps in the order of Terraform's graph."""
+        return [
+            self.create_vpc,
+            self.create_subnets,
+            self.create_tables,
+            self.associate,
+            self.create_internet_route,
+            self.create_nat_route,
+            self.create_dynamodb_endpoint,
+            self.create_s3_endpoint,
+        ]
+
+    def create_vpc(self) -> None:
+        self.vpc = self.build.vpc("ordered", "10.80.0.0/16")
+
+    def create_subnets(self) -> None:
+        for number, zone in enumerate("abc"):
+            self.subnets.append(self.build.subnet(f"s{number}", self.vpc, f"10.80.{number}.0/24", zone))
+
+    def create_tables(self) -> None:
+        self.tables = [self.build.table(name, self.vpc) for name in ("public", "private", "isolated")]
+
+    def associate(self) -> None:
+        for table, subnet in zip(self.tables, self.subnets, strict=True):
+            self.build.associate(table, subnet)
+
+    def create_internet_route(self) -> None:
+        self.build.default_route(self.tables[0], GatewayId=self.build.internet_gateway(self.vpc))
+
+    def create_nat_route(self) -> None:
+        self.build.default_route(self.tables[1], NatGatewayId=self.build.nat_gateway(self.subnets[0]))
+
+    def create_dynamodb_endpoint(self) -> None:
+        everywhere = [self.build.main_table(self.vpc), *self.tables]
+        self.build.gateway_endpoint(DYNAMODB, self.vpc, everywhere)
+
+    def create_s3_endpoint(self) -> None:
+        self.build.gateway_endpoint(S3, self.vpc, self.tables[:1])
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a test works: a network, the recorded events, the function and its subscriber."""
+
+    terraform: Terraform
+    recorder: EventRecorder
+    function: BareFunction
+    inbox: Inbox
+
+    def events_of(self, step: Step) -> list[Event]:
+        """Runs a step; returns its events: one for each call that changes something."""
+        calls: list[str] = []
+        hooks, name = self.terraform.build.ec2.meta.events, "after-call.ec2"
+
+        def note(model: Any, **_: Any) -> None:
+            calls.append(model.name)
+
+        hooks.register(name, note)
+        try:
+            step()
+        finally:
+            hooks.unregister(name, note)
+        changes = [call for call in calls if not call.startswith("Describe")]
+        events = self.recorder.take(at_least=len(changes), seconds=10)
+        assert sorted(event["detail"]["eventName"] for event in events) == sorted(changes)
+        return events
+
+    def verdicts(self, payload: Event) -> dict[str, list[Any]]:
+        """Returns the findings of each table that the payload is about. A covered table has none."""
+        report = self.function.invoke(payload)
+        assert report["notFound"] == []
+        verdicts: dict[str, list[Any]] = {table: [] for table in self._tables_in(report["scope"])}
+        for finding in report["findings"]:
+            verdicts[finding["routeTable"]["id"]].append(finding)
+        return verdicts
+
+    def sweep(self) -> dict[str, list[Any]]:
+        """Returns the findings of every table."""
+        return self.verdicts({"check": "region", "publish": False})
+
+    def _tables_in(self, scope: Any) -> list[str]:
+        """Returns the tables that a scope of the report stands for, found independently of the function."""
+        ec2 = self.terraform.build.ec2
+        pages = ec2.get_paginator("describe_route_tables").paginate()
+        tables = [table for page in pages for table in page["RouteTables"]]
+        if scope == "region" or scope["vpcIds"] or scope["vpcEndpointIds"]:
+            return [table["RouteTableId"] for table in tables]  # there is one VPC
+        explicit = {a.get("SubnetId"): table["RouteTableId"] for table in tables for a in table["Associations"]}
+        main = self.terraform.build.main_table(self.terraform.vpc)
+        return [*scope["routeTableIds"], *(explicit.get(subnet, main) for subnet in scope["subnetIds"])]
+
+
+@pytest.fixture(scope="module")
+def site(cloud: Cloud, stack: Deployment) -> Iterator[Site]:
+    """An empty Region, in which only the test invokes the function."""
+    sandbox = Sandbox(cloud, "order", channels=("json",), with_history=False)
+    with stack.without_events(), sandbox.function() as function, record_events(cloud, "order-events") as recorder:
+        yield Site(Terraform(Builder(cloud.client("ec2"))), recorder, function, sandbox.inboxes["json"])
+
+
+@pytest.fixture
+def empty(cloud: Cloud, site: Site) -> Site:
+    """The site before the first step."""
+    cloud.empty_the_region()
+    site.recorder.drain()
+    return Site(Terraform(Builder(cloud.client("ec2"))), site.recorder, site.function, site.inbox)
+
+
+@pytest.fixture(scope="module")
+def built(cloud: Cloud, site: Site) -> tuple[Site, list[Event]]:
+    """The site with the complete network, and its events as if Terraform had taken its usual time."""
+    cloud.empty_the_region()
+    site.recorder.drain()
+    moment, events = datetime.now(timezone.utc) - timedelta(minutes=10), []
+    for step in site.terraform.steps():
+        moment += timedelta(seconds=100 if step == site.terraform.create_nat_route else 2)
+        events += [at(moment, event) for event in site.events_of(step)]
+    assert len(events) > 15
+    return site, events
+
+
+def at(moment: datetime, event: Event) -> Event:
+    """Returns the event with another time."""
+    time = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return event | {"time": time, "detail": event["detail"] | {"eventTime": time}}
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    return events
+
+
+def backwards(events: list[Event]) -> list[Event]:
+    return events[::-1]
+
+
+def shuffled(events: list[Event]) -> list[Event]:
+    return random.Random(SEED).sample(events, len(events))
+
+
+def twice_and_shuffled(events: list[Event]) -> list[Event]:
+    return shuffled(events + events)
+
+
+ORDERS = [in_order, backwards, shuffled, twice_and_shuffled]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_late_events_in_any_order_give_the_verdicts_of_the_sweep(
+    order: Callable[[list[Event]], list[Event]], built: tuple[Site, list[Event]]
+) -> None:
+    site, events = built
+
+    last_verdicts: dict[str, list[Any]] = {}
+    for event in order(events):
+        last_verdicts |= site.verdicts(event)
+
+    site.inbox.drain()
+    assert last_verdicts == site.sweep(), f"seed {SEED}"
+    assert sorted(len(findings) for findings in last_verdicts.values()) == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_late_batches_in_any_order_send_the_findings_of_the_sweep(
+    order: Callable[[list[Event]], list[Event]], built: tuple[Site, list[Event]]
+) -> None:
+    site, events = built
+    ordered = order(events)
+
+    sent: dict[str, Any] = {}
+    for start in range(0, len(ordered), 10):
+        assert site.function.invoke(batch(ordered[start : start + 10])) == NO_FAILURES
+        for message in site.inbox.drain():
+            sent |= {finding["id"]: finding for finding in as_reported(message.body["findings"])}
+
+    findings = [finding for findings in site.sweep().values() for finding in findings]
+    assert sent == {finding["id"]: finding for finding in findings}, f"seed {SEED}"
+
+
+@pytest.mark.parametrize("lag", [0, 3, 12], ids=lambda lag: f"up-to-{lag}-events-late")
+def test_events_during_the_build_end_with_the_verdicts_of_the_sweep(lag: int, empty: Site, figure: AddFigure) -> None:
+    figure(f"GATEWATCH_SEED={SEED}: events up to {lag} late")
+    site, chance = empty, random.Random(SEED)
+    last_verdicts: dict[str, list[Any]] = {}
+    # Each event arrives some events after it happened; those that are due at the same time arrive in any order.
+    on_the_way: list[tuple[float, Event]] = []
+    happened = 0
+    for step in site.terraform.steps():
+        for event in site.events_of(step):
+            happened += 1
+            on_the_way.append((happened + chance.uniform(0, lag), event))
+        on_the_way.sort(key=lambda due: due[0])
+        while on_the_way and on_the_way[0][0] <= happened:
+            last_verdicts |= site.verdicts(on_the_way.pop(0)[1])
+    for _, event in on_the_way:
+        last_verdicts |= site.verdicts(event)
+
+    site.inbox.drain()
+    assert last_verdicts == site.sweep(), f"seed {SEED}"
+
+
+def batch(events: list[Event]) -> dict[str, Any]:
+    """Returns a batch of events, as SQS delivers them."""
+    return {"Records": [record(str(number), event) for number, event in enumerate(events)]}

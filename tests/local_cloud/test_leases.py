@@ -1,0 +1,224 @@
+"""An alert is sent once: when many functions run at once, and when a function is killed in the middle of its work."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local import networks
+from local.cloud import Cloud
+from local.deployment import Deployment
+from local.inbox import Message
+from tests.local_cloud.support.bare_function import BareFunction
+from tests.local_cloud.support.figures import AddFigure
+from tests.local_cloud.support.messages import NO_FAILURES, batch, changes, failed
+from tests.local_cloud.support.pausing_proxy import pausing_proxy
+from tests.local_cloud.support.sandbox import Sandbox, lease_is_held
+
+AT_ONCE = 20
+GAPS = 3
+"""The number of findings in the demo's network."""
+
+
+@pytest.fixture(scope="module")
+def shop(cloud: Cloud, stack: Deployment) -> Iterator[str]:
+    """A VPC with gaps. The deployed function receives no events."""
+    with stack.without_events():
+        cloud.empty_the_region()
+        yield networks.build_shop(cloud.client("ec2"))
+
+
+# --- Many functions at once -------------------------------------------------------------------------------------------
+
+
+def test_one_of_twenty_functions_sends_the_alert(cloud: Cloud, shop: str, figure: AddFigure) -> None:
+    sandbox = Sandbox(cloud, "at-once")
+    batches = [batch(**{str(number): shop}) for number in range(AT_ONCE)]
+    with ExitStack() as running, ThreadPoolExecutor(AT_ONCE) as pool:
+        functions = [running.enter_context(sandbox.function(str(number))) for number in range(AT_ONCE)]
+        answers = list(pool.map(BareFunction.answer_or_error, functions, batches))
+        # A function that waited in vain for the lease fails, and SQS delivers its record again.
+        late = [number for number, answer in enumerate(answers) if answer != NO_FAILURES]
+        errors = [error for number in late for error in functions[number].logged_errors()]
+        retried = [functions[number].answer_or_error(batches[number]) for number in late]
+
+    assert set(errors) <= {lease_is_held(shop)}
+    assert retried == [NO_FAILURES] * len(late)
+    received = sandbox.received()
+    assert {channel: len(messages) for channel, messages in received.items()} == {"json": 1, "text": 1, "chat": 1}
+    assert [change for change, _ in changes(received["json"])] == ["opened"] * GAPS
+    alerts = [(alert["state"], alert["change"], alert["pending"]) for alert in sandbox.alerts]
+    assert alerts == [("open", "opened", [])] * GAPS
+    assert [lease["claims"] for lease in sandbox.leases] == [1]
+    assert sandbox.held_leases == []
+    figure(f"{AT_ONCE} functions at once on one VPC: 1 alert on each of 3 topics, {len(late)} retried")
+
+
+def test_each_change_of_gaps_that_come_and_go_is_sent_once(cloud: Cloud, shop: str, figure: AddFigure) -> None:
+    """Uses another VPC. Five functions check it at the same time, after each change."""
+    assert shop, "the Region has been emptied"
+    build, rounds, at_once = networks.Builder(cloud.client("ec2")), 4, 5
+    vpc = build.vpc("to-and-fro", "10.21.0.0/16")
+    main = build.main_table(vpc)
+    endpoints = [build.gateway_endpoint(service, vpc, [main]) for service in (networks.S3, networks.DYNAMODB)]
+    sandbox = Sandbox(cloud, "to-and-fro")
+    sent: Counter[str] = Counter()
+    with ExitStack() as running, ThreadPoolExecutor(at_once) as pool:
+        functions = [running.enter_context(sandbox.function(str(number))) for number in range(at_once)]
+        for number in range(rounds):
+            change = {"RemoveRouteTableIds" if number % 2 == 0 else "AddRouteTableIds": [main]}
+            for endpoint in endpoints:
+                build.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, **change)
+            # Once more, as SQS does, for those that waited in vain.
+            for _ in range(2):
+                answers = list(pool.map(BareFunction.answer_or_error, functions, [batch(again=vpc)] * at_once))
+            assert answers == [NO_FAILURES] * at_once
+            sent.update(change for change, _ in changes(sandbox.received()["json"]))
+
+    assert sent == {"opened": rounds, "resolved": rounds}, "two services, every other round"
+    assert [lease["claims"] for lease in sandbox.leases] == [rounds]
+    assert sandbox.held_leases == []
+    figure(f"{at_once} functions at once, {rounds} changes of 2 findings: {sum(sent.values())} sent, none twice")
+
+
+# --- Killed functions -------------------------------------------------------------------------------------------------
+
+SECONDS = 18
+"""The timeout of the invocations that are killed. Their lease lasts a little longer."""
+LEASE = SECONDS + 5
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a function is killed, and what follows from that."""
+
+    name: str
+    operation: str
+    having: str
+    forwarded: bool
+    calls: int
+    """How many such calls the function makes before it waits: it publishes to three topics at once."""
+    sent_before: int
+    """The alerts on each topic when the function is dead."""
+    sent_after: int
+    """The alerts that its successor sends. Never none in total: twice is allowed, lost is not."""
+
+
+# The records are marked as pending before an alert is sent, and as delivered after. Only then is nothing pending.
+SOME_PENDING, NONE_PENDING = '"pending":{"L":[{', '"pending":{"L":[]}'
+
+KILLS = [
+    Kill("lease-acquired", "UpdateItem", "SET claims", True, 1, 0, 1),
+    Kill("marked-as-pending", "BatchWriteItem", SOME_PENDING, True, 1, 0, 1),
+    Kill("before-publishing", "Publish", "", False, 3, 0, 1),
+    Kill("published-without-answer", "Publish", "", True, 3, 1, 1),
+    Kill("before-marked-as-delivered", "BatchWriteItem", NONE_PENDING, False, 1, 1, 1),
+    Kill("marked-as-delivered", "BatchWriteItem", NONE_PENDING, True, 1, 1, 0),
+    Kill("before-lease-released", "UpdateItem", "REMOVE claimedUntil", False, 1, 1, 0),
+]
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What happened after a function was killed."""
+
+    before: list[str]
+    """The changes that each topic had received by then."""
+    early: tuple[Any, list[str]]
+    """The answer and the logged errors of a function that runs before the lease ends."""
+    sent_early: int
+    after: Any
+    sent_after: list[str]
+    last: Any
+    """The answer of the function that runs at the end."""
+    sent_last: int
+    alerts: list[tuple[str, str, list[str]]]
+    held_leases: int
+    lease: float
+    """How long the lease lasted from the beginning of the invocation."""
+
+
+@pytest.fixture(scope="module")
+def aftermaths(cloud: Cloud, shop: str) -> dict[str, Aftermath]:
+    """All kills at once, because most of the time is waiting for the lease to end."""
+    with ThreadPoolExecutor(len(KILLS)) as pool:
+        outcomes = pool.map(lambda kill: kill_a_function(cloud, shop, kill), KILLS)
+        return dict(zip([kill.name for kill in KILLS], outcomes, strict=True))
+
+
+def kill_a_function(cloud: Cloud, shop: str, kill: Kill) -> Aftermath:
+    """Kills a function at that point, and runs others after it."""
+    payload = batch(shop=shop)
+    with pausing_proxy(cloud) as proxy:
+        sandbox = Sandbox(cloud, f"killed-{kill.name}")
+        pause = proxy.pause(kill.operation, kill.having, kill.forwarded)
+        urls = {f"AWS_ENDPOINT_URL_{service}": proxy.url for service in ("DYNAMODB", "SNS")}
+        with sandbox.function("killed", **urls) as victim:
+            began = time.time()
+            victim.begin(payload, SECONDS)
+            assert pause.wait_for(kill.calls, SECONDS), "the call was made"
+            victim.kill()
+        before = sandbox.received()
+        [lease] = sandbox.held_leases
+        with sandbox.function("early") as early:
+            # Too short to wait for the end of the lease, and long enough for a busy machine.
+            answer = early.answer_or_error(payload, seconds=14)
+            assert time.time() < lease["claimedUntil"], "it ran before the lease ended"
+            early_outcome = (answer, early.logged_errors())
+        sent_early = sum(map(len, sandbox.received().values()))
+        time.sleep(max(0.0, lease["claimedUntil"] + 1 - time.time()))
+        with sandbox.function("after") as after:
+            after_answer, sent_after = after.answer_or_error(payload), sandbox.received()
+            last_answer, sent_last = after.answer_or_error(payload), sandbox.received()
+    return Aftermath(
+        before=same_on_all_topics(before),
+        early=early_outcome,
+        sent_early=sent_early,
+        after=after_answer,
+        sent_after=same_on_all_topics(sent_after),
+        last=last_answer,
+        sent_last=sum(map(len, sent_last.values())),
+        alerts=[(alert["state"], alert["change"], alert["pending"]) for alert in sandbox.alerts],
+        held_leases=len(sandbox.held_leases),
+        lease=lease["claimedUntil"] - began,
+    )
+
+
+def same_on_all_topics(received: dict[str, list[Message]]) -> list[str]:
+    """Returns the changes of each message. All topics must have received the same number of messages."""
+    assert len({len(messages) for messages in received.values()}) == 1
+    return [",".join(change for change, _ in changes([message])) for message in received["json"]]
+
+
+ALERT = ",".join(["opened"] * GAPS)
+
+
+@pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.name)
+def test_a_killed_function_loses_no_alert(kill: Kill, shop: str, aftermaths: dict[str, Aftermath]) -> None:
+    aftermath = aftermaths[kill.name]
+
+    assert aftermath.before == [ALERT] * kill.sent_before
+    # If the alerts are marked as delivered, no function needs the lease.
+    lease_needed = kill.sent_after > 0
+    refused = (failed("shop"), [lease_is_held(shop)])
+    assert aftermath.early == (refused if lease_needed else (NO_FAILURES, []))
+    assert aftermath.sent_early == 0
+    assert (aftermath.after, aftermath.sent_after) == (NO_FAILURES, [ALERT] * kill.sent_after)
+    assert (aftermath.last, aftermath.sent_last) == (NO_FAILURES, 0)
+    assert aftermath.alerts == [("open", "opened", [])] * GAPS
+    # Where no function needed the lease, that of the killed function is still there. It has ended.
+    assert aftermath.held_leases == (0 if lease_needed else 1)
+    assert SECONDS < aftermath.lease <= LEASE + 1
+
+
+def test_no_alert_is_lost_and_few_are_sent_twice(aftermaths: dict[str, Aftermath], figure: AddFigure) -> None:
+    sent = {name: len(aftermath.before) + len(aftermath.sent_after) for name, aftermath in aftermaths.items()}
+    twice = " and ".join(sorted(name for name, times in sent.items() if times == 2))
+    figure(f"{len(sent)} functions killed with SIGKILL: 0 alerts lost, sent twice after {twice}")
+    assert min(sent.values()) == 1, "lost"
+    assert max(sent.values()) == 2, "sent again, where nobody could know that it had been sent"
