@@ -1,5 +1,5 @@
-//! Which route tables and VPCs each input record affects. This decides which findings are sent, which triggers a message
-//! lists, and which SQS messages are returned as failed.
+//! Which route tables and VPCs each input record affects. This decides which findings are sent, which triggers a
+//! message lists, and which SQS messages are returned as failed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,8 +62,8 @@ fn affected_ids(
         .filter(|table| tables.contains(&table.id))
         .map(|table| table.vpc_id.clone())
         .collect();
-    // The snapshot has every table of each VPC that was read. So a table that is only in the history was deleted, or is an
-    // edge table now.
+    // The snapshot has every table of each VPC that was read. So a table that is only in the history was deleted, or is
+    // an edge table now.
     let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
     let no_longer_checked: Vec<&AlertRecord> = (history.records())
@@ -77,8 +77,8 @@ fn affected_ids(
     (tables, vpcs)
 }
 
-/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its route table, or a subnet that was
-/// affected. The subnet may have been deleted since, or may use another table now.
+/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its route table, or a subnet that
+/// was affected. The subnet may have been deleted since, or may use another table now.
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
     let table = &record.route_table.id;
@@ -89,8 +89,8 @@ pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
         || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
 }
 
-/// The scope, extended by the existing route tables of the alert records that it [`concerns`]. For example, a deleted subnet
-/// adds the table that it used.
+/// The scope, extended by the existing route tables of the alert records that it [`concerns`]. For example, a deleted
+/// subnet adds the table that it used.
 #[must_use]
 pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) -> Scope {
     let mut extended = scope.clone();

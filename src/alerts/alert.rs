@@ -14,8 +14,8 @@ use crate::{
 /// One finding as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alert {
-    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could not be
-    /// read.
+    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could
+    /// not be read.
     Reported(Finding),
     /// The problem exists, and the alert history was read.
     Open {
@@ -39,8 +39,8 @@ pub struct ResolvedFinding {
     pub service: GatewayService,
     /// The gap at the last check that found the problem.
     pub gap: Recorded<Gap>,
-    /// The worst severity that the finding had. Subscribers that filter by severity and received the finding also receive
-    /// this alert.
+    /// The worst severity that the finding had. Subscribers that filter by severity and received the finding also
+    /// receive this alert.
     pub worst_severity: Severity,
     /// The account of the route table, 12 digits.
     pub account: String,
@@ -177,8 +177,8 @@ impl Alert {
 /// What has changed since the last alert about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could not be
-    /// read.
+    /// The problem exists. It is not known whether the problem is new, because there is no alert history, or it could
+    /// not be read.
     Reported,
     /// The problem is new, or it exists again after it was resolved.
     Opened,
@@ -247,8 +247,8 @@ pub enum ResolutionReason {
     TableDeleted,
     /// The VPC was deleted.
     VpcDeleted,
-    /// The route table is associated with a gateway now. It routes that gateway's ingress traffic and is not checked any more
-    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/gateway-route-tables.html>).
+    /// The route table is associated with a gateway now. It routes that gateway's ingress traffic and is not checked
+    /// any more (<https://docs.aws.amazon.com/vpc/latest/userguide/gateway-route-tables.html>).
     EdgeTable,
     /// The settings do not require the service any more.
     NotRequired,
@@ -269,7 +269,8 @@ pub fn to_the_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
-/// The time from one moment to a later one, in whole seconds. It is never below 0, even if the clocks of two hosts differ.
+/// The time from one moment to a later one, in whole seconds. It is never below 0, even if the clocks of two hosts
+/// differ.
 #[must_use]
 pub fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     to.duration_since(from).max(SignedDuration::ZERO).as_secs()

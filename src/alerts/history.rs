@@ -70,8 +70,8 @@ impl AlertHistory {
 /// The alert history of one VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VpcHistory {
-    /// How often the lease of the VPC has been acquired. An invocation gets the lease only if this number has not changed
-    /// since it read the records. So no plan is based on records that another invocation has changed.
+    /// How often the lease of the VPC has been acquired. An invocation gets the lease only if this number has not
+    /// changed since it read the records. So no plan is based on records that another invocation has changed.
     pub version: u64,
     /// When the lease of another invocation expires, unless that invocation releases it earlier.
     pub lease_expires_at: Option<Timestamp>,
@@ -96,8 +96,8 @@ pub struct AlertRecord {
     pub gap: Recorded<Gap>,
     /// The severity at the last check.
     pub severity: Severity,
-    /// The worst severity since the finding opened. The `resolved` alert has this severity, so that subscribers that filter by
-    /// severity and received the finding also receive that alert.
+    /// The worst severity since the finding opened. The `resolved` alert has this severity, so that subscribers that
+    /// filter by severity and received the finding also receive that alert.
     pub worst_severity: Severity,
     /// The ids of the subnets that were affected at the last check.
     pub subnet_ids: BTreeSet<String>,
@@ -113,8 +113,8 @@ pub struct AlertRecord {
     pub undelivered: BTreeSet<Channel>,
     /// The channels that received no alert since the finding opened.
     pub not_notified: BTreeSet<Channel>,
-    /// When the incident of the finding began. Findings of one VPC that are open at the same time belong to one incident. An
-    /// incident is one thread in a chat.
+    /// When the incident of the finding began. Findings of one VPC that are open at the same time belong to one
+    /// incident. An incident is one thread in a chat.
     pub incident_started_at: Timestamp,
 }
 
@@ -187,8 +187,8 @@ impl AlertRecord {
         }
     }
 
-    /// What has changed between an open record and the finding as it is now; `None` if nothing got worse and the gap is the
-    /// same, or is one that only a newer version knows.
+    /// What has changed between an open record and the finding as it is now; `None` if nothing got worse and the gap is
+    /// the same, or is one that only a newer version knows.
     #[must_use]
     pub fn change(&self, finding: &Finding) -> Option<OpenChange> {
         let has_new_subnets = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
@@ -201,8 +201,8 @@ impl AlertRecord {
         }
     }
 
-    /// Whether a reminder is due, `remind_after` the last alert. It is due one hour early, because a daily sweep that starts a
-    /// minute earlier than the last one must not delay a reminder by a day.
+    /// Whether a reminder is due, `remind_after` the last alert. It is due one hour early, because a daily sweep that
+    /// starts a minute earlier than the last one must not delay a reminder by a day.
     #[must_use]
     pub fn is_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
         const EARLY_BY: SignedDuration = SignedDuration::from_hours(1);

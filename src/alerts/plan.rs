@@ -61,8 +61,8 @@ pub struct Outgoing {
 pub struct Step {
     /// The alert to send; `None` if only the record changes, for example because the severity is lower.
     pub outgoing: Option<Outgoing>,
-    /// The record to write if every channel receives the alert. But `not_notified` still has the channels from before the
-    /// alert: [`TrackedPlan::records_after`] removes those that received it.
+    /// The record to write if every channel receives the alert. But `not_notified` still has the channels from before
+    /// the alert: [`TrackedPlan::records_after`] removes those that received it.
     pub record: AlertRecord,
 }
 
@@ -73,8 +73,8 @@ pub struct DeliveryResult {
     pub vpc_id: String,
     /// The number of messages that were published.
     pub published: usize,
-    /// Whether another invocation has the lease of this VPC, or had it after the history was read. If so, nothing was sent,
-    /// and the VPC has to be checked again.
+    /// Whether another invocation has the lease of this VPC, or had it after the history was read. If so, nothing was
+    /// sent, and the VPC has to be checked again.
     pub lost_lease: bool,
     /// `Ok` if everything was sent and recorded. Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`].
     pub result: Result<(), Error>,
@@ -135,8 +135,9 @@ impl Step {
 }
 
 impl TrackedPlan {
-    /// The plan to use if the alert history cannot be written: the same open findings, sent as without an alert history.
-    /// `resolved` alerts are left out. Their records stay as they are, so a later invocation sends these alerts.
+    /// The plan to use if the alert history cannot be written: the same open findings, sent as without an alert
+    /// history. `resolved` alerts are left out. Their records stay as they are, so a later invocation sends these
+    /// alerts.
     #[must_use]
     pub fn untracked(&self) -> UntrackedPlan {
         let outgoing = self.steps.iter().filter_map(|step| {
@@ -146,8 +147,8 @@ impl TrackedPlan {
         UntrackedPlan { vpc_id: self.vpc_id.clone(), outgoing: outgoing.collect() }
     }
 
-    /// Records to write before publishing. Each channel is marked as undelivered, because after a crash we cannot know which
-    /// channels received the alert. For the same reason these channels are removed from `not_notified`.
+    /// Records to write before publishing. Each channel is marked as undelivered, because after a crash we cannot know
+    /// which channels received the alert. For the same reason these channels are removed from `not_notified`.
     ///
     /// Steps that send nothing are left out: their records are written after publishing.
     #[must_use]

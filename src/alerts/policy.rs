@@ -24,8 +24,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The channels that did not receive the last alert about a finding, or may not have received it. Channels that have no
-    /// topic any more are left out.
+    /// The channels that did not receive the last alert about a finding, or may not have received it. Channels that
+    /// have no topic any more are left out.
     #[must_use]
     pub fn undelivered(&self, record: &AlertRecord) -> BTreeSet<Channel> {
         record.undelivered.intersection(&self.channels).copied().collect()

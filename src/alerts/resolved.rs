@@ -38,8 +38,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The step that resolves an open record whose problem was not found again. Channels that were never notified about the
-    /// finding do not receive `resolved` either. `None` if it is not known whether the problem still exists.
+    /// The step that resolves an open record whose problem was not found again. Channels that were never notified about
+    /// the finding do not receive `resolved` either. `None` if it is not known whether the problem still exists.
     pub(crate) fn resolve(&self, record: &AlertRecord) -> Option<Step> {
         let reason = Recorded::Known(self.reason(record)?);
         let now = self.observation.now;
@@ -55,8 +55,8 @@ impl<'a> Resolver<'a> {
         Some(Step::send(self.alert(record, resolution), channels, after))
     }
 
-    /// The step that sends `resolved` again to the channels that did not receive it. `None` for an open record, or if every
-    /// channel received it.
+    /// The step that sends `resolved` again to the channels that did not receive it. `None` for an open record, or if
+    /// every channel received it.
     pub(crate) fn send_again(&self, record: &AlertRecord) -> Option<Step> {
         let RecordState::Resolved(resolution) = &record.state else { return None };
         let channels = self.policy.undelivered(record);
