@@ -78,8 +78,9 @@ def mutants(name: str, *globs: str, tests: tuple[str, ...] = ("--lib",)) -> Call
         output = STATE / f"mutants-{name}"
         files = [option for glob in globs for option in ("--file", glob)]
         command = ["cargo", "mutants", "--jobs", "2", "--output", str(output), *files]
+        # For building, too: without it each mutant would build every integration test.
         for test in tests:
-            command += ["--cargo-test-arg", test]
+            command += ["--cargo-arg", test]
         failed = None
         try:
             call(command)
