@@ -1,42 +1,42 @@
-//! The six ways in which gatewatch fails, under names that an alarm can rely on.
+//! The six kinds of error, with stable names that an alarm can rely on.
 
 /// Why the function could not start or an invocation failed.
 ///
-/// A message names the operation, the AWS error code and the request id; it never holds a payload or a credential.
+/// A message names the operation, the AWS error code and the request id; it never contains a payload or a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A setting that cannot be read: the variable, its value and what is allowed.
+    /// A setting is missing or invalid. The text names the variable, its value and the allowed values.
     #[error("{0}")]
     Config(String),
-    /// A payload that gatewatch does not know, or that belongs to another account or Region: what was seen.
+    /// The payload is unknown or malformed, or belongs to another account or Region. The text names what gatewatch saw.
     #[error("{0}")]
     UnsupportedEvent(String),
-    /// The network could not be read to its end, so nothing is said about it.
+    /// gatewatch could not read the network completely, so it reports nothing about it.
     #[error("{0}")]
     Ec2ReadFailed(String),
-    /// A message did not reach its topic.
+    /// A message could not be published to its topic.
     #[error("{0}")]
     PublishFailed(String),
-    /// What has been told could not be looked up or remembered. Findings were sent all the same.
+    /// gatewatch could not read or write the alert history. It sent the findings anyway.
     #[error("{0}")]
     LedgerFailed(String),
-    /// A bug in gatewatch: the code that handled a record panicked. The log has its message.
+    /// A bug in gatewatch: the code that handled a record panicked. The log has the panic message.
     #[error("{0}")]
     Internal(String),
 }
 
 impl Error {
-    /// Every [`error_type`](Self::error_type).
+    /// All values of [`error_type`](Self::error_type).
     pub const TYPES: [&str; 6] =
         ["ConfigError", "UnsupportedEvent", "Ec2ReadFailed", "PublishFailed", "LedgerFailed", "InternalError"];
 
-    /// The code that handled a record panicked. The panic hook has logged where and why.
+    /// The error for code that panicked while it handled a record. The panic hook has logged the place and the message.
     #[must_use]
     pub fn panicked() -> Self {
         Self::Internal("the code panicked; its message is in the log".to_owned())
     }
 
-    /// The stable `errorType` of the answer: the name to alarm on and to search the log for.
+    /// The stable `errorType` of the answer: the name to use in alarms and log searches.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match self {

@@ -1,25 +1,25 @@
-//! gatewatch finds route tables that have lost their gateway VPC endpoint for S3 or DynamoDB, and sends alerts about them.
+//! gatewatch finds route tables without a gateway VPC endpoint for S3 or DynamoDB, and sends alerts about them.
 //!
 //! One invocation takes five steps, in [`app::handler`]: read → check → plan → deliver → respond.
 //!
 //! | folder | what it is for |
 //! |---|---|
-//! | [`network`] | the network as plain facts: VPCs, subnets, route tables, endpoints; ids, services, account and Region |
+//! | [`network`] | facts about the network: VPCs, subnets, route tables, endpoints; ids, services, account and Region |
 //! | [`events`] | the input: API calls, AWS Config items, schedules, manual requests, SQS batches; which resources they affect |
-//! | [`checks`] | what is judged: one folder per check, with findings, severities and exemptions |
+//! | [`checks`] | the rules: one folder per check, with findings, severities and exemptions |
 //! | [`alerts`] | what to send and when: the alert history, and the plan that follows from it |
 //! | [`messages`] | what subscribers and callers receive: JSON, e-mail, chat; one file per format |
 //! | [`aws`] | the only code that uses SDK types: EC2, DynamoDB, SNS |
 //! | [`app`] | one invocation: the handler, the delivery of alerts, the answer |
 //!
-//! [`settings`] are the environment variables, [`error`] the ways to fail. Dependencies point one way:
+//! [`settings`] reads the environment variables. [`error`] lists the kinds of error. Dependencies point one way:
 //!
 //! ```text
 //! app → aws → messages → alerts → checks, events → network
 //! ```
 //!
-//! `tests/architecture.rs` checks that. All but `aws` and most of `app` is pure: no SDK type, no I/O, no clock, no
-//! environment. `cargo test --no-default-features` builds and tests the pure part in seconds.
+//! `tests/architecture.rs` checks this. Everything except `aws` and most of `app` is pure: no SDK type, no I/O, no
+//! clock, no environment. `cargo test --no-default-features` builds and tests the pure part in seconds.
 
 pub mod alerts;
 pub mod app;

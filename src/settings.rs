@@ -1,6 +1,6 @@
-//! The settings, from environment variables. One that cannot be read stops the function at start.
+//! The settings, read from environment variables. An invalid value stops the function at start.
 //!
-//! Pure: is handed the variables, so that tests need no environment.
+//! Pure: the caller passes the variables, so that tests need no environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,41 +16,41 @@ use crate::{
     },
 };
 
-/// What the people who deployed the function chose.
+/// The settings that were chosen when the function was deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `AWS_REGION`, which Lambda sets: the Region to watch.
     pub region: String,
-    /// Where findings are sent: `TOPIC_ARN` as JSON, and, where they are set, `TEXT_TOPIC_ARN` as plain text and
-    /// `CHAT_TOPIC_ARN` as a card for a chat.
+    /// The topics that receive alerts: `TOPIC_ARN` as JSON and, if they are set, `TEXT_TOPIC_ARN` as plain text and
+    /// `CHAT_TOPIC_ARN` as chat cards.
     pub topics: BTreeMap<Channel, Topic>,
-    /// `REQUIRED_SERVICES`: what every table needs a gateway route to. Never empty.
+    /// `REQUIRED_SERVICES`: the services that every route table needs a gateway route to. Never empty.
     pub required_services: BTreeSet<GatewayService>,
-    /// `MIN_SEVERITY`: findings below it are in the report and are not sent.
+    /// `MIN_SEVERITY`: findings below it are in the report, but are not sent.
     pub min_severity: Severity,
     /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table or subnet.
     pub exempt_tag: String,
-    /// `LEDGER_TABLE`: the DynamoDB table that remembers what was told. Without one, everything is told each time.
+    /// `LEDGER_TABLE`: the DynamoDB table with the alert history. Without one, every finding is sent each time.
     pub ledger_table: Option<String>,
-    /// `REMIND_DAYS`: after how long a finding is told again that nobody has acted on; `None` for never.
+    /// `REMIND_DAYS`: the time after the last alert when an open finding is sent again; `None` for never.
     pub remind_after: Option<SignedDuration>,
 }
 
 /// A standard SNS topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// The whole ARN.
+    /// The complete ARN.
     pub arn: String,
-    /// The Region of the topic, which need not be the function's.
+    /// The Region of the topic. It can differ from the Region of the function.
     pub region: String,
 }
 
 impl Settings {
-    /// Reads the settings, given a look-up of environment variables.
+    /// Reads the settings. `variable` returns the value of an environment variable, or `None` if it is not set.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] naming the variable, its value and what is allowed.
+    /// [`Error::Config`] if a variable is missing or invalid. It names the variable, its value and the allowed values.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let or_default = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         Ok(Self {
@@ -59,14 +59,14 @@ impl Settings {
             required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
             min_severity: severity(&or_default("MIN_SEVERITY", "LOW"))?,
             exempt_tag: tag_key(or_default("EXEMPT_TAG", "gatewatch:exempt"))?,
-            ledger_table: set("LEDGER_TABLE", &variable).map(table_name).transpose()?,
+            ledger_table: optional("LEDGER_TABLE", &variable).map(table_name).transpose()?,
             remind_after: days(&or_default("REMIND_DAYS", "7"))?,
         })
     }
 }
 
-/// The value of an optional variable. An empty one counts as not set: templates write it so.
-fn set(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// The value of an optional variable. An empty value counts as not set, because a template can pass one.
+fn optional(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     variable(name).filter(|value| !value.is_empty())
 }
 
@@ -74,37 +74,37 @@ fn required(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Str
     variable(name).ok_or_else(|| Error::Config(format!("{name} is not set; it is required")))
 }
 
-fn unreadable(name: &str, value: &str, allowed: &str) -> Error {
+fn invalid(name: &str, value: &str, allowed: &str) -> Error {
     Error::Config(format!("{name} is {value:?}; allowed is {allowed}"))
 }
 
-/// The Region becomes part of commands and service names, so nothing but a Region's letters may pass.
+/// The Region becomes part of commands and service names, so only the characters of a Region name are allowed.
 fn region(value: &str) -> Result<String, Error> {
     if is_region(value) {
         Ok(value.to_owned())
     } else {
-        Err(unreadable("AWS_REGION", value, "a Region such as eu-west-1"))
+        Err(invalid("AWS_REGION", value, "a Region such as eu-west-1"))
     }
 }
 
 fn topics(variable: impl Fn(&str) -> Option<String>) -> Result<BTreeMap<Channel, Topic>, Error> {
     let mut topics = BTreeMap::from([(Channel::Json, topic("TOPIC_ARN", &required("TOPIC_ARN", &variable)?)?)]);
     for (channel, name) in [(Channel::Text, "TEXT_TOPIC_ARN"), (Channel::Chat, "CHAT_TOPIC_ARN")] {
-        if let Some(arn) = set(name, &variable) {
+        if let Some(arn) = optional(name, &variable) {
             topics.insert(channel, topic(name, &arn)?);
         }
     }
     Ok(topics)
 }
 
-/// Reads `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is refused: it takes no message without a group
-/// and delivers to queues alone (<https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html>).
+/// Reads `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is refused: it requires a message
+/// group and delivers only to queues (<https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html>).
 fn topic(variable: &str, value: &str) -> Result<Topic, Error> {
     match Arn::parse(value) {
         Some(arn) if arn.service == "sns" && is_topic_name(arn.resource) => {
             Ok(Topic { arn: value.to_owned(), region: arn.region.to_owned() })
         }
-        _ => Err(unreadable(
+        _ => Err(invalid(
             variable,
             value,
             "the ARN of a standard SNS topic, such as arn:aws:sns:eu-west-1:123456789012:gatewatch",
@@ -112,7 +112,7 @@ fn topic(variable: &str, value: &str) -> Result<Topic, Error> {
     }
 }
 
-/// 1 to 256 letters, digits, hyphens and underscores; a FIFO topic's name has a dot
+/// Whether the text has 1 to 256 letters, digits, hyphens and underscores. The name of a FIFO topic has a dot
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
 fn is_topic_name(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -121,15 +121,16 @@ fn is_topic_name(text: &str) -> bool {
 fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
     value.split(',').map(|name| GatewayService::from_name(name.trim())).collect::<Option<_>>().ok_or_else(|| {
         let allowed = format!("one or more of {}, separated by commas", GatewayService::LIST);
-        unreadable("REQUIRED_SERVICES", value, &allowed)
+        invalid("REQUIRED_SERVICES", value, &allowed)
     })
 }
 
 fn severity(value: &str) -> Result<Severity, Error> {
-    Severity::from_name(value).ok_or_else(|| unreadable("MIN_SEVERITY", value, "LOW, MEDIUM or HIGH"))
+    Severity::from_name(value).ok_or_else(|| invalid("MIN_SEVERITY", value, "LOW, MEDIUM or HIGH"))
 }
 
-/// A tag key as EC2 takes it (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+/// Checks that EC2 accepts the tag key
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 fn tag_key(value: String) -> Result<String, Error> {
     let allowed = (1..=128).contains(&value.chars().count())
         && !value.starts_with("aws:")
@@ -138,7 +139,7 @@ fn tag_key(value: String) -> Result<String, Error> {
     if allowed {
         Ok(value)
     } else {
-        Err(unreadable(
+        Err(invalid(
             "EXEMPT_TAG",
             &value,
             "a tag key of 1 to 128 letters, digits, spaces and + - = . _ : / @, without a space at either end, that does \
@@ -147,7 +148,7 @@ fn tag_key(value: String) -> Result<String, Error> {
     }
 }
 
-/// A table's name as DynamoDB takes it
+/// Checks that DynamoDB accepts the table name
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>).
 fn table_name(value: String) -> Result<String, Error> {
     let allowed = (3..=255).contains(&value.len())
@@ -155,7 +156,7 @@ fn table_name(value: String) -> Result<String, Error> {
     if allowed {
         Ok(value)
     } else {
-        Err(unreadable(
+        Err(invalid(
             "LEDGER_TABLE",
             &value,
             "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots",
@@ -168,7 +169,7 @@ fn days(value: &str) -> Result<Option<SignedDuration>, Error> {
     match value.parse::<i64>() {
         Ok(0) if is_number => Ok(None),
         Ok(days @ 1..=365) if is_number => Ok(Some(SignedDuration::from_hours(24 * days))),
-        _ => Err(unreadable("REMIND_DAYS", value, "a whole number of days from 1 to 365, or 0 for never")),
+        _ => Err(invalid("REMIND_DAYS", value, "a whole number of days from 1 to 365, or 0 for never")),
     }
 }
 
@@ -182,15 +183,15 @@ mod tests {
         Topic { arn: arn.into(), region: region.into() }
     }
 
-    /// Reads settings from these variables, over the least that is required.
+    /// Reads settings from these variables. Required variables that are not among them have a default here.
     fn read(variables: &[(&str, &str)]) -> Result<Settings, Error> {
-        let least = [("AWS_REGION", "eu-west-1"), ("TOPIC_ARN", TOPIC)];
+        let defaults = [("AWS_REGION", "eu-west-1"), ("TOPIC_ARN", TOPIC)];
         Settings::read(|name| {
-            variables.iter().chain(&least).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            variables.iter().chain(&defaults).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
-    fn message(variables: &[(&str, &str)]) -> String {
+    fn config_error(variables: &[(&str, &str)]) -> String {
         match read(variables) {
             Err(Error::Config(message)) => message,
             other => panic!("{other:?}"),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_contract() {
+    fn the_defaults_match_the_contract() {
         assert_eq!(
             read(&[]),
             Ok(Settings {
@@ -245,19 +246,19 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_left_out_may_be_empty() {
+    fn an_empty_optional_variable_counts_as_not_set() {
         assert_eq!(read(&[("LEDGER_TABLE", ""), ("TEXT_TOPIC_ARN", ""), ("CHAT_TOPIC_ARN", "")]), read(&[]));
     }
 
     #[test]
-    fn nobody_is_reminded_after_no_days() {
+    fn zero_days_turn_reminders_off() {
         assert_eq!(read(&[("REMIND_DAYS", "0")]).unwrap().remind_after, None);
     }
 
     #[test]
-    fn what_is_required_and_not_set_is_named() {
+    fn the_error_names_a_required_variable_that_is_not_set() {
         for (name, other, value) in [("AWS_REGION", "TOPIC_ARN", TOPIC), ("TOPIC_ARN", "AWS_REGION", "eu-west-1")] {
-            let only_the_other = |asked: &str| (asked == other).then(|| value.to_owned());
+            let only_the_other = |variable: &str| (variable == other).then(|| value.to_owned());
             assert_eq!(
                 Settings::read(only_the_other),
                 Err(Error::Config(format!("{name} is not set; it is required")))
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_read_is_named_with_what_is_allowed() {
+    fn the_error_names_an_invalid_value_and_the_allowed_values() {
         for (name, value, allowed) in [
             ("AWS_REGION", "", "a Region such as eu-west-1"),
             ("AWS_REGION", "eu-west-1; id", "a Region such as eu-west-1"),
@@ -294,15 +295,15 @@ mod tests {
                 "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots",
             ),
         ] {
-            assert_eq!(message(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
+            assert_eq!(config_error(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
         }
     }
 
     #[test]
-    fn an_exempt_tag_is_a_tag_key() {
+    fn an_exempt_tag_must_be_a_valid_tag_key() {
         for value in ["", " ", "exempt ", "aws:exempt", "a;b", "a\nb", &"x".repeat(129)] {
             assert_eq!(
-                message(&[("EXEMPT_TAG", value)]),
+                config_error(&[("EXEMPT_TAG", value)]),
                 format!(
                     "EXEMPT_TAG is {value:?}; allowed is a tag key of 1 to 128 letters, digits, spaces and + - = . _ : / @, \
                      without a space at either end, that does not start with aws:"
@@ -312,8 +313,8 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_a_standard_topic() {
-        assert!(message(&[("TOPIC_ARN", "")]).starts_with("TOPIC_ARN is \"\"; allowed is"));
+    fn a_topic_must_be_a_standard_topic() {
+        assert!(config_error(&[("TOPIC_ARN", "")]).starts_with("TOPIC_ARN is \"\"; allowed is"));
         for value in [
             " ",
             "gatewatch",
@@ -327,7 +328,7 @@ mod tests {
         ] {
             for name in ["TOPIC_ARN", "TEXT_TOPIC_ARN", "CHAT_TOPIC_ARN"] {
                 assert_eq!(
-                    message(&[(name, value)]),
+                    config_error(&[(name, value)]),
                     format!(
                         "{name} is {value:?}; allowed is the ARN of a standard SNS topic, such as \
                          arn:aws:sns:eu-west-1:123456789012:gatewatch"

@@ -1,16 +1,18 @@
-//! People who listen. A network changes at random, functions look at it and tell, channels fail, functions die and
-//! overtake each other; and what each listener has heard must add up, by the words of the issue alone:
+//! A simulation of the alert lifecycle. A network changes at random. Invocations check it and send alerts, channels
+//! fail, invocations crash, and two invocations run at the same time. The test compares what each subscriber has
+//! received with these requirements:
 //!
-//! - after a sweep that went well, everybody believes exactly what stands and is bad enough to be open, and knows the
-//!   worst of it;
-//! - nobody hears `opened` twice, or `resolved` twice, unless something failed in between;
-//! - to look again at a network that has not changed tells nothing;
-//! - nobody is reminded more often than they asked to be, and who asked is.
+//! - After a sweep without a fault, each subscriber knows every problem that is severe enough, with its gap and with at
+//!   least its current severity and subnets. No subscriber knows a resolved problem as open.
+//! - No subscriber receives `opened` twice or `resolved` twice, unless there was a fault in between.
+//! - A second check of an unchanged network sends nothing.
+//! - No reminder is sent too early, and none is missing if reminders are on.
 //!
-//! What a network's problems are is told here by hand; nothing is shared with the plan but what goes in and comes out.
+//! The test computes the expected problems itself. It shares no logic with the planner, only the types of its input and
+//! output.
 //!
-//! `PROPTEST_CASES=20000 cargo test --no-default-features --test ledger_model` looks longer than the default.
-// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+//! `PROPTEST_CASES=20000 cargo test --no-default-features --test alert_lifecycle` runs more cases than the default.
+// This whole file is test code, but clippy only treats functions with `#[test]` as test code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "support/seeds.rs"]
@@ -54,153 +56,163 @@ use proptest::{
 
 use seeds::runner;
 
-/// How many lives are lived where `PROPTEST_CASES` says nothing.
+/// The number of simulations, unless `PROPTEST_CASES` gives another number.
 const CASES: u32 = 300;
 
 const REGION: &str = "eu-west-1";
 const CHANNELS: [Channel; 2] = [Channel::Json, Channel::Text];
 const SERVICES: [GatewayService; 2] = [GatewayService::DynamoDb, GatewayService::S3];
 
-/// How long a claim holds.
+/// How long a lease is valid.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Of a reminder a week after, an hour early counts as a week.
+/// The reminder interval. A reminder may be sent one [`HOUR`] early.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What happens next.
+/// A step of a simulation.
 #[derive(Clone, Debug)]
-enum Act {
-    /// Something in the network changes. An event tells of it, or got lost.
-    Change(Move, Option<How>),
-    /// Everything is looked at.
-    Sweep(How),
-    /// One VPC is looked at.
-    LookAt(Index, How),
+enum Step {
+    /// The network changes. The event starts an invocation; without [`Conditions`] the event is lost.
+    Change(NetworkChange, Option<Conditions>),
+    /// An invocation checks the whole Region.
+    Sweep(Conditions),
+    /// An invocation checks one VPC.
+    CheckVpc(Index, Conditions),
     /// Time passes.
-    Pass(SignedDuration),
-    /// A function reads the network and the ledger, and is then slow. One that was slow already is forgotten: it died.
-    Begin,
-    /// The slow function goes on, with what it read.
-    GoOn(How),
+    Wait(SignedDuration),
+    /// A slow invocation reads the network and the alert history, and does not send yet. If another slow invocation was
+    /// waiting, it never continues.
+    StartSlowInvocation,
+    /// The slow invocation sends the alerts that follow from what it has read.
+    FinishSlowInvocation(Conditions),
 }
 
 /// A change of the network.
 #[derive(Clone, Debug)]
-enum Move {
-    /// How a table reaches a service.
-    Road(Index, usize, Road),
-    /// Where a table's default route goes.
+enum NetworkChange {
+    /// The coverage of a table for a service.
+    Coverage(Index, usize, Coverage),
+    /// The default route of a table: an index into [`EGRESSES`].
     Egress(Index, usize),
     Exempt(Index, bool),
-    SubnetJoins(Index),
-    SubnetMoves(Index, Index),
-    SubnetIsDeleted(Index),
-    TableIsMade(Index),
-    TableIsDeleted(Index),
-    VpcIsMade,
-    VpcIsDeleted(Index),
+    CreateSubnet(Index),
+    MoveSubnet(Index, Index),
+    DeleteSubnet(Index),
+    CreateTable(Index),
+    DeleteTable(Index),
+    CreateVpc,
+    DeleteVpc(Index),
 }
 
-/// How a table reaches a service.
+/// Whether a table has a gateway route to a service, and if not, which gap it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Road {
+enum Coverage {
     Covered,
-    /// An endpoint lists it, and it has no route there: `route_inactive`.
-    Routeless,
-    /// The endpoint of the VPC does not list it: `not_associated`.
-    Unlisted,
+    /// The endpoint lists the table, but the table has no route to it: `route_inactive`.
+    RouteInactive,
+    /// The endpoint of the VPC does not list the table: `not_associated`.
+    NotAssociated,
 }
 
-/// How a function fares.
+/// What fails during an invocation.
 #[derive(Clone, Debug)]
-struct How {
-    /// The channels that take nothing.
-    failing: BTreeSet<Channel>,
-    end: End,
+struct Conditions {
+    /// The channels that accept no message.
+    failing_channels: BTreeSet<Channel>,
+    fault: Fault,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Well,
-    /// It dies when it has told of the first VPC, and remembers nothing of that.
-    Dies,
-    /// It cannot read the ledger.
-    CannotRead,
-    /// It can read the ledger, and not claim.
-    CannotClaim,
+enum Fault {
+    None,
+    /// The invocation crashes after it has published the alerts of the first VPC, before it records that.
+    Crash,
+    /// The invocation cannot read the alert history.
+    ReadFails,
+    /// The invocation can read the alert history, but the request for the lease fails.
+    LeaseFails,
 }
 
-fn how() -> impl Strategy<Value = How> {
-    let failing = prop_oneof![
+fn conditions() -> impl Strategy<Value = Conditions> {
+    let failing_channels = prop_oneof![
         5 => Just(vec![]),
         1 => Just(vec![Channel::Json]),
         2 => Just(vec![Channel::Text]),
         1 => Just(CHANNELS.to_vec())
     ];
-    let end = prop_oneof![12 => Just(End::Well), 1 => Just(End::Dies), 1 => Just(End::CannotRead), 1 => Just(End::CannotClaim)];
-    (failing, end).prop_map(|(failing, end)| How { failing: failing.into_iter().collect(), end })
+    let fault = prop_oneof![
+        12 => Just(Fault::None),
+        1 => Just(Fault::Crash),
+        1 => Just(Fault::ReadFails),
+        1 => Just(Fault::LeaseFails)
+    ];
+    (failing_channels, fault)
+        .prop_map(|(channels, fault)| Conditions { failing_channels: channels.into_iter().collect(), fault })
 }
 
-fn a_move() -> impl Strategy<Value = Move> {
-    let any_one = any::<Index>;
-    let road = select(vec![Road::Covered, Road::Covered, Road::Routeless, Road::Unlisted]);
+fn network_change() -> impl Strategy<Value = NetworkChange> {
+    let index = any::<Index>;
+    let coverage = select(vec![Coverage::Covered, Coverage::Covered, Coverage::RouteInactive, Coverage::NotAssociated]);
     prop_oneof![
-        6 => (any_one(), 0..2_usize, road).prop_map(|(table, service, road)| Move::Road(table, service, road)),
-        4 => (any_one(), 0..4_usize).prop_map(|(table, egress)| Move::Egress(table, egress)),
-        2 => (any_one(), any::<bool>()).prop_map(|(table, exempt)| Move::Exempt(table, exempt)),
-        4 => any_one().prop_map(Move::SubnetJoins),
-        2 => (any_one(), any_one()).prop_map(|(subnet, table)| Move::SubnetMoves(subnet, table)),
-        2 => any_one().prop_map(Move::SubnetIsDeleted),
-        2 => any_one().prop_map(Move::TableIsMade),
-        1 => any_one().prop_map(Move::TableIsDeleted),
-        1 => Just(Move::VpcIsMade),
-        1 => any_one().prop_map(Move::VpcIsDeleted),
+        6 => (index(), 0..2_usize, coverage)
+            .prop_map(|(table, service, coverage)| NetworkChange::Coverage(table, service, coverage)),
+        4 => (index(), 0..4_usize).prop_map(|(table, egress)| NetworkChange::Egress(table, egress)),
+        2 => (index(), any::<bool>()).prop_map(|(table, exempt)| NetworkChange::Exempt(table, exempt)),
+        4 => index().prop_map(NetworkChange::CreateSubnet),
+        2 => (index(), index()).prop_map(|(subnet, table)| NetworkChange::MoveSubnet(subnet, table)),
+        2 => index().prop_map(NetworkChange::DeleteSubnet),
+        2 => index().prop_map(NetworkChange::CreateTable),
+        1 => index().prop_map(NetworkChange::DeleteTable),
+        1 => Just(NetworkChange::CreateVpc),
+        1 => index().prop_map(NetworkChange::DeleteVpc),
     ]
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn step() -> impl Strategy<Value = Step> {
     let hours = select(vec![6, 23, 3 * 24, 7 * 24 - 1, 8 * 24]);
     prop_oneof![
-        8 => (a_move(), proptest::option::weighted(0.8, how())).prop_map(|(change, how)| Act::Change(change, how)),
-        3 => how().prop_map(Act::Sweep),
-        1 => (any::<Index>(), how()).prop_map(|(vpc, how)| Act::LookAt(vpc, how)),
-        2 => (1..60_i64).prop_map(|minutes| Act::Pass(SignedDuration::from_mins(minutes))),
-        2 => hours.prop_map(|hours| Act::Pass(SignedDuration::from_hours(hours))),
-        1 => Just(Act::Begin),
-        1 => how().prop_map(Act::GoOn),
+        8 => (network_change(), proptest::option::weighted(0.8, conditions()))
+            .prop_map(|(change, conditions)| Step::Change(change, conditions)),
+        3 => conditions().prop_map(Step::Sweep),
+        1 => (any::<Index>(), conditions()).prop_map(|(vpc, conditions)| Step::CheckVpc(vpc, conditions)),
+        2 => (1..60_i64).prop_map(|minutes| Step::Wait(SignedDuration::from_mins(minutes))),
+        2 => hours.prop_map(|hours| Step::Wait(SignedDuration::from_hours(hours))),
+        1 => Just(Step::StartSlowInvocation),
+        1 => conditions().prop_map(Step::FinishSlowInvocation),
     ]
 }
 
-/// A life: the least severity that people want to hear of, whether they want reminders, and what happens.
-fn life() -> impl Strategy<Value = (Severity, bool, Vec<Act>)> {
-    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), vec(act(), 1..60))
+/// The input of a simulation: the minimum severity, whether reminders are on, and the steps.
+fn simulation_input() -> impl Strategy<Value = (Severity, bool, Vec<Step>)> {
+    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), vec(step(), 1..60))
 }
 
 #[derive(Clone, Debug)]
-struct TableNow {
+struct TableState {
     id: String,
     vpc: String,
     main: bool,
-    roads: [Road; 2],
+    coverage: [Coverage; 2],
     egress: usize,
     exempt: bool,
 }
 
-/// The network as it is.
+/// The current network.
 #[derive(Clone, Debug, Default)]
-struct World {
+struct CurrentNetwork {
     vpcs: Vec<String>,
-    tables: Vec<TableNow>,
-    /// Subnet and table, by id. Each subnet names its table.
+    tables: Vec<TableState>,
+    /// The id of the table of each subnet, by the id of the subnet.
     subnets: BTreeMap<String, String>,
-    made: u32,
+    /// The number of ids that were created. Each new id has the next number.
+    created: u32,
 }
 
-/// A table and a service: what a problem is about.
-type Place = (String, GatewayService);
+/// What identifies a problem: the id of the table, and the service.
+type ProblemKey = (String, GatewayService);
 
-/// What is wrong, as far as it is told.
+/// A problem, with the facts that an alert reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Problem {
     severity: Severity,
@@ -208,6 +220,7 @@ struct Problem {
     subnets: BTreeSet<String>,
 }
 
+/// The default routes that a table can have, and the severity of each if the table has subnets.
 const EGRESSES: [(Option<TargetKind>, Severity); 4] = [
     (Some(TargetKind::NatGateway), Severity::High),
     (Some(TargetKind::TransitGateway), Severity::Medium),
@@ -215,75 +228,83 @@ const EGRESSES: [(Option<TargetKind>, Severity); 4] = [
     (Some(TargetKind::InternetGateway), Severity::Low),
 ];
 
-impl World {
+impl CurrentNetwork {
     fn id(&mut self, kind: &str) -> String {
-        self.made += 1;
-        format!("{kind}-{:08x}", self.made)
+        self.created += 1;
+        format!("{kind}-{:08x}", self.created)
     }
 
-    fn make_vpc(&mut self) -> Scope {
+    fn create_vpc(&mut self) -> Scope {
         let vpc = self.id("vpc");
         self.vpcs.push(vpc.clone());
-        self.make_table(vpc.clone(), true);
+        self.create_table(vpc.clone(), true);
         Scope { vpc_ids: [vpc].into(), ..Scope::default() }
     }
 
-    fn make_table(&mut self, vpc: String, main: bool) -> Scope {
+    fn create_table(&mut self, vpc: String, main: bool) -> Scope {
         let id = self.id("rtb");
         let scope = Scope { route_tables: [(id.clone(), Some(vpc.clone()))].into(), ..Scope::default() };
-        self.tables.push(TableNow { id, vpc, main, roads: [Road::Unlisted; 2], egress: 0, exempt: false });
+        self.tables.push(TableState {
+            id,
+            vpc,
+            main,
+            coverage: [Coverage::NotAssociated; 2],
+            egress: 0,
+            exempt: false,
+        });
         scope
     }
 
-    /// Makes the change, and gives the scope of the event that AWS sends of it; none where nothing can change so.
-    fn change(&mut self, change: &Move) -> Option<Scope> {
-        let of_table = |table: &TableNow| Scope { route_tables: [(table.id.clone(), None)].into(), ..Scope::default() };
+    /// Makes the change. Returns the scope of the event that AWS sends, or `None` if the change is not possible.
+    fn change(&mut self, change: &NetworkChange) -> Option<Scope> {
+        let of_table =
+            |table: &TableState| Scope { route_tables: [(table.id.clone(), None)].into(), ..Scope::default() };
         let deleted = |id: &String| Scope { deleted: [id.clone()].into(), ..Scope::default() };
         let pick = |n: &Index, many: usize| (many > 0).then(|| n.index(many));
         Some(match change {
-            Move::Road(n, service, road) => {
+            NetworkChange::Coverage(n, service, coverage) => {
                 let n = pick(n, self.tables.len())?;
-                self.tables[n].roads[*service] = *road;
-                // The endpoint changed, or the table did.
+                self.tables[n].coverage[*service] = *coverage;
+                // The endpoint or the table may have changed. An event about an endpoint affects the whole VPC.
                 Scope { vpc_ids: [self.tables[n].vpc.clone()].into(), ..Scope::default() }
             }
-            Move::Egress(n, egress) => {
+            NetworkChange::Egress(n, egress) => {
                 let n = pick(n, self.tables.len())?;
                 self.tables[n].egress = *egress;
                 of_table(&self.tables[n])
             }
-            Move::Exempt(n, exempt) => {
+            NetworkChange::Exempt(n, exempt) => {
                 let n = pick(n, self.tables.len())?;
                 self.tables[n].exempt = *exempt;
                 of_table(&self.tables[n])
             }
-            Move::SubnetJoins(n) => {
+            NetworkChange::CreateSubnet(n) => {
                 let table = self.tables[pick(n, self.tables.len())?].clone();
                 let id = self.id("subnet");
                 self.subnets.insert(id.clone(), table.id);
                 Scope { subnets: [(id, Some(table.vpc))].into(), ..Scope::default() }
             }
-            Move::SubnetMoves(n, to) => {
+            NetworkChange::MoveSubnet(n, to) => {
                 let id = self.subnets.keys().nth(pick(n, self.subnets.len())?)?.clone();
                 let vpc = &self.tables.iter().find(|table| table.id == self.subnets[&id])?.vpc;
-                let tables: Vec<&TableNow> = self.tables.iter().filter(|table| table.vpc == *vpc).collect();
+                let tables: Vec<&TableState> = self.tables.iter().filter(|table| table.vpc == *vpc).collect();
                 let table = tables[pick(to, tables.len())?];
                 let scope = Scope { subnets: [(id.clone(), None)].into(), ..of_table(table) };
                 self.subnets.insert(id, table.id.clone());
                 scope
             }
-            Move::SubnetIsDeleted(n) => {
+            NetworkChange::DeleteSubnet(n) => {
                 let id = self.subnets.keys().nth(pick(n, self.subnets.len())?)?.clone();
                 self.subnets.remove(&id);
                 deleted(&id)
             }
-            Move::TableIsMade(n) => {
+            NetworkChange::CreateTable(n) => {
                 let vpc = self.vpcs[pick(n, self.vpcs.len())?].clone();
-                self.make_table(vpc, false)
+                self.create_table(vpc, false)
             }
-            Move::TableIsDeleted(n) => {
+            NetworkChange::DeleteTable(n) => {
                 let (at, id) = {
-                    let others: Vec<(usize, &TableNow)> =
+                    let others: Vec<(usize, &TableState)> =
                         self.tables.iter().enumerate().filter(|(_, table)| !table.main).collect();
                     let (at, table) = others[pick(n, others.len())?];
                     (at, table.id.clone())
@@ -292,32 +313,32 @@ impl World {
                 self.tables.remove(at);
                 deleted(&id)
             }
-            Move::VpcIsMade if self.vpcs.len() < 3 => self.make_vpc(),
-            Move::VpcIsMade => return None,
-            Move::VpcIsDeleted(n) => {
+            NetworkChange::CreateVpc if self.vpcs.len() < 3 => self.create_vpc(),
+            NetworkChange::CreateVpc => return None,
+            NetworkChange::DeleteVpc(n) => {
                 let vpc = self.vpcs.remove(pick(n, self.vpcs.len())?);
-                let gone: BTreeSet<String> =
+                let deleted_tables: BTreeSet<String> =
                     self.tables.iter().filter(|table| table.vpc == vpc).map(|table| table.id.clone()).collect();
-                self.subnets.retain(|_, table| !gone.contains(table));
-                self.tables.retain(|table| !gone.contains(&table.id));
+                self.subnets.retain(|_, table| !deleted_tables.contains(table));
+                self.tables.retain(|table| !deleted_tables.contains(&table.id));
                 deleted(&vpc)
             }
         })
     }
 
-    fn subnets_of(&self, table: &TableNow) -> BTreeSet<String> {
+    fn subnets_of(&self, table: &TableState) -> BTreeSet<String> {
         self.subnets.iter().filter(|(_, of)| **of == table.id).map(|(id, _)| id.clone()).collect()
     }
 
-    /// What is wrong, by hand.
-    fn problems(&self) -> BTreeMap<Place, Problem> {
+    /// The problems that exist, computed without the rule under test.
+    fn problems(&self) -> BTreeMap<ProblemKey, Problem> {
         let mut problems = BTreeMap::new();
         for table in self.tables.iter().filter(|table| !table.exempt) {
-            for (service, road) in SERVICES.into_iter().zip(table.roads) {
-                let gap = match road {
-                    Road::Covered => continue,
-                    Road::Routeless => "route_inactive",
-                    Road::Unlisted => "not_associated",
+            for (service, coverage) in SERVICES.into_iter().zip(table.coverage) {
+                let gap = match coverage {
+                    Coverage::Covered => continue,
+                    Coverage::RouteInactive => "route_inactive",
+                    Coverage::NotAssociated => "not_associated",
                 };
                 let subnets = self.subnets_of(table);
                 let severity = if subnets.is_empty() { Severity::Low } else { EGRESSES[table.egress].1 };
@@ -327,8 +348,8 @@ impl World {
         problems
     }
 
-    /// These VPCs, as EC2 shows them.
-    fn network(&self, vpcs: &BTreeSet<String>) -> Network {
+    /// The network model of these VPCs.
+    fn model_of(&self, vpcs: &BTreeSet<String>) -> Network {
         let mut network = Network::default();
         let route = |destination: &str, kind, id: String| Route {
             destination: Some(destination.to_owned()),
@@ -355,8 +376,8 @@ impl World {
                 }
                 let mut routes = Vec::new();
                 routes.extend(EGRESSES[table.egress].0.map(|kind| route("0.0.0.0/0", kind, "x-0000000a".into())));
-                for (service, road) in SERVICES.into_iter().zip(table.roads) {
-                    if road == Road::Covered {
+                for (service, coverage) in SERVICES.into_iter().zip(table.coverage) {
+                    if coverage == Coverage::Covered {
                         routes.push(route("pl-0000000a", TargetKind::VpcEndpoint, endpoint_id(service)));
                     }
                 }
@@ -371,7 +392,8 @@ impl World {
                 });
             }
             for (n, service) in SERVICES.into_iter().enumerate() {
-                let listed = self.tables.iter().filter(|t| t.vpc == *vpc_id && t.roads[n] != Road::Unlisted);
+                let listed =
+                    self.tables.iter().filter(|t| t.vpc == *vpc_id && t.coverage[n] != Coverage::NotAssociated);
                 network.endpoints.push(Endpoint {
                     id: endpoint_id(service),
                     vpc_id: vpc_id.clone(),
@@ -387,55 +409,57 @@ impl World {
     }
 }
 
-/// What one listener knows of one problem.
+/// What one subscriber knows about one problem.
 #[derive(Clone, Debug, Default)]
-struct Heard {
-    /// Whether they believe that it stands.
+struct SubscriberView {
+    /// Whether the last alert said that the problem exists.
     open: bool,
     since: Option<Timestamp>,
-    /// What they were told last.
+    /// The problem as the last alert described it.
     problem: Option<Problem>,
-    /// When they were told; `None` where that came late.
-    at: Option<Timestamp>,
-    /// Something was said of it that did not reach them, and nothing has since.
+    /// When the last alert was received; `None` if an earlier alert was missed, because the time of the reminder
+    /// depends on that one.
+    received_at: Option<Timestamp>,
+    /// The subscriber missed an alert about the problem, and has received none since.
     missed: bool,
-    /// A function died while it told them, and nothing has come since. "A crash between publishing and writing may repeat a
-    /// notice and never lose one": the ledger does not know whether they have heard, and neither is sure to be right.
-    untracked: bool,
+    /// An invocation crashed while it sent the last alert. The alert history does not know whether the subscriber
+    /// received it. A crash between publishing and writing may repeat an alert, but never loses one.
+    crashed: bool,
 }
 
-/// What a function has read, and what it is about to say.
+/// An invocation that has read its input and planned its alerts, and has not sent them yet.
 #[derive(Clone, Debug)]
-struct Begun {
+struct Planned {
     plans: Vec<Plan>,
     now: Timestamp,
 }
 
-/// Everything there is.
-struct Life {
+/// The state of a simulation.
+struct Simulation {
     now: Timestamp,
-    world: World,
+    network: CurrentNetwork,
     policy: Policy,
     account_region: AccountRegion,
-    ledger: BTreeMap<String, VpcHistory>,
-    slow: Option<Begun>,
-    listeners: BTreeMap<Channel, BTreeMap<Place, Heard>>,
-    /// What came up, by name.
-    seen: BTreeMap<String, u32>,
+    history: BTreeMap<String, VpcHistory>,
+    slow_invocation: Option<Planned>,
+    /// One subscriber per channel.
+    subscribers: BTreeMap<Channel, BTreeMap<ProblemKey, SubscriberView>>,
+    /// How often each kind of event occurred, by name.
+    counts: BTreeMap<String, u32>,
 }
 
-impl Life {
-    fn new(min_severity: Severity, reminds: bool) -> Self {
-        let mut world = World::default();
-        world.make_vpc();
-        world.make_vpc();
+impl Simulation {
+    fn new(min_severity: Severity, has_reminders: bool) -> Self {
+        let mut network = CurrentNetwork::default();
+        network.create_vpc();
+        network.create_vpc();
         Self {
             now: "2026-11-23T10:00:00Z".parse().unwrap(),
-            world,
+            network,
             policy: Policy {
                 required_services: SERVICES.into(),
                 min_severity,
-                remind_after: reminds.then_some(WEEK),
+                remind_after: has_reminders.then_some(WEEK),
                 channels: CHANNELS.into(),
             },
             account_region: AccountRegion {
@@ -443,64 +467,64 @@ impl Life {
                 account: Some("123456789012".into()),
                 region: REGION.into(),
             },
-            ledger: BTreeMap::new(),
-            slow: None,
-            listeners: CHANNELS.into_iter().map(|channel| (channel, BTreeMap::new())).collect(),
-            seen: BTreeMap::new(),
+            history: BTreeMap::new(),
+            slow_invocation: None,
+            subscribers: CHANNELS.into_iter().map(|channel| (channel, BTreeMap::new())).collect(),
+            counts: BTreeMap::new(),
         }
     }
 
-    fn live(&mut self, acts: &[Act]) {
-        for act in acts {
-            match act {
-                Act::Change(change, how) => {
-                    let scope = self.world.change(change);
-                    if let (Some(scope), Some(how)) = (scope, how) {
-                        self.look(&scope, how);
+    fn run(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Change(change, conditions) => {
+                    let scope = self.network.change(change);
+                    if let (Some(scope), Some(conditions)) = (scope, conditions) {
+                        self.invoke(&scope, conditions);
                     }
                 }
-                Act::Sweep(how) => self.look(&Scope::region(), how),
-                Act::LookAt(n, how) => {
-                    if let Some(vpc) = (!self.world.vpcs.is_empty()).then(|| n.get(&self.world.vpcs).clone()) {
-                        self.look(&Scope { vpc_ids: [vpc].into(), ..Scope::default() }, how);
+                Step::Sweep(conditions) => self.invoke(&Scope::region(), conditions),
+                Step::CheckVpc(n, conditions) => {
+                    if let Some(vpc) = (!self.network.vpcs.is_empty()).then(|| n.get(&self.network.vpcs).clone()) {
+                        self.invoke(&Scope { vpc_ids: [vpc].into(), ..Scope::default() }, conditions);
                     }
                 }
-                Act::Pass(time) => self.now += *time,
-                Act::Begin => self.slow = Some(self.begin(&Scope::region(), true)),
-                Act::GoOn(how) => {
-                    if let Some(begun) = self.slow.take() {
-                        self.go_on(&begun, how);
+                Step::Wait(time) => self.now += *time,
+                Step::StartSlowInvocation => self.slow_invocation = Some(self.read_and_plan(&Scope::region(), true)),
+                Step::FinishSlowInvocation(conditions) => {
+                    if let Some(planned) = self.slow_invocation.take() {
+                        self.deliver(&planned, conditions);
                     }
                 }
             }
         }
-        // Whoever held a VPC has let go of it by now.
+        // All leases of crashed invocations have expired by now.
         self.now += HOUR;
-        let well = How { failing: BTreeSet::new(), end: End::Well };
-        self.look(&Scope::region(), &well);
+        let without_fault = Conditions { failing_channels: BTreeSet::new(), fault: Fault::None };
+        self.invoke(&Scope::region(), &without_fault);
         self.now += SignedDuration::from_hours(24);
-        self.look(&Scope::region(), &well);
+        self.invoke(&Scope::region(), &without_fault);
     }
 
-    /// One invocation from beginning to end.
-    fn look(&mut self, scope: &Scope, how: &How) {
-        let begun = self.begin(scope, how.end != End::CannotRead);
-        if how.end == End::CannotRead && scope.region {
-            self.check_all_is_reported(&begun.plans);
+    /// Runs one invocation.
+    fn invoke(&mut self, scope: &Scope, conditions: &Conditions) {
+        let planned = self.read_and_plan(scope, conditions.fault != Fault::ReadFails);
+        if conditions.fault == Fault::ReadFails && scope.region {
+            self.check_all_is_reported(&planned.plans);
         }
-        let went_well = self.go_on(&begun, how);
-        if went_well && how.end == End::Well && how.failing.is_empty() {
-            let again = self.begin(scope, true).plans;
-            assert!(again.is_empty(), "told to all, and there is more to say: {again:#?}");
+        let all_delivered = self.deliver(&planned, conditions);
+        if all_delivered && conditions.fault == Fault::None && conditions.failing_channels.is_empty() {
+            let again = self.read_and_plan(scope, true).plans;
+            assert!(again.is_empty(), "a second check sends more: {again:#?}");
             if scope.region {
-                self.check_beliefs();
+                self.check_subscribers();
             }
         }
     }
 
-    /// Reads the network and the ledger: whole VPCs, those that the scope names, and those in which the ledger knows
-    /// something that it names.
-    fn begin(&self, scope: &Scope, can_read: bool) -> Begun {
+    /// Reads the network and the alert history, and plans the alerts. It reads whole VPCs: those that the scope names,
+    /// and those with an alert record about a resource that the scope names.
+    fn read_and_plan(&self, scope: &Scope, can_read: bool) -> Planned {
         let names = |id: &String| {
             scope.region
                 || scope.vpc_ids.contains(id)
@@ -508,22 +532,22 @@ impl Life {
                 || scope.subnets.contains_key(id)
                 || scope.deleted.contains(id)
         };
-        let mut vpcs: BTreeSet<String> = self.world.vpcs.iter().filter(|id| names(id)).cloned().collect();
-        for table in &self.world.tables {
-            if names(&table.id) || self.world.subnets_of(table).iter().any(names) {
+        let mut vpcs: BTreeSet<String> = self.network.vpcs.iter().filter(|id| names(id)).cloned().collect();
+        for table in &self.network.tables {
+            if names(&table.id) || self.network.subnets_of(table).iter().any(names) {
                 vpcs.insert(table.vpc.clone());
             }
         }
         if can_read {
-            for record in self.ledger.values().flat_map(|vpc| &vpc.records) {
+            for record in self.history.values().flat_map(|vpc| &vpc.records) {
                 if names(&record.vpc_id) || names(&record.route_table.id) || record.subnet_ids.iter().any(names) {
                     vpcs.insert(record.vpc_id.clone());
                 }
             }
         }
-        let network = self.world.network(&vpcs);
-        let ledger = if can_read {
-            let read = self.ledger.iter().filter(|(vpc, _)| vpcs.contains(*vpc));
+        let network = self.network.model_of(&vpcs);
+        let history = if can_read {
+            let read = self.history.iter().filter(|(vpc, _)| vpcs.contains(*vpc));
             AlertHistory::Available(read.map(|(vpc, history)| (vpc.clone(), history.clone())).collect())
         } else {
             AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
@@ -531,12 +555,12 @@ impl Life {
 
         let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };
         let payload = Payload::Direct(Box::new(record));
-        let affected = Affected::by(&payload, &network, &ledger, &self.account_region);
-        let judged = with_history(scope, &ledger, &network).tables_in(&network, &self.account_region).route_table_ids;
+        let affected = Affected::by(&payload, &network, &history, &self.account_region);
+        let checked = with_history(scope, &history, &network).tables_in(&network, &self.account_region).route_table_ids;
         let today = self.now.to_zoned(TimeZone::UTC).date();
-        let verdict = evaluate(&network, &judged, &self.policy.required_services, &self.account_region, today);
-        let (findings, exempt) = (&verdict.findings, &verdict.exempt);
-        let seen = Observation {
+        let result = evaluate(&network, &checked, &self.policy.required_services, &self.account_region, today);
+        let (findings, exempt) = (&result.findings, &result.exempt);
+        let observation = Observation {
             network: &network,
             findings,
             exempt,
@@ -544,68 +568,73 @@ impl Life {
             account_region: &self.account_region,
             now: self.now,
         };
-        Begun { plans: plans(&seen, &ledger, &self.policy), now: self.now }
+        Planned { plans: plans(&observation, &history, &self.policy), now: self.now }
     }
 
-    /// Claim, publish, remember. Whether every VPC could be told of.
-    fn go_on(&mut self, begun: &Begun, how: &How) -> bool {
-        let mut all = true;
-        for plan in &begun.plans {
+    /// Acquires the lease of each VPC, publishes its alerts and writes its records. Returns whether every VPC got its
+    /// lease and the invocation did not crash.
+    fn deliver(&mut self, planned: &Planned, conditions: &Conditions) -> bool {
+        let mut all_delivered = true;
+        for plan in &planned.plans {
             let Plan::Tracked(tracked) = plan else {
-                self.publish(plan, begun.now, how);
+                self.publish(plan, planned.now, conditions);
                 continue;
             };
-            if how.end == End::CannotClaim {
-                self.publish(&Plan::Untracked(tracked.untracked()), begun.now, how);
+            if conditions.fault == Fault::LeaseFails {
+                self.publish(&Plan::Untracked(tracked.untracked()), planned.now, conditions);
                 continue;
             }
-            // Nobody has acquired the lease since the history was read, and nobody has it.
-            let vpc = self.ledger.entry(tracked.vpc_id.clone()).or_default();
-            let is_free = vpc.lease_expires_at.is_none_or(|until| until < begun.now);
+            // The lease is granted if no invocation has it, or has acquired it since the history was read.
+            let vpc = self.history.entry(tracked.vpc_id.clone()).or_default();
+            let is_free = vpc.lease_expires_at.is_none_or(|expires_at| expires_at < planned.now);
             let is_unchanged = vpc.version == tracked.version;
-            assert!(tracked.lease_expires_at.is_none() || !is_unchanged || !is_free, "the plan knew better");
+            assert!(
+                tracked.lease_expires_at.is_none() || !is_unchanged || !is_free,
+                "the plan has a lease that no invocation has"
+            );
             if !is_unchanged || !is_free {
-                self.count("overtaken");
-                all = false;
+                self.count("lost lease");
+                all_delivered = false;
                 continue;
             }
             vpc.version += 1;
-            vpc.lease_expires_at = Some(begun.now + LEASE);
-            self.remember(&tracked.vpc_id, tracked.records_before());
-            let told = self.publish(plan, begun.now, how);
-            if how.end == End::Dies {
-                self.count("died");
+            vpc.lease_expires_at = Some(planned.now + LEASE);
+            self.write_records(&tracked.vpc_id, tracked.records_before());
+            let received = self.publish(plan, planned.now, conditions);
+            if conditions.fault == Fault::Crash {
+                self.count("crashed");
                 return false;
             }
-            self.remember(&tracked.vpc_id, tracked.records_after(&told));
-            self.ledger.get_mut(&tracked.vpc_id).unwrap().lease_expires_at = None;
+            self.write_records(&tracked.vpc_id, tracked.records_after(&received));
+            self.history.get_mut(&tracked.vpc_id).unwrap().lease_expires_at = None;
         }
-        all
+        all_delivered
     }
 
-    fn remember(&mut self, vpc_id: &str, records: Vec<AlertRecord>) {
-        let vpc = self.ledger.get_mut(vpc_id).unwrap();
+    fn write_records(&mut self, vpc_id: &str, records: Vec<AlertRecord>) {
+        let vpc = self.history.get_mut(vpc_id).unwrap();
         for record in records {
             vpc.records.retain(|before| before.finding_id != record.finding_id);
             vpc.records.push(record);
         }
     }
 
-    /// Everybody hears, or misses, what is told on their channel.
-    fn publish(&mut self, plan: &Plan, now: Timestamp, how: &How) -> BTreeMap<Channel, BTreeSet<String>> {
-        let mut told: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
+    /// Publishes the alerts. Each subscriber receives or misses the alerts of its channel. Returns the ids of the
+    /// findings that each channel received.
+    fn publish(&mut self, plan: &Plan, now: Timestamp, conditions: &Conditions) -> BTreeMap<Channel, BTreeSet<String>> {
+        let mut received: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
         for outgoing in plan.outgoing() {
             let alert = &outgoing.alert;
             for channel in &outgoing.channels {
-                let place = (alert.route_table().id.clone(), alert.service());
-                let heard = self.listeners.get_mut(channel).unwrap().entry(place).or_default();
-                if how.failing.contains(channel) {
-                    heard.missed |= alert.change() != Change::Reported;
-                    heard.untracked |= how.end == End::Dies;
+                let key = (alert.route_table().id.clone(), alert.service());
+                let view = self.subscribers.get_mut(channel).unwrap().entry(key).or_default();
+                if conditions.failing_channels.contains(channel) {
+                    view.missed |= alert.change() != Change::Reported;
+                    view.crashed |= conditions.fault == Fault::Crash;
                     continue;
                 }
-                heard.hear(alert, now, how.end == End::Dies, self.policy.min_severity);
-                told.entry(*channel).or_default().insert(alert.finding_id().to_owned());
+                view.receive(alert, now, conditions.fault == Fault::Crash, self.policy.min_severity);
+                received.entry(*channel).or_default().insert(alert.finding_id().to_owned());
                 self.count(alert.change().name());
                 if let Some(resolved) = alert.resolved_finding() {
                     let Recorded::Known(reason) = resolved.resolution.reason else { panic!("{resolved:?}") };
@@ -613,84 +642,89 @@ impl Life {
                 }
             }
         }
-        told
+        received
     }
 
-    fn count(&mut self, what: &str) {
-        *self.seen.entry(what.to_owned()).or_default() += 1;
+    fn count(&mut self, name: &str) {
+        *self.counts.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// What everybody believes after a sweep that went well.
-    fn check_beliefs(&mut self) {
-        self.count("sweeps that went well");
-        let problems = self.world.problems();
-        for (channel, heard) in &self.listeners {
-            for (place, problem) in &problems {
+    /// Checks what every subscriber knows after a sweep without a fault.
+    fn check_subscribers(&mut self) {
+        self.count("sweeps without a fault");
+        let problems = self.network.problems();
+        for (channel, views) in &self.subscribers {
+            for (key, problem) in &problems {
                 if problem.severity < self.policy.min_severity {
                     continue;
                 }
-                let Some(heard) = heard.get(place) else { panic!("{channel:?} never heard of {place:?}: {problem:?}") };
-                assert!(heard.open, "{channel:?} believes that {place:?} is over: {problem:?}, {heard:?}");
-                let known = heard.problem.as_ref().unwrap();
-                assert!(known.severity >= problem.severity, "{channel:?}, {place:?}: {known:?} is {problem:?}");
+                let Some(view) = views.get(key) else {
+                    panic!("{channel:?} received nothing about {key:?}: {problem:?}")
+                };
+                assert!(view.open, "{channel:?} knows {key:?} as resolved: {problem:?}, {view:?}");
+                let known = view.problem.as_ref().unwrap();
+                assert!(
+                    known.severity >= problem.severity,
+                    "{channel:?} knows {key:?} as {known:?}, but it is {problem:?}"
+                );
                 assert!(
                     known.subnets.is_superset(&problem.subnets),
-                    "{channel:?}, {place:?}: {known:?} is {problem:?}"
+                    "{channel:?} knows {key:?} as {known:?}, but it is {problem:?}"
                 );
-                assert_eq!(known.gap, problem.gap, "{channel:?}, {place:?}");
-                if let (Some(at), Some(_)) = (heard.at, self.policy.remind_after) {
-                    assert!(self.now.duration_since(at) < WEEK, "{channel:?} has not been reminded of {place:?}");
+                assert_eq!(known.gap, problem.gap, "{channel:?}, {key:?}");
+                if let (Some(at), Some(_)) = (view.received_at, self.policy.remind_after) {
+                    assert!(self.now.duration_since(at) < WEEK, "{channel:?} received no reminder about {key:?}");
                 }
             }
-            for (place, heard) in heard.iter().filter(|(_, heard)| heard.open) {
-                assert!(problems.contains_key(place), "{channel:?} believes that {place:?} stands: {heard:?}");
+            for (key, view) in views.iter().filter(|(_, view)| view.open) {
+                assert!(problems.contains_key(key), "{channel:?} knows {key:?} as open: {view:?}");
             }
         }
     }
 
-    /// Without the ledger, all that is bad enough is told, to everybody.
+    /// Checks that without an alert history every channel receives `reported` for every problem that is severe enough.
     fn check_all_is_reported(&self, plans: &[Plan]) {
-        let expected: BTreeSet<Place> = (self.world.problems().into_iter())
+        let expected: BTreeSet<ProblemKey> = (self.network.problems().into_iter())
             .filter(|(_, problem)| problem.severity >= self.policy.min_severity)
-            .map(|(place, _)| place)
+            .map(|(key, _)| key)
             .collect();
         for channel in CHANNELS {
             let outgoing = plans.iter().flat_map(Plan::outgoing).filter(|sent| sent.channels.contains(&channel));
             let alerts: Vec<&Alert> = outgoing.map(|sent| &sent.alert).collect();
             assert!(alerts.iter().all(|alert| alert.change() == Change::Reported));
-            let places = alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service()));
-            assert_eq!(places.collect::<BTreeSet<_>>(), expected);
+            let keys = alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service()));
+            assert_eq!(keys.collect::<BTreeSet<_>>(), expected);
         }
     }
 }
 
-impl Heard {
-    /// Takes in what is told, and complains where it makes no sense.
-    fn hear(&mut self, alert: &Alert, now: Timestamp, is_forgotten: bool, min_severity: Severity) {
-        let failed = self.missed || self.untracked;
-        assert!(alert.severity() >= min_severity || alert.is_resolved(), "too small to tell: {alert:?}");
-        let repeats = || format!("after {self:?}: {alert:?}");
+impl SubscriberView {
+    /// Receives an alert. Panics if the alert contradicts the alerts before it.
+    fn receive(&mut self, alert: &Alert, now: Timestamp, invocation_crashes: bool, min_severity: Severity) {
+        let had_fault = self.missed || self.crashed;
+        assert!(alert.severity() >= min_severity || alert.is_resolved(), "below the minimum severity: {alert:?}");
+        let context = || format!("after {self:?}: {alert:?}");
         match alert.change() {
-            // Says nothing of what was before.
+            // `reported` does not depend on the alerts before it.
             Change::Reported => return,
-            Change::Opened => assert!(!self.open || failed, "opened twice, {}", repeats()),
-            Change::Worsened | Change::Changed => assert!(self.open || failed, "not open, {}", repeats()),
+            Change::Opened => assert!(!self.open || had_fault, "opened twice, {}", context()),
+            Change::Worsened | Change::Changed => assert!(self.open || had_fault, "not open, {}", context()),
             Change::Reminder => {
-                assert!(self.open || failed, "not open, {}", repeats());
-                let early = self.at.is_some_and(|at| now.duration_since(at) < WEEK - HOUR);
-                assert!(!early || failed, "reminded early, {}", repeats());
+                assert!(self.open || had_fault, "not open, {}", context());
+                let is_early = self.received_at.is_some_and(|at| now.duration_since(at) < WEEK - HOUR);
+                assert!(!is_early || had_fault, "reminder too early, {}", context());
             }
-            // Who has missed that it opened is not told that it is over.
-            Change::Resolved => assert!(self.open || self.untracked, "resolved twice, {}", repeats()),
+            // A subscriber that missed `opened` does not receive `resolved`.
+            Change::Resolved => assert!(self.open || self.crashed, "resolved twice, {}", context()),
         }
-        if !failed && alert.change() != Change::Opened {
-            assert_eq!(alert.since(), self.since, "since when it stands does not change, {}", repeats());
+        if !had_fault && alert.change() != Change::Opened {
+            assert_eq!(alert.since(), self.since, "`since` has changed, {}", context());
         }
         let gap = match (alert.open_finding(), alert.resolved_finding()) {
             (Some(finding), _) => finding.gap.name(),
             (None, Some(resolved)) => {
                 let open_for = now.duration_since(resolved.since).as_secs();
-                assert!(failed || resolved.resolution.open_seconds == open_for);
+                assert!(had_fault || resolved.resolution.open_seconds == open_for);
                 resolved.gap.name()
             }
             (None, None) => panic!("{alert:?}"),
@@ -703,34 +737,35 @@ impl Heard {
                 gap: ["route_inactive", "not_associated"].into_iter().find(|name| gap == *name).unwrap(),
                 subnets: alert.subnets().iter().map(|subnet| subnet.id.clone()).collect(),
             }),
-            at: (!failed).then_some(now),
+            received_at: (!had_fault).then_some(now),
             missed: false,
-            untracked: is_forgotten,
+            crashed: invocation_crashes,
         };
     }
 }
 
 #[test]
-fn what_people_hear_adds_up() {
-    let outcome = runner(CASES).run(&life(), |(min_severity, reminds, acts)| {
-        Life::new(min_severity, reminds).live(&acts);
+fn subscribers_receive_consistent_alerts() {
+    let outcome = runner(CASES).run(&simulation_input(), |(min_severity, has_reminders, steps)| {
+        Simulation::new(min_severity, has_reminders).run(&steps);
         Ok(())
     });
-    outcome.unwrap_or_else(|contradiction| panic!("{contradiction}"));
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// That all adds up says little where nothing happens. So everything must come up, in the same lives in every run.
+/// The test above proves little if some events never occur. So each kind of event must occur at least ten times. The
+/// simulations are the same in every run.
 #[test]
-fn everything_comes_up() {
+fn each_kind_of_event_occurs_in_the_simulations() {
     let mut runner = TestRunner::deterministic();
-    let lives = life();
-    let mut seen = BTreeMap::<String, u32>::new();
+    let inputs = simulation_input();
+    let mut counts = BTreeMap::<String, u32>::new();
     for _ in 0..CASES {
-        let (min_severity, reminds, acts) = lives.new_tree(&mut runner).unwrap().current();
-        let mut life = Life::new(min_severity, reminds);
-        life.live(&acts);
-        for (what, times) in life.seen {
-            *seen.entry(what).or_default() += times;
+        let (min_severity, has_reminders, steps) = inputs.new_tree(&mut runner).unwrap().current();
+        let mut simulation = Simulation::new(min_severity, has_reminders);
+        simulation.run(&steps);
+        for (name, count) in simulation.counts {
+            *counts.entry(name).or_default() += count;
         }
     }
     let expected = [
@@ -739,15 +774,15 @@ fn everything_comes_up() {
         "TableDeleted",
         "VpcDeleted",
         "changed",
-        "died",
+        "crashed",
+        "lost lease",
         "opened",
-        "overtaken",
         "reminder",
         "reported",
         "resolved",
-        "sweeps that went well",
+        "sweeps without a fault",
         "worsened",
     ];
-    let rare: Vec<_> = expected.iter().filter(|&&what| seen.get(what).is_none_or(|&times| times < 10)).collect();
-    assert!(rare.is_empty(), "hardly ever: {rare:?} of {seen:#?}");
+    let rare: Vec<_> = expected.iter().filter(|&&name| counts.get(name).is_none_or(|&count| count < 10)).collect();
+    assert!(rare.is_empty(), "fewer than 10 times: {rare:?} of {counts:#?}");
 }

@@ -1,4 +1,4 @@
-//! Every file in `events/`, from payload to scope: they are the README's examples and these tests' input.
+//! Every file in `events/` gives the scope that the contract says. The README shows the same files as examples.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -16,70 +16,71 @@ use serde_json::{Value, json};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What a file's payload touches.
-enum Touches {
+/// The resources that the payload of a file affects.
+enum Affects {
     Nothing,
     Region,
     Vpc(u8),
-    /// Subnet, and its VPC where the payload tells it.
+    /// Subnet, and its VPC if the payload names it.
     Subnet(u8, Option<u8>),
-    /// Route table, and its VPC where the payload tells it.
+    /// Route table, and its VPC if the payload names it.
     Table(u8, Option<u8>),
     TableAndSubnet(u8, u8),
-    /// Endpoint, and its VPC where the payload tells it.
+    /// Endpoint, and its VPC if the payload names it.
     Endpoint(u8, Option<u8>),
+    /// Endpoint, and its VPC, which is in the scope too.
     EndpointOfVpc(u8, u8),
-    /// What was deleted: its kind and number.
+    /// Deleted resource: the prefix of its id, and its number.
     Deleted(&'static str, u8),
 }
 
-/// The scope of every file that holds one event of EventBridge.
-const CALLS: [(&str, Touches); 42] = [
-    ("associate-route-table", Touches::TableAndSubnet(4, 3)),
-    ("associate-route-table-edge", Touches::Nothing),
-    ("config-route-table", Touches::Table(3, Some(1))),
-    ("config-route-table-oversized", Touches::Table(4, None)),
-    ("config-security-group", Touches::Nothing),
-    ("config-subnet", Touches::Subnet(3, Some(1))),
-    ("config-subnet-deleted", Touches::Deleted("subnet", 9)),
-    ("config-vpc", Touches::Vpc(2)),
-    ("config-vpc-endpoint", Touches::EndpointOfVpc(1, 1)),
-    ("config-vpc-endpoint-deleted", Touches::Vpc(1)),
-    ("create-default-subnet", Touches::Subnet(1, Some(1))),
-    ("create-default-subnet-flat", Touches::Subnet(1, Some(1))),
-    ("create-default-vpc", Touches::Vpc(2)),
-    ("create-default-vpc-flat", Touches::Vpc(2)),
-    ("create-route", Touches::Table(4, None)),
-    ("create-route-dry-run", Touches::Nothing),
-    ("create-route-table", Touches::Table(4, Some(1))),
-    ("create-security-group", Touches::Nothing),
-    ("create-subnet", Touches::Subnet(3, Some(1))),
-    ("create-subnet-by-cloudformation", Touches::Subnet(4, Some(1))),
-    ("create-subnet-covered", Touches::Subnet(5, Some(2))),
-    ("create-subnet-failed", Touches::Nothing),
-    ("create-subnet-ids-missing", Touches::Region),
-    ("create-tags", Touches::Table(4, None)),
-    ("create-tags-other", Touches::Nothing),
-    ("create-vpc", Touches::Vpc(1)),
-    ("create-vpc-endpoint-gateway", Touches::EndpointOfVpc(1, 1)),
-    ("create-vpc-endpoint-gateway-two-tables", Touches::EndpointOfVpc(1, 1)),
-    ("create-vpc-endpoint-interface", Touches::Nothing),
-    ("delete-route", Touches::Table(1, None)),
-    ("delete-route-table", Touches::Deleted("rtb", 9)),
-    ("delete-subnet", Touches::Deleted("subnet", 9)),
-    ("delete-tags", Touches::Subnet(4, None)),
-    ("delete-vpc", Touches::Deleted("vpc", 9)),
-    ("delete-vpc-endpoints", Touches::Region),
-    ("describe-subnets", Touches::Nothing),
-    ("disassociate-route-table", Touches::Region),
-    ("modify-vpc-endpoint-gateway", Touches::Endpoint(1, None)),
-    ("modify-vpc-endpoint-interface", Touches::Endpoint(2, None)),
-    ("replace-route", Touches::Table(3, None)),
-    ("replace-route-table-association", Touches::Table(4, None)),
-    ("schedule", Touches::Region),
+/// The files that hold one EventBridge event, and the resources that it affects.
+const EVENTS: [(&str, Affects); 42] = [
+    ("associate-route-table", Affects::TableAndSubnet(4, 3)),
+    ("associate-route-table-edge", Affects::Nothing),
+    ("config-route-table", Affects::Table(3, Some(1))),
+    ("config-route-table-oversized", Affects::Table(4, None)),
+    ("config-security-group", Affects::Nothing),
+    ("config-subnet", Affects::Subnet(3, Some(1))),
+    ("config-subnet-deleted", Affects::Deleted("subnet", 9)),
+    ("config-vpc", Affects::Vpc(2)),
+    ("config-vpc-endpoint", Affects::EndpointOfVpc(1, 1)),
+    ("config-vpc-endpoint-deleted", Affects::Vpc(1)),
+    ("create-default-subnet", Affects::Subnet(1, Some(1))),
+    ("create-default-subnet-flat", Affects::Subnet(1, Some(1))),
+    ("create-default-vpc", Affects::Vpc(2)),
+    ("create-default-vpc-flat", Affects::Vpc(2)),
+    ("create-route", Affects::Table(4, None)),
+    ("create-route-dry-run", Affects::Nothing),
+    ("create-route-table", Affects::Table(4, Some(1))),
+    ("create-security-group", Affects::Nothing),
+    ("create-subnet", Affects::Subnet(3, Some(1))),
+    ("create-subnet-by-cloudformation", Affects::Subnet(4, Some(1))),
+    ("create-subnet-covered", Affects::Subnet(5, Some(2))),
+    ("create-subnet-failed", Affects::Nothing),
+    ("create-subnet-ids-missing", Affects::Region),
+    ("create-tags", Affects::Table(4, None)),
+    ("create-tags-other", Affects::Nothing),
+    ("create-vpc", Affects::Vpc(1)),
+    ("create-vpc-endpoint-gateway", Affects::EndpointOfVpc(1, 1)),
+    ("create-vpc-endpoint-gateway-two-tables", Affects::EndpointOfVpc(1, 1)),
+    ("create-vpc-endpoint-interface", Affects::Nothing),
+    ("delete-route", Affects::Table(1, None)),
+    ("delete-route-table", Affects::Deleted("rtb", 9)),
+    ("delete-subnet", Affects::Deleted("subnet", 9)),
+    ("delete-tags", Affects::Subnet(4, None)),
+    ("delete-vpc", Affects::Deleted("vpc", 9)),
+    ("delete-vpc-endpoints", Affects::Region),
+    ("describe-subnets", Affects::Nothing),
+    ("disassociate-route-table", Affects::Region),
+    ("modify-vpc-endpoint-gateway", Affects::Endpoint(1, None)),
+    ("modify-vpc-endpoint-interface", Affects::Endpoint(2, None)),
+    ("replace-route", Affects::Table(3, None)),
+    ("replace-route-table-association", Affects::Table(4, None)),
+    ("schedule", Affects::Region),
 ];
 
-/// The files that hold something else. Each has its own test.
+/// The other files. Separate tests read them.
 const OTHERS: [&str; 10] = [
     "create-subnet-other-region",
     "manual-not-found",
@@ -116,23 +117,23 @@ fn id(prefix: &str, n: u8) -> String {
     format!("{prefix}-0a1b2c3d4e5f6{n:04}")
 }
 
-fn scope(touches: &Touches) -> Scope {
+fn scope(affects: &Affects) -> Scope {
     let vpc = |vpc: Option<u8>| vpc.map(|n| id("vpc", n));
     let scope = Scope::default();
-    match *touches {
-        Touches::Nothing => scope,
-        Touches::Region => Scope { region: true, ..scope },
-        Touches::Vpc(n) => Scope { vpc_ids: [id("vpc", n)].into(), ..scope },
-        Touches::Subnet(n, in_vpc) => Scope { subnets: [(id("subnet", n), vpc(in_vpc))].into(), ..scope },
-        Touches::Table(n, in_vpc) => Scope { route_tables: [(id("rtb", n), vpc(in_vpc))].into(), ..scope },
-        Touches::TableAndSubnet(table, subnet) => Scope {
+    match *affects {
+        Affects::Nothing => scope,
+        Affects::Region => Scope { region: true, ..scope },
+        Affects::Vpc(n) => Scope { vpc_ids: [id("vpc", n)].into(), ..scope },
+        Affects::Subnet(n, in_vpc) => Scope { subnets: [(id("subnet", n), vpc(in_vpc))].into(), ..scope },
+        Affects::Table(n, in_vpc) => Scope { route_tables: [(id("rtb", n), vpc(in_vpc))].into(), ..scope },
+        Affects::TableAndSubnet(table, subnet) => Scope {
             route_tables: [(id("rtb", table), None)].into(),
             subnets: [(id("subnet", subnet), None)].into(),
             ..scope
         },
-        Touches::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
-        Touches::Deleted(prefix, n) => Scope { deleted: [id(prefix, n)].into(), ..scope },
-        Touches::EndpointOfVpc(n, in_vpc) => Scope {
+        Affects::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
+        Affects::Deleted(prefix, n) => Scope { deleted: [id(prefix, n)].into(), ..scope },
+        Affects::EndpointOfVpc(n, in_vpc) => Scope {
             vpc_ids: [id("vpc", in_vpc)].into(),
             endpoints: [(id("vpce", n), vpc(Some(in_vpc)))].into(),
             ..scope
@@ -150,26 +151,26 @@ fn every_file_is_in_one_of_the_tables() -> Result {
         }
     }
     files.sort();
-    let mut known: Vec<&str> = CALLS.iter().map(|(name, _)| *name).chain(OTHERS).collect();
+    let mut known: Vec<&str> = EVENTS.iter().map(|(name, _)| *name).chain(OTHERS).collect();
     known.sort_unstable();
     assert_eq!(files, known);
     Ok(())
 }
 
 #[test]
-fn every_event_touches_what_the_contract_says() -> Result {
-    for (name, touches) in &CALLS {
-        assert_eq!(record(name)?.scope, scope(touches), "{name}");
+fn every_event_has_the_scope_that_the_contract_says() -> Result {
+    for (name, affects) in &EVENTS {
+        assert_eq!(record(name)?.scope, scope(affects), "{name}");
     }
     Ok(())
 }
 
 #[test]
-fn a_call_is_told_by_whom_and_when() -> Result {
-    let told =
+fn a_message_names_the_caller_and_the_time_of_a_call() -> Result {
+    let trigger =
         |name| -> Result<Value> { Ok(serde_json::to_value(notification::Trigger::from(&record(name)?.trigger))?) };
     assert_eq!(
-        told("create-subnet")?,
+        trigger("create-subnet")?,
         json!({
             "kind": "api_call",
             "eventName": "CreateSubnet",
@@ -179,36 +180,36 @@ fn a_call_is_told_by_whom_and_when() -> Result {
             "invokedBy": null
         })
     );
-    assert_eq!(told("create-subnet-by-cloudformation")?["invokedBy"], json!("cloudformation.amazonaws.com"));
-    assert_eq!(told("config-subnet")?, json!({"kind": "config_item"}));
-    assert_eq!(told("schedule")?, json!({"kind": "schedule"}));
-    assert_eq!(told("manual-vpc")?, json!({"kind": "manual"}));
+    assert_eq!(trigger("create-subnet-by-cloudformation")?["invokedBy"], json!("cloudformation.amazonaws.com"));
+    assert_eq!(trigger("config-subnet")?, json!({"kind": "config_item"}));
+    assert_eq!(trigger("schedule")?, json!({"kind": "schedule"}));
+    assert_eq!(trigger("manual-vpc")?, json!({"kind": "manual"}));
     assert_eq!(record("create-subnet")?.time, Some("2026-11-20T09:14:02Z".parse()?));
     Ok(())
 }
 
 #[test]
-fn manual_requests_are_taken_at_their_word() -> Result {
+fn a_manual_request_has_the_scope_that_it_names() -> Result {
     let manual = |scope, publish| Record { scope, trigger: Trigger::Manual, time: None, publish };
-    assert_eq!(record("manual-region")?, manual(scope(&Touches::Region), true));
-    assert_eq!(record("manual-vpc")?, manual(scope(&Touches::Vpc(1)), true));
-    assert_eq!(record("manual-quiet")?, manual(scope(&Touches::Vpc(1)), false));
+    assert_eq!(record("manual-region")?, manual(scope(&Affects::Region), true));
+    assert_eq!(record("manual-vpc")?, manual(scope(&Affects::Vpc(1)), true));
+    assert_eq!(record("manual-quiet")?, manual(scope(&Affects::Vpc(1)), false));
     assert_eq!(
         record("manual-not-found")?.scope.subnets,
         BTreeMap::from([("subnet-0a1b2c3d4e5f6ffff".to_owned(), None)])
     );
-    let mut several = scope(&Touches::TableAndSubnet(3, 4));
-    several.merge(&scope(&Touches::Subnet(5, None)));
+    let mut several = scope(&Affects::TableAndSubnet(3, 4));
+    several.merge(&scope(&Affects::Subnet(5, None)));
     assert_eq!(record("manual-subnets-and-tables")?, manual(several, true));
     Ok(())
 }
 
 #[test]
-fn a_batch_is_its_messages() -> Result {
+fn a_batch_has_one_record_per_message() -> Result {
     let messages = |name| -> Result<Vec<std::result::Result<Record, Error>>> {
         match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")? {
             Payload::Batch(messages) => Ok(messages.into_iter().map(|message| message.record).collect()),
-            Payload::Direct(_) => Err(format!("{name} is no batch").into()),
+            Payload::Direct(_) => Err(format!("{name} is not a batch").into()),
         }
     };
     let records = |names: &[&str]| -> Result<Vec<std::result::Result<Record, Error>>> {
@@ -224,7 +225,7 @@ fn a_batch_is_its_messages() -> Result {
 }
 
 #[test]
-fn what_is_not_for_gatewatch_is_refused() -> Result {
+fn an_event_of_another_region_or_of_an_unknown_kind_is_refused() -> Result {
     let refused = |name| -> Result<String> {
         match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt") {
             Err(Error::UnsupportedEvent(why)) => Ok(why),

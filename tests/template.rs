@@ -1,5 +1,5 @@
-//! The rules in `template.yaml` let through the events that the code understands, and no others.
-// All of this is test code, helpers included; clippy knows only functions under `#[test]` as such.
+//! The rules in `template.yaml` let through the relevant events, and no others.
+// The helpers are test code too, but clippy recognises only functions under `#[test]`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use gatewatch::{
 
 const TEMPLATE: &str = include_str!("../template.yaml");
 
-/// The resource with this logical id, as text.
+/// The text of the resource with this logical id.
 fn resource(id: &str) -> String {
     let lines = TEMPLATE.lines().skip_while(|line| *line != format!("  {id}:")).skip(1);
     lines.take_while(|line| line.is_empty() || line.starts_with("   ")).collect::<Vec<_>>().join("\n")
@@ -34,7 +34,7 @@ fn lists(text: &str, key: &str) -> Vec<BTreeSet<String>> {
 }
 
 #[test]
-fn the_rules_let_through_the_calls_that_affect_something() {
+fn the_rules_let_through_exactly_the_relevant_calls() {
     let calls: BTreeSet<String> = (["ChangesRule", "ExemptionsRule"].iter())
         .flat_map(|rule| lists(&resource(rule), "eventName"))
         .flatten()
@@ -43,14 +43,14 @@ fn the_rules_let_through_the_calls_that_affect_something() {
 }
 
 #[test]
-fn the_rule_lets_through_the_config_items_that_affect_something() {
+fn the_rule_lets_through_exactly_the_relevant_config_items() {
     let types = lists(&resource("ConfigItemsRule"), "resourceType");
     let expected: BTreeSet<String> = resource_types().map(str::to_owned).into();
     assert_eq!(types, [expected.clone(), expected], "complete items and summaries");
 }
 
 #[test]
-fn the_parameter_allows_every_service() {
+fn the_parameter_allows_exactly_the_known_services() {
     let alternatives = TEMPLATE.lines().find_map(|line| line.trim().strip_prefix("AllowedPattern: ^(s3|")).unwrap();
     let pattern = format!("s3|{}", alternatives.split(')').next().unwrap());
     assert_eq!(

@@ -1,5 +1,5 @@
-//! What must hold whatever is sent and whatever the network holds. The fuzz targets run it on nightly for an hour,
-//! `tests/replay.rs` includes it and runs it on stable for seconds.
+//! Properties that must hold for every payload and every network. The fuzz targets check them on nightly for an hour.
+//! `tests/replay.rs` includes this file and checks them on stable in seconds.
 
 pub mod findings_to_message;
 pub mod payload_to_scope;

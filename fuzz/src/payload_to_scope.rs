@@ -1,4 +1,4 @@
-//! From bytes to a payload, its scope, and the tables that it comes down to.
+//! Checks how gatewatch reads bytes as a payload, finds its scope, and finds the route tables of the scope.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -17,14 +17,14 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-west-1";
 const EXEMPT_TAG: &str = "gatewatch:exempt";
 
-/// Checks what was sent. Bytes that are not JSON never reach gatewatch: the runtime refuses them.
+/// Checks a payload, given as bytes. Bytes that are not JSON never reach gatewatch, because the runtime refuses them.
 pub fn check(bytes: &[u8]) {
     if let Ok(payload) = serde_json::from_slice(bytes) {
         check_value(&payload);
     }
 }
 
-/// Checks a payload, sent to the function in its account and to one that does not know its account.
+/// Checks a payload twice: with a function that knows its account, and with one that does not.
 pub fn check_value(payload: &Value) {
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:gatewatch");
     for arn in [function.as_str(), "function-arn"] {
@@ -42,7 +42,7 @@ fn check_read(payload: &Value, read: &Payload, account_region: &AccountRegion) {
         Payload::Direct(record) => check_record(payload, record),
         Payload::Batch(messages) => {
             let sent = payload["Records"].as_array().map_or(&[][..], Vec::as_slice);
-            assert_eq!(messages.len(), sent.len(), "a message for each record");
+            assert_eq!(messages.len(), sent.len(), "one message for each record");
             for (message, sent) in messages.iter().zip(sent) {
                 assert!(!message.id.is_empty());
                 let body = sent["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
@@ -52,8 +52,11 @@ fn check_read(payload: &Value, read: &Payload, account_region: &AccountRegion) {
                         let body = body.unwrap_or_default();
                         check_record(&body, record);
                         let alone = Payload::read(&body, account_region, EXEMPT_TAG);
-                        let as_alone = alone == Ok(Payload::Direct(Box::new(record.clone())));
-                        assert!(as_alone || body.get("Records").is_some(), "not as if it had come alone: {body}");
+                        let is_same = alone == Ok(Payload::Direct(Box::new(record.clone())));
+                        assert!(
+                            is_same || body.get("Records").is_some(),
+                            "differs from the same payload sent alone: {body}"
+                        );
                     }
                 }
             }
@@ -68,43 +71,43 @@ fn check_record(payload: &Value, record: &Record) {
 
 fn check_scope(read: &Payload, account_region: &AccountRegion) {
     let scope = read.scope();
-    let placed = scope.subnets.values().chain(scope.route_tables.values()).chain(scope.endpoints.values());
-    let mut vpcs = placed.flatten().chain(&scope.vpc_ids);
+    let known_vpcs = scope.subnets.values().chain(scope.route_tables.values()).chain(scope.endpoints.values());
+    let mut vpcs = known_vpcs.flatten().chain(&scope.vpc_ids);
     assert!(vpcs.all(|id| is_id(ids::VPC, id)), "{scope:?}");
     assert!(scope.subnets.keys().all(|id| is_id(ids::SUBNET, id)), "{scope:?}");
     assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
-    let is_of_network = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
-    assert!(scope.deleted.iter().all(is_of_network), "{scope:?}");
+    let can_be_deleted = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
+    assert!(scope.deleted.iter().all(can_be_deleted), "{scope:?}");
     assert!(serde_json::to_string(&json::answer::Scope::from(&scope)).is_ok());
 
     let recent = read.recent_scope(jiff::Timestamp::UNIX_EPOCH);
     let mut both = scope.clone();
     both.merge(&recent);
     assert_eq!(both.region, scope.region);
-    assert_eq!(named(&both), named(&scope), "what is recent is in scope");
+    assert_eq!(named(&both), named(&scope), "the recent scope is part of the scope");
 
-    let resolved = scope.tables_in(&NETWORK, account_region);
-    let judged: BTreeSet<&str> = resolved.route_table_ids.iter().map(String::as_str).collect();
+    let tables_in_scope = scope.tables_in(&NETWORK, account_region);
+    let checked: BTreeSet<&str> = tables_in_scope.route_table_ids.iter().map(String::as_str).collect();
     let checkable = BTreeSet::from([MAIN, PRIVATE, OTHER]);
-    assert!(judged.is_subset(&checkable), "{judged:?}");
-    assert!(!scope.region || judged == checkable, "the Region is every table: {judged:?}");
-    assert!(resolved.not_found.iter().all(|id| named(&scope).contains(&id.as_str())));
+    assert!(checked.is_subset(&checkable), "{checked:?}");
+    assert!(!scope.region || checked == checkable, "the Region includes every table: {checked:?}");
+    assert!(tables_in_scope.not_found.iter().all(|id| named(&scope).contains(&id.as_str())));
     for id in scope.route_tables.keys() {
-        let there = checkable.contains(id.as_str()) || id == EDGE;
-        assert!(there != resolved.not_found.contains(id), "{id} is either there or not found");
-        assert!(id == EDGE || !there || judged.contains(id.as_str()), "{id} is judged");
+        let exists = checkable.contains(id.as_str()) || id == EDGE;
+        assert!(exists != tables_in_scope.not_found.contains(id), "{id} either exists or is not found");
+        assert!(id == EDGE || !exists || checked.contains(id.as_str()), "{id} is checked");
     }
 }
 
 fn named(scope: &Scope) -> BTreeSet<&str> {
-    let placed = scope.subnets.keys().chain(scope.route_tables.keys());
-    let ids = placed.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).chain(&scope.deleted);
+    let resources = scope.subnets.keys().chain(scope.route_tables.keys());
+    let ids = resources.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).chain(&scope.deleted);
     ids.map(String::as_str).collect()
 }
 
-/// Whether the payload is, beyond doubt, a record of a change of which the contract does not say that it touches
-/// nothing. Where a record leaves doubt, such as two spellings of one key, this says no.
+/// Whether the payload is certainly a change with a scope that is not empty, by the contract. `false` for an ambiguous
+/// record, such as one with two spellings of a key.
 #[must_use]
 pub fn must_be_checked(payload: &Value) -> bool {
     let Some(detail) = only(payload, "detail") else { return false };
@@ -124,34 +127,34 @@ fn must_call_be_checked(detail: &Value) -> bool {
         return false;
     };
     let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";
-    let wrote = !matches!(detail.get("readOnly"), Some(Value::Bool(true) | Value::String(_)));
-    // Anywhere in the record, however the key above it is spelled.
-    let says_nothing = match name {
+    let is_write = !matches!(detail.get("readOnly"), Some(Value::Bool(true) | Value::String(_)));
+    // Each field counts anywhere in the record, because the keys above it can have other spellings.
+    let may_be_empty = match name {
         "AssociateRouteTable" | "ReplaceRouteTableAssociation" => {
-            deep(detail, "gatewayId", false).iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
+            texts_below(detail, "gatewayId", false).iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
         }
-        "CreateVpcEndpoint" => deep(detail, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
-        // Only the plainest form is beyond doubt: members that cannot be read may be another tag, or tag other things.
+        "CreateVpcEndpoint" => texts_below(detail, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
+        // Only the plainest form is certain: an unreadable member may be another tag or another resource.
         "CreateTags" | "DeleteTags" => {
             let members = |set: &str| detail["requestParameters"][set]["items"].as_array().cloned().unwrap_or_default();
-            let exempts = members("tagSet").iter().any(|tag| tag["key"] == EXEMPT_TAG);
-            !exempts
+            let has_exempt_tag = members("tagSet").iter().any(|tag| tag["key"] == EXEMPT_TAG);
+            !has_exempt_tag
                 || members("resourcesSet")
                     .iter()
                     .filter_map(|one| one["resourceId"].as_str())
-                    .all(|id| id.is_empty() || is_elsewhere(id))
+                    .all(|id| id.is_empty() || is_of_other_kind(id))
         }
         _ => false,
     };
-    succeeded && wrote && !says_nothing
+    succeeded && is_write && !may_be_empty
 }
 
 fn must_item_be_checked(item: &Value) -> bool {
     let kind = only(item, "resourceType").and_then(Value::as_str).unwrap_or_default();
     match kind {
-        // What was deleted is not judged, but what was told of it is over.
+        // A deleted resource is not checked, but its scope is not empty: its findings are resolved.
         "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" => true,
-        "AWS::EC2::VPCEndpoint" => !deep(item, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
+        "AWS::EC2::VPCEndpoint" => !texts_below(item, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
         _ => false,
     }
 }
@@ -160,13 +163,13 @@ fn is_other_type(kind: &str) -> bool {
     kind.bytes().all(|b| b.is_ascii_alphabetic()) && !kind.eq_ignore_ascii_case("gateway")
 }
 
-/// Whether this is the id of something that no route table depends on, such as `i-0a1b2c3d`.
-fn is_elsewhere(id: &str) -> bool {
+/// Whether this is the id of another kind of resource than a VPC, subnet or route table, such as `i-0a1b2c3d`.
+fn is_of_other_kind(id: &str) -> bool {
     [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().all(|prefix| !id.starts_with(prefix))
         && id.rsplit_once('-').is_some_and(|(kind, _)| is_id(&id[..=kind.len()], id))
 }
 
-/// The field of this name, if there is one spelling of it and only one.
+/// The field with this name, if the object has no other spelling of the name.
 fn only<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     let mut spelled = value.as_object()?.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
     match (spelled.next(), spelled.next()) {
@@ -175,15 +178,15 @@ fn only<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// Every text and number at or below any field of this name.
-fn deep(value: &Value, name: &str, below: bool) -> Vec<String> {
+/// All texts and numbers in the fields with this name, at any depth. `inside` is true within such a field.
+fn texts_below(value: &Value, name: &str, inside: bool) -> Vec<String> {
     match value {
-        Value::Array(members) => members.iter().flat_map(|member| deep(member, name, below)).collect(),
+        Value::Array(members) => members.iter().flat_map(|member| texts_below(member, name, inside)).collect(),
         Value::Object(fields) => (fields.iter())
-            .flat_map(|(key, field)| deep(field, name, below || key.eq_ignore_ascii_case(name)))
+            .flat_map(|(key, field)| texts_below(field, name, inside || key.eq_ignore_ascii_case(name)))
             .collect(),
-        Value::String(text) if below && !text.is_empty() => vec![text.clone()],
-        Value::Number(number) if below => vec![number.to_string()],
+        Value::String(text) if inside && !text.is_empty() => vec![text.clone()],
+        Value::Number(number) if inside => vec![number.to_string()],
         _ => Vec::new(),
     }
 }
@@ -195,7 +198,7 @@ const EDGE: &str = "rtb-0a1b2c3d4e5f60006";
 
 static NETWORK: LazyLock<Network> = LazyLock::new(network);
 
-/// Two VPCs with the ids of `events/`: a main table, a private one, an edge table; and another main table.
+/// Two VPCs with the ids of `events/`. The first has a main, a private and an edge table. The second has a main table.
 fn network() -> Network {
     let id = |prefix: &str, n: u8| format!("{prefix}0a1b2c3d4e5f6{n:04}");
     let table = |id: &str, vpc_id: String, association: Association| RouteTable {

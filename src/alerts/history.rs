@@ -201,8 +201,8 @@ impl AlertRecord {
         }
     }
 
-    /// Whether a reminder is due, `remind_after` the last alert. It is due one hour early, because a daily sweep that
-    /// starts a minute earlier than the last one must not delay a reminder by a day.
+    /// Whether a reminder is due; `remind_after` is the time from the last alert to the reminder. It is due one hour
+    /// early, because a daily sweep that starts a minute earlier than the last one must not delay a reminder by a day.
     #[must_use]
     pub fn is_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
         const EARLY_BY: SignedDuration = SignedDuration::from_hours(1);

@@ -136,8 +136,8 @@ impl Step {
 
 impl TrackedPlan {
     /// The plan to use if the alert history cannot be written: the same open findings, sent as without an alert
-    /// history. `resolved` alerts are left out. Their records stay as they are, so a later invocation sends these
-    /// alerts.
+    /// history. `resolved` alerts are left out. A later invocation sends them, because the history keeps their
+    /// records.
     #[must_use]
     pub fn untracked(&self) -> UntrackedPlan {
         let outgoing = self.steps.iter().filter_map(|step| {

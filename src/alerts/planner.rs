@@ -1,20 +1,18 @@
-//! Decides which alerts have to be sent, given those that were sent before.
+//! Decides which alerts have to be sent, given the alerts that were sent before.
 //!
-//! | the alert history has | and now there is | then |
+//! | the alert history has | the check found | then |
 //! |---|---|---|
-//! | nothing, or a resolved finding | a finding | `opened` |
+//! | no record, or a resolved finding | a finding | `opened` |
 //! | an open finding | a higher severity, or subnets that were not affected before | `worsened` |
 //! | an open finding | another gap | `changed` |
-//! | an open finding, last sent `REMIND_DAYS` ago | the same | `reminder` |
-//! | an open finding | the same or a better one | nothing is sent; what is better is recorded |
-//! | an open finding | a covered or exempt route table, or none | `resolved` |
-//! | an alert that some channels did not receive | nothing new | the same alert again, to these channels |
+//! | an open finding, last sent `REMIND_DAYS` ago | the same finding | `reminder` |
+//! | an open finding | the same finding, or a less severe one | nothing is sent; differences are recorded |
+//! | an open finding | a covered or exempt route table, or no route table | `resolved` |
+//! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
 //! | no alert history, or one that cannot be read | a finding | `reported` |
 //!
-//! Below the minimum severity nothing is opened, nothing worsens and no reminder is due. But a finding about which an alert
-//! was sent is resolved with an alert, however low its severity is by then.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! A finding below the minimum severity sends no alert while it is open. But if an alert was sent about a finding,
+//! `resolved` is sent as well, even if its severity is below the minimum by then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -32,17 +30,18 @@ use crate::{
     checks::finding::Finding,
 };
 
-/// What has to be sent and recorded, VPC by VPC. There is no plan for a VPC about which nothing has to be done.
+/// The plans, sorted by VPC id. A VPC with nothing to send and nothing to record has no plan.
 #[must_use]
-pub fn plans(seen: &Observation<'_>, history: &AlertHistory, policy: &Policy) -> Vec<Plan> {
-    let is_affected = |table: &str| seen.affected.iter().any(|affected| affected.route_table_ids.contains(table));
-    let findings = seen.findings.iter().filter(|finding| is_affected(&finding.route_table.id));
+pub fn plans(observation: &Observation<'_>, history: &AlertHistory, policy: &Policy) -> Vec<Plan> {
+    let is_affected =
+        |table: &str| observation.affected.iter().any(|affected| affected.route_table_ids.contains(table));
+    let findings = observation.findings.iter().filter(|finding| is_affected(&finding.route_table.id));
     match history {
         AlertHistory::Off | AlertHistory::Unavailable(_) => {
             without_history(findings, policy).into_iter().map(Plan::Untracked).collect()
         }
         AlertHistory::Available(vpcs) => {
-            with_history(findings, vpcs, &is_affected, seen, policy).into_iter().map(Plan::Tracked).collect()
+            with_history(findings, vpcs, &is_affected, observation, policy).into_iter().map(Plan::Tracked).collect()
         }
     }
 }
@@ -60,38 +59,38 @@ fn with_history<'a>(
     findings: impl Iterator<Item = &'a Finding>,
     history: &BTreeMap<String, VpcHistory>,
     is_affected: &impl Fn(&str) -> bool,
-    seen: &Observation<'_>,
+    observation: &Observation<'_>,
     policy: &Policy,
 ) -> Vec<TrackedPlan> {
-    let now_open: HashMap<&str, &Finding> = findings.map(|finding| (finding.id.as_str(), finding)).collect();
+    let open_findings: HashMap<&str, &Finding> = findings.map(|finding| (finding.id.as_str(), finding)).collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in now_open.values() {
+    for finding in open_findings.values() {
         by_vpc.entry(&finding.vpc_id).or_default().push(finding);
     }
-    let resolver = Resolver::new(seen, policy);
+    let resolver = Resolver::new(observation, policy);
     let no_history = VpcHistory::default();
     let vpc_ids: BTreeSet<&str> = by_vpc.keys().copied().chain(history.keys().map(String::as_str)).collect();
     let mut plans = Vec::new();
     for vpc_id in vpc_ids {
         let vpc = history.get(vpc_id).unwrap_or(&no_history);
-        let known: HashMap<&str, &AlertRecord> =
+        let records_by_finding: HashMap<&str, &AlertRecord> =
             vpc.records.iter().map(|record| (record.finding_id.as_str(), record)).collect();
         let active = vpc.records.iter().filter(|record| record.is_open() || !policy.undelivered(record).is_empty());
-        let incident_started_at = active.map(|record| record.incident_started_at).min().unwrap_or(seen.now);
+        let incident_started_at = active.map(|record| record.incident_started_at).min().unwrap_or(observation.now);
 
         let mut steps: Vec<Step> = (by_vpc.get(vpc_id).into_iter().flatten())
-            .filter_map(|finding| match known.get(finding.id.as_str()) {
-                Some(record) if record.is_open() => still_open(finding, record, seen.now, policy),
-                // A finding that is back, but below the minimum severity: the channels still have to know that it was
-                // resolved.
-                before => opened(finding, before.copied(), incident_started_at, seen.now, policy)
+            .filter_map(|finding| match records_by_finding.get(finding.id.as_str()) {
+                Some(record) if record.is_open() => still_open(finding, record, observation.now, policy),
+                // If a resolved finding is found again below the minimum severity, `opened` is not sent. Then an
+                // undelivered `resolved` is still sent.
+                before => opened(finding, before.copied(), incident_started_at, observation.now, policy)
                     .or_else(|| resolver.send_again(before?)),
             })
             .collect();
         steps.extend(
             (vpc.records.iter())
                 .filter(|record| {
-                    is_affected(&record.route_table.id) && !now_open.contains_key(record.finding_id.as_str())
+                    is_affected(&record.route_table.id) && !open_findings.contains_key(record.finding_id.as_str())
                 })
                 .filter_map(
                     |record| if record.is_open() { resolver.resolve(record) } else { resolver.send_again(record) },
@@ -102,7 +101,7 @@ fn with_history<'a>(
             plans.push(TrackedPlan {
                 vpc_id: vpc_id.to_owned(),
                 version: vpc.version,
-                lease_expires_at: vpc.lease_expires_at.filter(|expires| *expires > seen.now),
+                lease_expires_at: vpc.lease_expires_at.filter(|expires| *expires > observation.now),
                 incident_started_at,
                 steps,
             });
@@ -111,7 +110,9 @@ fn with_history<'a>(
     plans
 }
 
-/// The step for a finding that is new or back. A channel that did not receive that it was resolved still counts it as open.
+/// The step for a finding that is new, or that is found again after it was resolved; `None` below the minimum severity.
+///
+/// A channel that did not receive the last `resolved` counts as notified, because the finding is still open for it.
 fn opened(
     finding: &Finding,
     before: Option<&AlertRecord>,
@@ -128,7 +129,7 @@ fn opened(
     })
 }
 
-/// The step for a finding that was open and still is.
+/// The step for a finding that is still open; `None` if there is nothing to send and nothing to record.
 fn still_open(finding: &Finding, record: &AlertRecord, now: Timestamp, policy: &Policy) -> Option<Step> {
     let after = record.updated(finding);
     let is_severe_enough = finding.severity >= policy.min_severity;
@@ -136,7 +137,7 @@ fn still_open(finding: &Finding, record: &AlertRecord, now: Timestamp, policy: &
         record.change(finding).or_else(|| record.is_due(policy.remind_after, now).then_some(OpenChange::Reminder));
     let undelivered = policy.undelivered(record);
     let (change, channels, after) = match (change, &record.state) {
-        // A channel that did not receive that the finding opened receives all of it now.
+        // All channels receive the alert, also those that did not receive `opened`: it describes the whole finding.
         (Some(change), _) if is_severe_enough => {
             (change, policy.channels.clone(), AlertRecord { notified_at: now, ..after })
         }
@@ -184,13 +185,13 @@ mod tests {
     const B: &str = "vpc-0000000b";
     const TABLE: &str = "rtb-0000000b";
 
-    /// When things are looked at.
+    /// The time of the check.
     fn now() -> Timestamp {
         "2026-11-23T10:00:00Z".parse().unwrap()
     }
 
-    /// When what the ledger knows was found: three days ago.
-    fn early() -> Timestamp {
+    /// When the recorded findings opened: three days before the check.
+    fn three_days_ago() -> Timestamp {
         "2026-11-20T10:00:00Z".parse().unwrap()
     }
 
@@ -217,9 +218,9 @@ mod tests {
         finding_on(TABLE, A)
     }
 
-    /// What the ledger says of a finding that everybody heard of three days ago.
+    /// The record of a finding that opened three days ago, and that every channel received.
     fn record_of(finding: &Finding) -> AlertRecord {
-        AlertRecord::opened(finding, early(), early())
+        AlertRecord::opened(finding, three_days_ago(), three_days_ago())
     }
 
     fn record() -> AlertRecord {
@@ -230,8 +231,8 @@ mod tests {
         ids.iter().map(|&id| id.to_owned()).collect()
     }
 
-    /// The same finding, resolved since the day before yesterday.
-    fn resolved(reason: ResolutionReason) -> AlertRecord {
+    /// The record of [`finding`], resolved two days ago.
+    fn record_resolved_earlier(reason: ResolutionReason) -> AlertRecord {
         let resolution = Resolution { reason: Recorded::Known(reason), open_seconds: 24 * 60 * 60 };
         AlertRecord {
             state: RecordState::Resolved(resolution),
@@ -240,14 +241,14 @@ mod tests {
         }
     }
 
-    /// What there is, what is found, and what was told before.
+    /// The input of the planner.
     struct Given {
         network: Network,
         findings: Vec<Finding>,
         exempt: Vec<Exempt>,
-        ledger: AlertHistory,
+        history: AlertHistory,
         policy: Policy,
-        /// What the one record touches.
+        /// The scope of the only input record.
         scope: Scope,
     }
 
@@ -260,7 +261,7 @@ mod tests {
         }
     }
 
-    /// Two VPCs, the first with a private table; these findings; and a ledger with these entries.
+    /// Two VPCs, the first with a private table; these findings; and an alert history with these records.
     fn given(findings: impl Into<Vec<Finding>>, records: impl Into<Vec<AlertRecord>>) -> Given {
         let mut history = BTreeMap::<String, VpcHistory>::new();
         for record in records.into() {
@@ -275,7 +276,7 @@ mod tests {
             },
             findings: findings.into(),
             exempt: Vec::new(),
-            ledger: AlertHistory::Available(history),
+            history: AlertHistory::Available(history),
             policy: policy(),
             scope: Scope::region(),
         }
@@ -285,11 +286,11 @@ mod tests {
         fn plans_at(&self, now: Timestamp) -> Vec<Plan> {
             let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, publish: true };
             let payload = Payload::Direct(Box::new(record));
-            let Self { network, findings, exempt, ledger, policy, .. } = self;
-            let affected = Affected::by(&payload, network, ledger, &account_region());
+            let Self { network, findings, exempt, history, policy, .. } = self;
+            let affected = Affected::by(&payload, network, history, &account_region());
             plans(
                 &Observation { network, findings, exempt, affected: &affected, account_region: &account_region(), now },
-                ledger,
+                history,
                 policy,
             )
         }
@@ -318,21 +319,22 @@ mod tests {
         }
 
         fn vpc_history(&mut self, vpc_id: &str) -> &mut VpcHistory {
-            let AlertHistory::Available(history) = &mut self.ledger else { panic!() };
+            let AlertHistory::Available(history) = &mut self.history else { panic!() };
             history.entry(vpc_id.to_owned()).or_default()
         }
 
-        fn without(mut self, table: &str) -> Self {
-            self.network.route_tables.retain(|there| there.id != table);
+        fn without_table(mut self, table: &str) -> Self {
+            self.network.route_tables.retain(|existing| existing.id != table);
             self
         }
 
-        fn with_min(mut self, severity: Severity) -> Self {
+        fn with_min_severity(mut self, severity: Severity) -> Self {
             self.policy.min_severity = severity;
             self
         }
     }
 
+    /// Both channels of [`policy`].
     fn both() -> BTreeSet<Channel> {
         BTreeSet::from([Channel::Json, Channel::Text])
     }
@@ -341,8 +343,8 @@ mod tests {
         Alert::Open { finding: finding.clone(), change, since }
     }
 
-    /// The record of what opens now.
-    fn opening(finding: &Finding, incident_started_at: Timestamp) -> AlertRecord {
+    /// The record of a finding that opens now.
+    fn record_opened_now(finding: &Finding, incident_started_at: Timestamp) -> AlertRecord {
         AlertRecord { not_notified: both(), ..AlertRecord::opened(finding, incident_started_at, now()) }
     }
 
@@ -350,7 +352,7 @@ mod tests {
         Step::send(open_alert(finding, change, record.since), both(), record)
     }
 
-    /// The alert for the finding of [`record`] once it is resolved, after so many days.
+    /// The finding of [`record`], resolved after this number of days.
     fn resolved_finding(reason: ResolutionReason, days: i64) -> ResolvedFinding {
         ResolvedFinding {
             id: finding().id,
@@ -363,7 +365,7 @@ mod tests {
             route_table: finding().route_table,
             subnets: finding().subnets,
             egress: finding().egress,
-            since: early(),
+            since: three_days_ago(),
             resolution: Resolution { reason: Recorded::Known(reason), open_seconds: days * 24 * 60 * 60 },
         }
     }
@@ -372,8 +374,8 @@ mod tests {
         Alert::Resolved(resolved_finding(reason, 3))
     }
 
-    /// Its record then.
-    fn record_resolved(reason: ResolutionReason) -> AlertRecord {
+    /// The record of [`finding`], resolved now.
+    fn record_resolved_now(reason: ResolutionReason) -> AlertRecord {
         AlertRecord {
             state: RecordState::Resolved(resolved_finding(reason, 3).resolution),
             notified_at: now(),
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_finding_is_opened() {
+    fn a_new_finding_sends_opened() {
         assert_eq!(
             given([finding()], []).plans(),
             [Plan::Tracked(TrackedPlan {
@@ -417,21 +419,21 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_that_is_back_is_opened_anew() {
-        let anew = opening(&finding(), now());
-        let given = given([finding()], [resolved(ResolutionReason::Covered)]);
-        assert_eq!(given.steps(), [send_to_both(&finding(), OpenChange::Opened, anew)]);
+    fn a_resolved_finding_that_is_found_again_sends_opened() {
+        let after = record_opened_now(&finding(), now());
+        let given = given([finding()], [record_resolved_earlier(ResolutionReason::Covered)]);
+        assert_eq!(given.steps(), [send_to_both(&finding(), OpenChange::Opened, after)]);
     }
 
     #[test]
-    fn a_finding_gets_worse_with_its_severity_and_with_subnets_that_join() {
-        let mut joined = finding();
-        joined.subnets.push(SubnetRef::from(&subnet("subnet-0000000b", A)));
-        let mut replaced = finding();
-        replaced.subnets = vec![SubnetRef::from(&subnet("subnet-0000000b", A))];
+    fn a_higher_severity_or_a_new_subnet_sends_worsened() {
+        let mut with_added_subnet = finding();
+        with_added_subnet.subnets.push(SubnetRef::from(&subnet("subnet-0000000b", A)));
+        let mut with_replaced_subnet = finding();
+        with_replaced_subnet.subnets = vec![SubnetRef::from(&subnet("subnet-0000000b", A))];
         let high = Finding { severity: Severity::High, ..finding() };
-        let less_with_more_subnets = Finding { severity: Severity::Low, ..joined.clone() };
-        for worse in [joined, replaced, high, less_with_more_subnets] {
+        let low_with_added_subnet = Finding { severity: Severity::Low, ..with_added_subnet.clone() };
+        for worse in [with_added_subnet, with_replaced_subnet, high, low_with_added_subnet] {
             let after = AlertRecord {
                 severity: worse.severity,
                 worst_severity: worse.severity.max(Severity::Medium),
@@ -445,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn another_gap_is_a_change() {
+    fn an_open_finding_with_another_gap_sends_changed() {
         let other = Finding { gap: Gap::RouteInactive, ..finding() };
         let after = AlertRecord {
             gap: Recorded::Known(Gap::RouteInactive),
@@ -457,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_gap_that_is_also_worse_the_worse_is_told() {
+    fn another_gap_with_a_higher_severity_sends_worsened() {
         let worse = Finding { gap: Gap::RouteInactive, severity: Severity::High, ..finding() };
         let after = AlertRecord {
             gap: Recorded::Known(Gap::RouteInactive),
@@ -471,12 +473,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_not_told() {
+    fn an_unchanged_finding_sends_nothing() {
         assert_eq!(given([finding()], [record()]).plans(), []);
     }
 
     #[test]
-    fn what_is_better_is_recorded() {
+    fn a_less_severe_finding_is_recorded_and_sends_nothing() {
         let better = Finding { severity: Severity::Low, subnets: Vec::new(), ..finding() };
         let before = AlertRecord {
             state: RecordState::Open(OpenChange::Worsened),
@@ -485,13 +487,17 @@ mod tests {
         };
         let after = AlertRecord { severity: Severity::Low, subnet_ids: BTreeSet::new(), ..before.clone() };
         assert_eq!(given([better], [before]).steps(), [Step::record(after.clone())]);
-        // And what is worse than that, is worse.
-        let again = AlertRecord { notified_at: now(), state: RecordState::Open(OpenChange::Worsened), ..record() };
-        assert_eq!(given([finding()], [after]).steps(), [send_to_both(&finding(), OpenChange::Worsened, again)]);
+        // The finding gets worse again, compared with the new record.
+        let after_worsened =
+            AlertRecord { notified_at: now(), state: RecordState::Open(OpenChange::Worsened), ..record() };
+        assert_eq!(
+            given([finding()], [after]).steps(),
+            [send_to_both(&finding(), OpenChange::Worsened, after_worsened)]
+        );
     }
 
     #[test]
-    fn another_way_out_or_name_of_the_same_severity_is_recorded() {
+    fn another_default_route_or_table_name_is_recorded_and_sends_nothing() {
         let mut other = finding();
         other.egress.id = Some("tgw-0000000b".into());
         other.route_table.name = Some("renamed".into());
@@ -500,93 +506,101 @@ mod tests {
     }
 
     #[test]
-    fn nobody_acting_is_a_reminder_to_the_hour() {
+    fn a_reminder_is_due_up_to_one_hour_early() {
         let after = |now| AlertRecord { notified_at: now, state: RecordState::Open(OpenChange::Reminder), ..record() };
         let given = given([finding()], [record()]);
-        let hours = |hours: i64| early() + SignedDuration::from_hours(hours);
-        for due in [hours(7 * 24 - 1), hours(7 * 24), hours(8 * 24)] {
+        let after_hours = |hours: i64| three_days_ago() + SignedDuration::from_hours(hours);
+        for due in [after_hours(7 * 24 - 1), after_hours(7 * 24), after_hours(8 * 24)] {
             assert_eq!(given.steps_at(due), [send_to_both(&finding(), OpenChange::Reminder, after(due))]);
         }
-        assert_eq!(given.plans_at(hours(7 * 24 - 1) - SignedDuration::from_secs(1)), []);
+        assert_eq!(given.plans_at(after_hours(7 * 24 - 1) - SignedDuration::from_secs(1)), []);
     }
 
     #[test]
-    fn a_reminder_counts_from_when_it_was_last_told() {
-        let told = early() + SignedDuration::from_hours(6 * 24);
+    fn the_reminder_interval_starts_at_the_last_alert() {
+        let last_alert_at = three_days_ago() + SignedDuration::from_hours(6 * 24);
         let given = given(
             [finding()],
-            [AlertRecord { notified_at: told, state: RecordState::Open(OpenChange::Worsened), ..record() }],
+            [AlertRecord { notified_at: last_alert_at, state: RecordState::Open(OpenChange::Worsened), ..record() }],
         );
-        assert_eq!(given.plans_at(early() + SignedDuration::from_hours(7 * 24)), []);
-        assert_eq!(given.plans_at(told + SignedDuration::from_hours(7 * 24)).len(), 1);
+        assert_eq!(given.plans_at(three_days_ago() + SignedDuration::from_hours(7 * 24)), []);
+        assert_eq!(given.plans_at(last_alert_at + SignedDuration::from_hours(7 * 24)).len(), 1);
     }
 
     #[test]
-    fn who_wants_no_reminder_gets_none() {
+    fn no_reminder_is_sent_if_reminders_are_off() {
         let mut given = given([finding()], [record()]);
         given.policy.remind_after = None;
-        assert_eq!(given.plans_at(early() + SignedDuration::from_hours(700 * 24)), []);
+        assert_eq!(given.plans_at(three_days_ago() + SignedDuration::from_hours(700 * 24)), []);
     }
 
     #[test]
-    fn what_got_worse_is_no_reminder() {
+    fn a_worse_finding_sends_worsened_when_a_reminder_is_due() {
         let worse = Finding { severity: Severity::High, ..finding() };
-        let late = early() + SignedDuration::from_hours(8 * 24);
+        let due = three_days_ago() + SignedDuration::from_hours(8 * 24);
         let after = AlertRecord {
             severity: Severity::High,
             worst_severity: Severity::High,
-            notified_at: late,
+            notified_at: due,
             state: RecordState::Open(OpenChange::Worsened),
             ..record()
         };
         assert_eq!(
-            given([worse.clone()], [record()]).steps_at(late),
+            given([worse.clone()], [record()]).steps_at(due),
             [send_to_both(&worse, OpenChange::Worsened, after)]
         );
     }
 
     #[test]
-    fn below_the_least_severity_nothing_is_opened() {
-        assert_eq!(given([finding()], []).with_min(Severity::High).plans(), []);
-        assert_eq!(given([finding()], [resolved(ResolutionReason::Exempt)]).with_min(Severity::High).plans(), []);
-        assert_eq!(given([finding()], []).with_min(Severity::Medium).steps().len(), 1);
+    fn a_finding_below_the_minimum_severity_does_not_open() {
+        assert_eq!(given([finding()], []).with_min_severity(Severity::High).plans(), []);
+        assert_eq!(
+            given([finding()], [record_resolved_earlier(ResolutionReason::Exempt)])
+                .with_min_severity(Severity::High)
+                .plans(),
+            []
+        );
+        assert_eq!(given([finding()], []).with_min_severity(Severity::Medium).steps().len(), 1);
     }
 
     #[test]
-    fn below_the_least_severity_what_changes_is_noted_and_nobody_is_reminded() {
+    fn an_open_finding_below_the_minimum_severity_is_recorded_and_sends_nothing() {
         let was_low = AlertRecord { severity: Severity::Low, ..record() };
-        assert_eq!(given([finding()], [was_low]).with_min(Severity::High).steps(), [Step::record(record())]);
-        let other = AlertRecord { gap: Recorded::Known(Gap::NoEndpoint), ..record() };
-        assert_eq!(given([finding()], [other]).with_min(Severity::High).steps(), [Step::record(record())]);
-        let known = given([finding()], [record()]).with_min(Severity::High);
-        assert_eq!(known.plans_at(early() + SignedDuration::from_hours(8 * 24)), []);
+        assert_eq!(given([finding()], [was_low]).with_min_severity(Severity::High).steps(), [Step::record(record())]);
+        let had_other_gap = AlertRecord { gap: Recorded::Known(Gap::NoEndpoint), ..record() };
+        assert_eq!(
+            given([finding()], [had_other_gap]).with_min_severity(Severity::High).steps(),
+            [Step::record(record())]
+        );
+        let unchanged = given([finding()], [record()]).with_min_severity(Severity::High);
+        assert_eq!(unchanged.plans_at(three_days_ago() + SignedDuration::from_hours(8 * 24)), []);
     }
 
     #[test]
-    fn what_was_told_is_told_as_resolved_however_small() {
-        let small = AlertRecord { severity: Severity::Low, ..record() };
-        // With the worst that it was: who hears of the bad ones alone hears of the end of this one.
+    fn a_finding_below_the_minimum_severity_sends_resolved_if_an_alert_was_sent() {
+        let low = AlertRecord { severity: Severity::Low, ..record() };
+        // The alert has the worst severity, so that subscribers that filter by severity receive it.
         let alert = resolved_alert(ResolutionReason::Covered);
         assert_eq!(alert.severity(), Severity::Medium);
-        let after = AlertRecord { severity: Severity::Low, ..record_resolved(ResolutionReason::Covered) };
-        assert_eq!(given([], [small]).with_min(Severity::High).steps(), [Step::send(alert, both(), after)]);
+        let after = AlertRecord { severity: Severity::Low, ..record_resolved_now(ResolutionReason::Covered) };
+        assert_eq!(given([], [low]).with_min_severity(Severity::High).steps(), [Step::send(alert, both(), after)]);
     }
 
     #[test]
-    fn who_has_not_had_it_gets_the_same_again() {
+    fn an_undelivered_alert_is_sent_again_to_its_channel() {
         for change in OpenChange::ALL {
             let before =
                 AlertRecord { state: RecordState::Open(change), undelivered: [Channel::Text].into(), ..record() };
             let after = AlertRecord { undelivered: BTreeSet::new(), ..before.clone() };
             assert_eq!(
                 given([finding()], [before]).steps(),
-                [Step::send(open_alert(&finding(), change, early()), [Channel::Text].into(), after)]
+                [Step::send(open_alert(&finding(), change, three_days_ago()), [Channel::Text].into(), after)]
             );
         }
     }
 
     #[test]
-    fn who_has_not_had_it_gets_what_has_happened_since() {
+    fn a_new_change_replaces_an_undelivered_alert() {
         let before = AlertRecord { undelivered: [Channel::Text].into(), ..record() };
         let worse = Finding { severity: Severity::High, ..finding() };
         let after = AlertRecord {
@@ -600,26 +614,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_waits_while_it_is_too_small() {
+    fn an_undelivered_alert_is_not_sent_again_below_the_minimum_severity() {
         let before = AlertRecord { undelivered: [Channel::Text].into(), ..record() };
-        assert_eq!(given([finding()], [before]).with_min(Severity::High).plans(), []);
+        assert_eq!(given([finding()], [before]).with_min_severity(Severity::High).plans(), []);
     }
 
     #[test]
-    fn a_channel_that_is_there_no_more_is_owed_nothing() {
+    fn an_undelivered_alert_is_not_sent_again_to_a_removed_channel() {
         let before = AlertRecord { undelivered: [Channel::Chat].into(), ..record() };
         assert_eq!(given([finding()], [before]).plans(), []);
-        let before = AlertRecord { undelivered: [Channel::Chat].into(), ..resolved(ResolutionReason::Covered) };
+        let before =
+            AlertRecord { undelivered: [Channel::Chat].into(), ..record_resolved_earlier(ResolutionReason::Covered) };
         assert_eq!(given([], [before]).plans(), []);
         let before = AlertRecord { undelivered: [Channel::Chat, Channel::Text].into(), ..record() };
         assert_eq!(
             given([finding()], [before]).steps(),
-            [Step::send(open_alert(&finding(), OpenChange::Opened, early()), [Channel::Text].into(), record())]
+            [Step::send(
+                open_alert(&finding(), OpenChange::Opened, three_days_ago()),
+                [Channel::Text].into(),
+                record()
+            )]
         );
     }
 
     #[test]
-    fn each_end_has_its_cause() {
+    fn each_resolution_has_its_reason() {
         let exempt = Exempt {
             service: GatewayService::S3,
             vpc_id: A.into(),
@@ -630,107 +649,113 @@ mod tests {
         exempted.exempt = vec![Exempt { service: GatewayService::DynamoDb, ..exempt.clone() }, exempt];
         let mut other_table = given([], [record()]);
         other_table.exempt = vec![Exempt { route_table_id: "rtb-0000000a".into(), ..exempted.exempt[1].clone() }];
-        let mut vpc_gone = given([], [record()]).without(TABLE);
-        vpc_gone.network.vpcs.retain(|there| there.id != A);
-        let edge = |owner: &str| {
+        let mut vpc_deleted = given([], [record()]).without_table(TABLE);
+        vpc_deleted.network.vpcs.retain(|vpc| vpc.id != A);
+        let edge_table_of = |owner: &str| {
             let gateway = Association { gateway_id: Some("igw-0000000a".into()), ..Association::default() };
-            let mut given = given([], [record()]).without(TABLE);
+            let mut given = given([], [record()]).without_table(TABLE);
             let associations = vec![gateway];
             let owner_id = Some(owner.to_owned());
             given.network.route_tables.push(RouteTable { owner_id, associations, ..table(TABLE, A) });
             given
         };
-        let mut unrequired = given([], [record()]);
-        unrequired.policy.required_services = [GatewayService::DynamoDb].into();
+        let mut not_required = given([], [record()]);
+        not_required.policy.required_services = [GatewayService::DynamoDb].into();
         for (given, reason) in [
             (given([], [record()]), ResolutionReason::Covered),
             (exempted, ResolutionReason::Exempt),
             (other_table, ResolutionReason::Covered),
-            (given([], [record()]).without(TABLE), ResolutionReason::TableDeleted),
-            (vpc_gone, ResolutionReason::VpcDeleted),
-            (edge("123456789012"), ResolutionReason::EdgeTable),
-            (unrequired, ResolutionReason::NotRequired),
+            (given([], [record()]).without_table(TABLE), ResolutionReason::TableDeleted),
+            (vpc_deleted, ResolutionReason::VpcDeleted),
+            (edge_table_of("123456789012"), ResolutionReason::EdgeTable),
+            (not_required, ResolutionReason::NotRequired),
         ] {
             assert_eq!(
                 given.steps(),
-                [Step::send(resolved_alert(reason), both(), record_resolved(reason))],
+                [Step::send(resolved_alert(reason), both(), record_resolved_now(reason))],
                 "{reason:?}"
             );
         }
-        assert_eq!(edge("210987654321").plans(), [], "of another account's table nothing is known");
+        assert_eq!(edge_table_of("210987654321").plans(), [], "a table of another account is not checked");
     }
 
     #[test]
-    fn who_never_heard_of_it_need_not_hear_that_it_is_over() {
-        let step = |unaware: &[Channel], pending: &[Channel]| {
-            let of = |channels: &[Channel]| channels.iter().copied().collect();
-            let before = AlertRecord { not_notified: of(unaware), undelivered: of(pending), ..record() };
+    fn a_channel_that_was_not_notified_does_not_receive_resolved() {
+        let resolved_channels = |not_notified: &[Channel], undelivered: &[Channel]| {
+            let set = |channels: &[Channel]| channels.iter().copied().collect();
+            let before = AlertRecord { not_notified: set(not_notified), undelivered: set(undelivered), ..record() };
             let [step] = given([], [before]).steps().try_into().unwrap();
             let Step { outgoing: Some(outgoing), record } = step else { panic!() };
-            assert_eq!(record, record_resolved(ResolutionReason::Covered));
+            assert_eq!(record, record_resolved_now(ResolutionReason::Covered));
             assert_eq!(outgoing.alert, resolved_alert(ResolutionReason::Covered));
             outgoing.channels
         };
-        assert_eq!(step(&[], &[]), both());
-        assert_eq!(step(&[Channel::Text], &[Channel::Text]), [Channel::Json].into());
-        assert_eq!(step(&[Channel::Json, Channel::Text], &[]), BTreeSet::new());
-        // They heard of it when it opened, and not how it went on.
-        assert_eq!(step(&[], &[Channel::Text]), both());
+        assert_eq!(resolved_channels(&[], &[]), both());
+        assert_eq!(resolved_channels(&[Channel::Text], &[Channel::Text]), [Channel::Json].into());
+        assert_eq!(resolved_channels(&[Channel::Json, Channel::Text], &[]), BTreeSet::new());
+        // The text channel received `opened`, but not the last alert.
+        assert_eq!(resolved_channels(&[], &[Channel::Text]), both());
     }
 
-    /// What the ledger says when only these channels have had what these plans tell.
-    fn after(plans: &[TrackedPlan], channels: &[Channel]) -> Vec<AlertRecord> {
-        let told = |plan: &TrackedPlan| -> BTreeMap<Channel, BTreeSet<String>> {
+    /// The records after these plans, if only these channels received their alerts.
+    fn records_after(plans: &[TrackedPlan], channels: &[Channel]) -> Vec<AlertRecord> {
+        let received = |plan: &TrackedPlan| -> BTreeMap<Channel, BTreeSet<String>> {
             let outgoing = plan.steps.iter().filter_map(|step| step.outgoing.as_ref());
             let ids: BTreeSet<String> = outgoing.map(|outgoing| outgoing.alert.finding_id().to_owned()).collect();
             channels.iter().map(|channel| (*channel, ids.clone())).collect()
         };
-        plans.iter().flat_map(|plan| plan.records_after(&told(plan))).collect()
+        plans.iter().flat_map(|plan| plan.records_after(&received(plan))).collect()
     }
 
     #[test]
-    fn who_never_heard_of_it_is_known_however_it_goes_on() {
+    fn a_channel_is_not_notified_until_it_receives_an_alert() {
         let high = Finding { severity: Severity::High, ..finding() };
-        let opened = after(&given([finding()], []).tracked(), &[Channel::Json]);
+        let opened = records_after(&given([finding()], []).tracked(), &[Channel::Json]);
         assert_eq!(opened[0].not_notified, [Channel::Text].into());
-        let worse = after(&given([high.clone()], opened).tracked(), &[Channel::Json]);
+        let worse = records_after(&given([high.clone()], opened).tracked(), &[Channel::Json]);
         assert_eq!((worse[0].state.change(), &worse[0].not_notified), (Change::Worsened, &[Channel::Text].into()));
         assert_eq!(given([], worse.clone()).steps()[0].outgoing.as_ref().unwrap().channels, [Channel::Json].into());
-        // What is only noted tells nobody.
-        let smaller = after(&given([finding()], worse.clone()).with_min(Severity::High).tracked(), &[]);
-        assert_eq!((smaller[0].severity, &smaller[0].not_notified), (Severity::Medium, &[Channel::Text].into()));
-        // Any word of it will do.
-        let all_know = after(&given([high], worse).tracked(), &[Channel::Text]);
-        assert_eq!(all_know[0].not_notified, BTreeSet::new());
-        assert_eq!(given([], all_know).steps()[0].outgoing.as_ref().unwrap().channels, both());
+        // A step that sends nothing notifies no channel.
+        let less_severe =
+            records_after(&given([finding()], worse.clone()).with_min_severity(Severity::High).tracked(), &[]);
+        assert_eq!(
+            (less_severe[0].severity, &less_severe[0].not_notified),
+            (Severity::Medium, &[Channel::Text].into())
+        );
+        // Any alert about the finding notifies the channel.
+        let all_notified = records_after(&given([high], worse).tracked(), &[Channel::Text]);
+        assert_eq!(all_notified[0].not_notified, BTreeSet::new());
+        assert_eq!(given([], all_notified).steps()[0].outgoing.as_ref().unwrap().channels, both());
     }
 
     #[test]
-    fn who_heard_that_it_opened_hears_that_it_is_over_however_often_it_did_since() {
+    fn a_channel_that_received_opened_receives_resolved_after_it_missed_several_alerts() {
         let mut records = vec![record()];
         for findings in [vec![], vec![finding()], vec![], vec![finding()]] {
-            records = after(&given(findings, records).tracked(), &[Channel::Json]);
+            records = records_after(&given(findings, records).tracked(), &[Channel::Json]);
         }
         let [step] = given([], records).steps().try_into().unwrap();
         assert_eq!(step.outgoing.as_ref().unwrap().channels, both());
     }
 
     #[test]
-    fn who_has_not_heard_that_it_is_over_hears_the_same_again() {
-        let before = AlertRecord { undelivered: [Channel::Text].into(), ..resolved(ResolutionReason::Exempt) };
+    fn an_undelivered_resolved_is_sent_again_unless_the_finding_opens() {
+        let before =
+            AlertRecord { undelivered: [Channel::Text].into(), ..record_resolved_earlier(ResolutionReason::Exempt) };
         let alert = Alert::Resolved(resolved_finding(ResolutionReason::Exempt, 1));
-        let step = Step::send(alert, [Channel::Text].into(), resolved(ResolutionReason::Exempt));
+        let step = Step::send(alert, [Channel::Text].into(), record_resolved_earlier(ResolutionReason::Exempt));
         assert_eq!(given([], [before.clone()]).steps(), std::slice::from_ref(&step));
-        // It is back, but so small that nobody hears of that.
-        assert_eq!(given([finding()], [before.clone()]).with_min(Severity::High).steps(), [step]);
-        // It is back: that is what there is to hear. That it stood they know from before.
-        let anew = AlertRecord { not_notified: [Channel::Json].into(), ..opening(&finding(), early()) };
-        assert_eq!(given([finding()], [before]).steps(), [send_to_both(&finding(), OpenChange::Opened, anew)]);
-        assert_eq!(given([], [resolved(ResolutionReason::Exempt)]).plans(), []);
+        // The finding exists again, but below the minimum severity.
+        assert_eq!(given([finding()], [before.clone()]).with_min_severity(Severity::High).steps(), [step]);
+        // The finding opens again: only `opened` is sent. The text channel counts as notified from before.
+        let opened =
+            AlertRecord { not_notified: [Channel::Json].into(), ..record_opened_now(&finding(), three_days_ago()) };
+        assert_eq!(given([finding()], [before]).steps(), [send_to_both(&finding(), OpenChange::Opened, opened)]);
+        assert_eq!(given([], [record_resolved_earlier(ResolutionReason::Exempt)]).plans(), []);
     }
 
     #[test]
-    fn subnets_of_what_is_over_are_described_as_they_are_now() {
+    fn subnets_of_a_resolved_finding_are_described_as_they_are_now() {
         let before = AlertRecord { subnet_ids: ids(&["subnet-0000000a", "subnet-0000000f"]), ..record() };
         let mut given = given([], [before]);
         given.network.subnets = vec![Subnet {
@@ -754,8 +779,8 @@ mod tests {
         );
     }
 
-    /// The thread of what opens on [`TABLE`], given these entries of its VPC.
-    fn thread_given(records: Vec<AlertRecord>) -> Timestamp {
+    /// The incident start of a finding that opens on [`TABLE`], given these records of its VPC.
+    fn incident_start_given(records: Vec<AlertRecord>) -> Timestamp {
         let [plan] = given([finding()], records).tracked().try_into().unwrap();
         let [Step { outgoing: Some(_), record }] = &plan.steps[..] else { panic!() };
         assert_eq!(plan.incident_started_at, record.incident_started_at);
@@ -763,20 +788,20 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_while_something_is_open_is_of_the_same_thread() {
+    fn a_finding_that_opens_while_another_is_open_joins_its_incident() {
         let main = finding_on("rtb-0000000a", A);
-        let earlier = early() - SignedDuration::from_hours(1);
+        let earlier = three_days_ago() - SignedDuration::from_hours(1);
         let open = |incident_started_at| AlertRecord { incident_started_at, ..record_of(&main) };
         let other = AlertRecord { finding_id: "another".into(), ..open(earlier) };
-        // That one is not affected here makes no difference.
-        let mut untouched = given([finding()], [open(early()), other.clone()]);
-        untouched.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
-        let [plan] = untouched.tracked().try_into().unwrap();
+        // The incident is the same if the input record does not affect the table of the open finding.
+        let mut unaffected = given([finding()], [open(three_days_ago()), other.clone()]);
+        unaffected.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
+        let [plan] = unaffected.tracked().try_into().unwrap();
         assert_eq!(plan.incident_started_at, earlier);
-        assert_eq!(plan.steps, [send_to_both(&finding(), OpenChange::Opened, opening(&finding(), earlier))]);
-        // Another VPC is another thread.
-        let elsewhere = AlertRecord { vpc_id: B.into(), ..record_of(&finding_on("rtb-0000000c", B)) };
-        let mut given = given([finding(), finding_on("rtb-0000000c", B)], [elsewhere]);
+        assert_eq!(plan.steps, [send_to_both(&finding(), OpenChange::Opened, record_opened_now(&finding(), earlier))]);
+        // A finding in another VPC belongs to another incident.
+        let in_other_vpc = AlertRecord { vpc_id: B.into(), ..record_of(&finding_on("rtb-0000000c", B)) };
+        let mut given = given([finding(), finding_on("rtb-0000000c", B)], [in_other_vpc]);
         given.vpc_history(B).version = 1;
         let plans = given.tracked();
         assert_eq!(
@@ -786,37 +811,44 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_after_all_is_over_begins_a_thread() {
-        assert_eq!(thread_given(vec![]), now());
-        assert_eq!(thread_given(vec![resolved(ResolutionReason::Covered)]), now());
-        let owed = |channel| AlertRecord { undelivered: [channel].into(), ..resolved(ResolutionReason::Covered) };
-        assert_eq!(thread_given(vec![owed(Channel::Text)]), early(), "somebody has not heard that it is over");
-        assert_eq!(thread_given(vec![owed(Channel::Chat)]), now(), "and never will: the channel is gone");
+    fn a_finding_that_opens_after_all_others_are_resolved_starts_an_incident() {
+        assert_eq!(incident_start_given(vec![]), now());
+        assert_eq!(incident_start_given(vec![record_resolved_earlier(ResolutionReason::Covered)]), now());
+        let undelivered_to = |channel| AlertRecord {
+            undelivered: [channel].into(),
+            ..record_resolved_earlier(ResolutionReason::Covered)
+        };
+        assert_eq!(
+            incident_start_given(vec![undelivered_to(Channel::Text)]),
+            three_days_ago(),
+            "a channel has not received `resolved`"
+        );
+        assert_eq!(incident_start_given(vec![undelivered_to(Channel::Chat)]), now(), "the channel was removed");
     }
 
     #[test]
-    fn the_thread_of_what_is_open_stays() {
+    fn an_open_finding_keeps_its_incident() {
         let worse = Finding { severity: Severity::High, ..finding() };
         for findings in [vec![worse], vec![]] {
             let [plan] = given(findings, [record()]).tracked().try_into().unwrap();
-            assert_eq!(plan.incident_started_at, early());
-            assert_eq!(plan.steps[0].record.incident_started_at, early());
+            assert_eq!(plan.incident_started_at, three_days_ago());
+            assert_eq!(plan.steps[0].record.incident_started_at, three_days_ago());
         }
     }
 
     #[test]
-    fn a_claim_counts_until_it_ends() {
+    fn a_plan_has_the_lease_of_another_invocation_until_it_expires() {
         let second = SignedDuration::from_secs(1);
-        for (until, holds) in [(now() + second, true), (now(), false), (now() - second, false)] {
+        for (expires_at, is_held) in [(now() + second, true), (now(), false), (now() - second, false)] {
             let mut given = given([finding()], []);
-            *given.vpc_history(A) = VpcHistory { version: 7, lease_expires_at: Some(until), records: Vec::new() };
+            *given.vpc_history(A) = VpcHistory { version: 7, lease_expires_at: Some(expires_at), records: Vec::new() };
             let [plan] = given.tracked().try_into().unwrap();
-            assert_eq!((plan.version, plan.lease_expires_at), (7, holds.then_some(until)));
+            assert_eq!((plan.version, plan.lease_expires_at), (7, is_held.then_some(expires_at)));
         }
     }
 
     #[test]
-    fn plans_are_by_vpc_and_steps_by_table_and_service() {
+    fn plans_are_sorted_by_vpc_and_steps_by_table_and_service() {
         let of_dynamodb = |finding: Finding| Finding {
             id: finding.id.replace("s3", "dynamodb"),
             service: GatewayService::DynamoDb,
@@ -826,11 +858,11 @@ mod tests {
         let findings = [other.clone(), finding(), of_dynamodb(main.clone()), of_dynamodb(finding())];
         let steps: Vec<_> = (given(findings, [record_of(&main)]).tracked().iter())
             .map(|plan| {
-                let said = |step: &Step| {
+                let id_and_change = |step: &Step| {
                     let alert = &step.outgoing.as_ref().unwrap().alert;
                     (alert.finding_id().to_owned(), alert.change())
                 };
-                (plan.vpc_id.clone(), plan.steps.iter().map(said).collect::<Vec<_>>())
+                (plan.vpc_id.clone(), plan.steps.iter().map(id_and_change).collect::<Vec<_>>())
             })
             .collect();
         assert_eq!(
@@ -851,12 +883,12 @@ mod tests {
     }
 
     #[test]
-    fn of_what_no_record_touched_nothing_is_said() {
-        let gone =
+    fn a_table_that_is_not_affected_sends_nothing() {
+        let deleted =
             AlertRecord { route_table: TableRef { id: "rtb-0000000f".into(), ..record().route_table }, ..record() };
-        let gone = AlertRecord { finding_id: "gone".into(), vpc_id: B.into(), ..gone };
+        let deleted = AlertRecord { finding_id: "deleted".into(), vpc_id: B.into(), ..deleted };
         let covered = record_of(&finding_on("rtb-0000000a", A));
-        let mut given = given([finding_on("rtb-0000000c", B)], [covered, gone]);
+        let mut given = given([finding_on("rtb-0000000c", B)], [covered, deleted]);
         given.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
         assert_eq!(given.plans(), []);
         given.scope = Scope::region();
@@ -864,36 +896,38 @@ mod tests {
     }
 
     #[test]
-    fn without_a_ledger_what_is_found_is_reported() {
-        let small = Finding { severity: Severity::Low, ..finding_on("rtb-0000000a", A) };
+    fn a_finding_without_a_history_sends_reported() {
+        let low = Finding { severity: Severity::Low, ..finding_on("rtb-0000000a", A) };
         let other = finding_on("rtb-0000000c", B);
-        let findings = [finding(), small, other.clone()];
+        let findings = [finding(), low, other.clone()];
         let reported = |finding: &Finding| {
             Plan::Untracked(UntrackedPlan {
                 vpc_id: finding.vpc_id.clone(),
                 outgoing: vec![Outgoing { alert: Alert::Reported(finding.clone()), channels: both() }],
             })
         };
-        for ledger in [AlertHistory::Off, unavailable()] {
-            let mut given = Given { ledger, ..given(findings.clone(), []) }.with_min(Severity::Medium);
+        for history in [AlertHistory::Off, unavailable()] {
+            let mut given = Given { history, ..given(findings.clone(), []) }.with_min_severity(Severity::Medium);
             assert_eq!(given.plans(), [reported(&finding()), reported(&other)]);
             given.scope = Scope { vpc_ids: ids(&[B]), ..Scope::default() };
             assert_eq!(given.plans(), [reported(&other)]);
         }
     }
 
-    /// One of each: something new, something over, something owed to one channel, and something noted.
-    fn plan_of_each() -> TrackedPlan {
-        let of = |table: &str| finding_on(table, A);
-        let owed = AlertRecord { undelivered: [Channel::Text].into(), ..record_of(&of("rtb-00000002")) };
-        let better = AlertRecord {
+    /// A plan with four steps: send `opened`, send `resolved`, send an undelivered `opened` to one channel, and only
+    /// record.
+    fn plan_with_each_step() -> TrackedPlan {
+        let on = |table: &str| finding_on(table, A);
+        let undelivered = AlertRecord { undelivered: [Channel::Text].into(), ..record_of(&on("rtb-00000002")) };
+        let more_severe = AlertRecord {
             severity: Severity::High,
             undelivered: [Channel::Text].into(),
-            ..record_of(&of("rtb-00000003"))
+            ..record_of(&on("rtb-00000003"))
         };
-        let small = Finding { severity: Severity::Low, ..of("rtb-00000003") };
-        let findings = [of("rtb-00000000"), of("rtb-00000002"), small];
-        let mut given = given(findings, [record_of(&of("rtb-00000001")), owed, better]).with_min(Severity::Medium);
+        let less_severe = Finding { severity: Severity::Low, ..on("rtb-00000003") };
+        let findings = [on("rtb-00000000"), on("rtb-00000002"), less_severe];
+        let mut given = given(findings, [record_of(&on("rtb-00000001")), undelivered, more_severe])
+            .with_min_severity(Severity::Medium);
         let tables = (0..4).map(|n| table(&format!("rtb-0000000{n}"), A));
         given.network.route_tables.extend(tables);
         *given.vpc_history(A) = VpcHistory {
@@ -908,8 +942,8 @@ mod tests {
     }
 
     #[test]
-    fn where_the_ledger_fails_what_stands_is_told_as_without_one() {
-        let plan = plan_of_each();
+    fn an_untracked_plan_sends_reported_for_open_findings() {
+        let plan = plan_with_each_step();
         let reported = |step: &Step| {
             let Outgoing { alert, channels } = step.outgoing.as_ref().unwrap();
             let finding = alert.open_finding().unwrap().clone();
@@ -922,54 +956,67 @@ mod tests {
     }
 
     #[test]
-    fn the_ledger_says_what_each_channel_has_had() {
-        let plan = plan_of_each();
+    fn records_after_have_the_channels_that_did_not_receive_the_alert() {
+        let plan = plan_with_each_step();
         let all: Vec<String> = plan.steps.iter().map(|step| step.record.finding_id.clone()).collect();
-        let [new, over, owed, small]: [AlertRecord; 4] =
+        let [new, resolved, resent, recorded]: [AlertRecord; 4] =
             plan.steps.iter().map(|step| step.record.clone()).collect::<Vec<_>>().try_into().unwrap();
-        let lacking = |entry: &AlertRecord, channel| AlertRecord { undelivered: [channel].into(), ..entry.clone() };
+        let undelivered_to =
+            |channel, record: &AlertRecord| AlertRecord { undelivered: [channel].into(), ..record.clone() };
         assert_eq!(new.not_notified, both());
         let (without_text, without_json, new) = (
-            AlertRecord { not_notified: [Channel::Text].into(), ..lacking(&new, Channel::Text) },
-            AlertRecord { not_notified: [Channel::Json].into(), ..lacking(&new, Channel::Json) },
+            AlertRecord { not_notified: [Channel::Text].into(), ..undelivered_to(Channel::Text, &new) },
+            AlertRecord { not_notified: [Channel::Json].into(), ..undelivered_to(Channel::Json, &new) },
             AlertRecord { not_notified: BTreeSet::new(), ..new },
         );
-        let told = |json: &[String], text: &[String]| {
-            let of = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<String>>();
-            plan.records_after(&[(Channel::Json, of(json)), (Channel::Text, of(text))].into())
+        let records_if_received = |json: &[String], text: &[String]| {
+            let set = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<String>>();
+            plan.records_after(&[(Channel::Json, set(json)), (Channel::Text, set(text))].into())
         };
-        assert_eq!(told(&all, &all), [new.clone(), over.clone(), owed.clone(), small.clone()]);
-        let still_owed = lacking(&owed, Channel::Text);
+        assert_eq!(records_if_received(&all, &all), [new.clone(), resolved.clone(), resent.clone(), recorded.clone()]);
+        let still_undelivered = undelivered_to(Channel::Text, &resent);
         assert_eq!(
-            told(&all, &[]),
-            [without_text.clone(), lacking(&over, Channel::Text), still_owed.clone(), small.clone()]
+            records_if_received(&all, &[]),
+            [
+                without_text.clone(),
+                undelivered_to(Channel::Text, &resolved),
+                still_undelivered.clone(),
+                recorded.clone()
+            ]
         );
-        assert_eq!(told(&[], &all), [without_json, lacking(&over, Channel::Json), owed, small.clone()]);
         assert_eq!(
-            told(&all[..1], &all[1..2]),
-            [without_text, lacking(&over, Channel::Json), still_owed.clone(), small.clone()]
+            records_if_received(&[], &all),
+            [without_json, undelivered_to(Channel::Json, &resolved), resent, recorded.clone()]
         );
-        let by_nobody = |entry: &AlertRecord| AlertRecord { undelivered: both(), ..entry.clone() };
-        let nobody =
-            [AlertRecord { not_notified: both(), ..by_nobody(&new) }, by_nobody(&over), still_owed, small.clone()];
-        assert_eq!(told(&[], &[]), nobody, "told means published");
-        assert_eq!(plan.records_after(&BTreeMap::new()), nobody);
-        assert_eq!(small.undelivered, [Channel::Text].into(), "that it is smaller settles no debt");
+        assert_eq!(
+            records_if_received(&all[..1], &all[1..2]),
+            [without_text, undelivered_to(Channel::Json, &resolved), still_undelivered.clone(), recorded.clone()]
+        );
+        let undelivered_to_both = |record: &AlertRecord| AlertRecord { undelivered: both(), ..record.clone() };
+        let none_received = [
+            AlertRecord { not_notified: both(), ..undelivered_to_both(&new) },
+            undelivered_to_both(&resolved),
+            still_undelivered,
+            recorded.clone(),
+        ];
+        assert_eq!(records_if_received(&[], &[]), none_received);
+        assert_eq!(plan.records_after(&BTreeMap::new()), none_received);
+        assert_eq!(recorded.undelivered, [Channel::Text].into(), "a step that sends nothing delivers nothing");
     }
 
     #[test]
-    fn while_it_is_told_everybody_may_have_had_it_and_nobody_is_sure_to() {
-        let plan = plan_of_each();
-        let [new, over, owed]: [AlertRecord; 3] =
+    fn records_before_mark_every_channel_of_the_alert_as_undelivered() {
+        let plan = plan_with_each_step();
+        let [new, resolved, resent]: [AlertRecord; 3] =
             (plan.steps.iter().take(3)).map(|step| step.record.clone()).collect::<Vec<_>>().try_into().unwrap();
         assert_eq!(
             plan.records_before(),
             [
                 AlertRecord { undelivered: both(), not_notified: BTreeSet::new(), ..new },
-                AlertRecord { undelivered: both(), ..over },
-                AlertRecord { undelivered: [Channel::Text].into(), ..owed },
+                AlertRecord { undelivered: both(), ..resolved },
+                AlertRecord { undelivered: [Channel::Text].into(), ..resent },
             ],
-            "what is only noted can wait"
+            "a step that sends nothing is written after publishing"
         );
     }
 
@@ -979,25 +1026,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_being_told_when_an_invocation_died_is_told_again_and_its_end_too() {
-        let begun = given([finding()], []).tracked()[0].records_before();
-        let [step] = given([finding()], begun.clone()).steps().try_into().unwrap();
+    fn both_channels_receive_the_current_state_after_a_crash() {
+        let crashed_at_opened = given([finding()], []).tracked()[0].records_before();
+        let [step] = given([finding()], crashed_at_opened.clone()).steps().try_into().unwrap();
         assert_eq!(change_and_channels(&step), (Change::Opened, both()));
-        let [step] = given([], begun).steps().try_into().unwrap();
+        let [step] = given([], crashed_at_opened).steps().try_into().unwrap();
         assert_eq!(change_and_channels(&step), (Change::Resolved, both()));
 
-        let ended = given([], [record()]).tracked()[0].records_before();
-        let [step] = given([], ended.clone()).steps().try_into().unwrap();
+        let crashed_at_resolved = given([], [record()]).tracked()[0].records_before();
+        let [step] = given([], crashed_at_resolved.clone()).steps().try_into().unwrap();
         assert_eq!(change_and_channels(&step), (Change::Resolved, both()));
-        let [step] = given([finding()], ended).steps().try_into().unwrap();
+        let [step] = given([finding()], crashed_at_resolved).steps().try_into().unwrap();
         assert_eq!(change_and_channels(&step), (Change::Opened, both()));
     }
 
     #[test]
-    fn what_nobody_heard_of_and_is_over_is_written_without_a_word() {
+    fn a_finding_that_no_channel_received_is_resolved_without_an_alert() {
         let before = AlertRecord { undelivered: both(), not_notified: both(), ..record() };
         let [plan] = given([], [before]).tracked().try_into().unwrap();
-        assert_eq!(plan.records_before(), [], "nothing is going to be told");
-        assert_eq!(plan.records_after(&BTreeMap::new()), [record_resolved(ResolutionReason::Covered)]);
+        assert_eq!(plan.records_before(), [], "no alert is sent");
+        assert_eq!(plan.records_after(&BTreeMap::new()), [record_resolved_now(ResolutionReason::Covered)]);
     }
 }

@@ -1,16 +1,16 @@
 //! Configuration items of AWS Config, as EventBridge delivers them
 //! (<https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html>).
 //!
-//! | item | touches |
+//! | item | affected resources |
 //! |---|---|
-//! | a subnet, route table or VPC | itself |
-//! | a VPC endpoint | its VPC; one that is known to be of another type than Gateway nothing |
-//! | a subnet, route table or VPC that was deleted | what the ledger knows of it; nothing in the network |
-//! | a VPC endpoint that was deleted | its VPC, which may have lost routes |
-//! | any other | nothing |
+//! | a subnet, route table or VPC | the resource |
+//! | a VPC endpoint | its VPC and the endpoint; none if the item names another type than Gateway |
+//! | a deleted subnet, route table or VPC | the resource in the alert history; none in the network |
+//! | a deleted VPC endpoint | its VPC, which may have lost routes |
+//! | any other | none |
 //!
-//! An oversized item carries a summary and a place in S3; its id is enough, because the network is read live. A missing
-//! id is not an error but a wider scope: the Region.
+//! An oversized item holds a summary and a location in S3. Its id is enough, because gatewatch reads the live network.
+//! If an id is missing, the scope is the whole Region. This is not an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ use crate::{
     network::ids::{self, is_id},
 };
 
-/// Reads the envelope of one item.
+/// Reads one item from its EventBridge envelope.
 pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
     let item = CONFIG_ITEMS
         .iter()
@@ -47,10 +47,10 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
     })
 }
 
-/// How the affected resources of an item are found. `None` if they cannot be found: the Region is affected.
+/// Finds the affected resources of an item. `None` if an id is missing; the whole Region is affected then.
 type FindScope = fn(&Value) -> Option<Scope>;
 
-/// The resource types that affect something. The rule in `template.yaml` lets these items through and no others.
+/// The relevant resource types. The rule in `template.yaml` lets through only items of these types.
 const RESOURCE_TYPES: [(&str, FindScope); 4] = [
     ("AWS::EC2::RouteTable", |item| {
         resource_or_deleted(item, ids::ROUTE_TABLE, |id| Scope {
@@ -68,7 +68,7 @@ const RESOURCE_TYPES: [(&str, FindScope); 4] = [
     ("AWS::EC2::VPCEndpoint", endpoint),
 ];
 
-/// The names of the resource types that affect something, sorted.
+/// The names of the relevant resource types, sorted.
 #[must_use]
 pub fn resource_types() -> [&'static str; RESOURCE_TYPES.len()] {
     RESOURCE_TYPES.map(|(name, _)| name)
@@ -76,15 +76,15 @@ pub fn resource_types() -> [&'static str; RESOURCE_TYPES.len()] {
 
 fn scope(item: &Value, resource_type: &str) -> Scope {
     match RESOURCE_TYPES.iter().find(|(name, _)| *name == resource_type) {
-        Some((_, affected)) => affected(item).unwrap_or_else(Scope::region),
+        Some((_, find_scope)) => find_scope(item).unwrap_or_else(Scope::region),
         None => Scope::default(),
     }
 }
 
-/// The resource of the item; or that it was deleted.
-fn resource_or_deleted(item: &Value, prefix: &str, affected: impl FnOnce(String) -> Scope) -> Option<Scope> {
+/// The scope of the item's resource. If the item says that it was deleted, the scope names it as deleted.
+fn resource_or_deleted(item: &Value, prefix: &str, existing: impl FnOnce(String) -> Scope) -> Option<Scope> {
     let id = id_of(item, prefix)?;
-    Some(if is_deleted(item) { Scope { deleted: BTreeSet::from([id]), ..Scope::default() } } else { affected(id) })
+    Some(if is_deleted(item) { Scope { deleted: BTreeSet::from([id]), ..Scope::default() } } else { existing(id) })
 }
 
 fn endpoint(item: &Value) -> Option<Scope> {
@@ -95,8 +95,8 @@ fn endpoint(item: &Value) -> Option<Scope> {
     if is_deleted(item) {
         return vpc_id.map(vpc);
     }
-    // If the VPC is known, it is checked whatever has become of the endpoint since. The endpoint is named as well, so that
-    // a recent one that EC2 does not show yet is waited for.
+    // A known VPC is checked even if the endpoint has changed since. The scope also names the endpoint: gatewatch waits
+    // for a recent endpoint that EC2 does not return yet.
     Some(Scope {
         vpc_ids: vpc_id.iter().cloned().collect(),
         endpoints: BTreeMap::from([(id_of(item, ids::ENDPOINT)?, vpc_id)]),
@@ -112,18 +112,19 @@ fn id_of(item: &Value, prefix: &str) -> Option<String> {
     text_at(item, &["resourceId"]).filter(|id| is_id(prefix, id))
 }
 
-/// `ResourceDeleted`, `ResourceDeletedNotRecorded`; summaries say `changeType` `DELETE` as well.
+/// Whether the status is `ResourceDeleted` or `ResourceDeletedNotRecorded`. Summaries also have `changeType` `DELETE`.
 fn is_deleted(item: &Value) -> bool {
     text_at(item, &["configurationItemStatus"]).is_some_and(|status| status.starts_with("ResourceDeleted"))
         || text_at(item, &["changeType"]).is_some_and(|change| change == "DELETE")
 }
 
+/// Whether the item names another endpoint type than Gateway. A type that is not a word is ignored.
 fn is_of_another_type(item: &Value) -> bool {
     text_at(item, &["configuration", "vpcEndpointType"])
         .is_some_and(|kind| kind.bytes().all(|b| b.is_ascii_alphabetic()) && !kind.eq_ignore_ascii_case("gateway"))
 }
 
-/// The VPC of the resource: from its configuration, or, where that is gone with it, from its relationships.
+/// The VPC of the resource, from its configuration. A deleted resource can have it only in its relationships.
 fn vpc_of(item: &Value) -> Option<String> {
     let configured = texts_at(item, &["configuration", "vpcId"]);
     let related = texts_at(item, &["relationships", "resourceId"]);
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_touches_its_resource() {
+    fn an_item_affects_its_resource() {
         let in_vpc = json!({"vpcId": VPC});
         let related = json!([{"resourceType": "AWS::EC2::NetworkInterface", "resourceId": "eni-0a1b2c3d"},
             {"resourceType": "AWS::EC2::VPC", "resourceId": VPC, "name": "Is contained in Vpc"}]);
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_is_over_and_an_endpoint_leaves_its_vpc_to_check() {
+    fn a_deletion_affects_the_resource_or_for_an_endpoint_its_vpc() {
         for status in [json!({"configurationItemStatus": "ResourceDeleted"}), json!({"changeType": "DELETE"})] {
             for (kind, id) in [("Subnet", "subnet-0a1b2c3d"), ("RouteTable", "rtb-0a1b2c3d"), ("VPC", VPC)] {
                 let mut item = status.clone();
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_odd_id_is_the_region() {
+    fn a_missing_or_malformed_id_affects_the_region() {
         for kind in ["Subnet", "RouteTable", "VPC", "VPCEndpoint"] {
             for id in [json!(null), json!(7), json!("sg-0a1b2c3d"), json!({"a": 1}), json!("")] {
                 let item = json!({"resourceType": format!("AWS::EC2::{kind}"), "resourceId": id});
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_type_of_the_wrong_type_is_not_believed() {
+    fn an_endpoint_type_that_is_not_a_word_is_ignored() {
         let item = json!({"resourceType": "AWS::EC2::VPCEndpoint", "configuration": {"vpcEndpointType": 7}});
         assert_eq!(scope_of(&item), Scope::region());
     }

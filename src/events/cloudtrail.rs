@@ -1,20 +1,21 @@
 //! EC2 API calls, as CloudTrail records them and EventBridge delivers them
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
 //!
-//! | call | touches |
+//! | call | affected resources |
 //! |---|---|
 //! | `CreateSubnet`, `CreateDefaultSubnet` | the new subnet |
-//! | `CreateRouteTable` | the new table |
-//! | `AssociateRouteTable`, `ReplaceRouteTableAssociation` | the table named, and the subnet where one is; with a gateway nothing |
-//! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the table named |
-//! | `CreateVpc`, `CreateDefaultVpc`, `CreateVpcEndpoint` (Gateway) | the VPC |
-//! | `ModifyVpcEndpoint` | the endpoint: EC2 tells its type and VPC |
-//! | `CreateTags`, `DeleteTags` of the exemption tag | the VPCs, subnets and tables that are tagged |
-//! | `DeleteSubnet`, `DeleteRouteTable`, `DeleteVpc` | what the ledger knows of it; nothing in the network |
-//! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the Region: the record does not say which table lost its route |
-//! | a call that failed or only read, any other call | nothing |
+//! | `CreateRouteTable` | the new route table |
+//! | `AssociateRouteTable`, `ReplaceRouteTableAssociation` | the route table that the call names, and the subnet if it names one; none if it names a gateway |
+//! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the route table that the call names |
+//! | `CreateVpc`, `CreateDefaultVpc` | the VPC |
+//! | `CreateVpcEndpoint` | the VPC and the new endpoint; none if it is known to have another type than Gateway |
+//! | `ModifyVpcEndpoint` | the endpoint; gatewatch reads its type and VPC from EC2 |
+//! | `CreateTags`, `DeleteTags` of the exemption tag | the tagged VPCs, subnets and route tables |
+//! | `DeleteSubnet`, `DeleteRouteTable`, `DeleteVpc` | the resource in the alert history; none in the network |
+//! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the whole Region, because the record does not say which table lost its route |
+//! | a failed call, a read-only call, any other call | none |
 //!
-//! A missing id is not an error but a wider scope: the Region.
+//! If an id is missing, the scope is the whole Region. This is not an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,13 +29,13 @@ use super::{
 };
 use crate::{
     error::Error,
-    network::ids::{self, is_id, is_id_of_none},
+    network::ids::{self, is_id, is_id_of_other_kind},
 };
 
-/// How the affected resources of a call are found. `None` if they cannot be found: the Region is affected.
+/// Finds the affected resources of a call. `None` if it cannot find them; the whole Region is affected then.
 type FindScope = fn(&Call<'_>) -> Option<Scope>;
 
-/// The calls that affect something. The rules in `template.yaml` let these calls through and no others.
+/// The relevant calls. The rules in `template.yaml` let through only these calls.
 const CALLS: [(&str, FindScope); 19] = [
     ("AssociateRouteTable", |call| call.associated()),
     ("CreateDefaultSubnet", |call| call.created_subnet()),
@@ -46,24 +47,24 @@ const CALLS: [(&str, FindScope); 19] = [
     ("CreateVpc", |call| call.created_vpc()),
     ("CreateVpcEndpoint", |call| call.created_endpoint()),
     ("DeleteRoute", |call| call.requested_table()),
-    ("DeleteRouteTable", |call| call.requested(ids::ROUTE_TABLE, "routeTableId").map(deleted)),
-    ("DeleteSubnet", |call| call.requested(ids::SUBNET, "subnetId").map(deleted)),
+    ("DeleteRouteTable", |call| call.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(deleted)),
+    ("DeleteSubnet", |call| call.id_in_request(ids::SUBNET, "subnetId").map(deleted)),
     ("DeleteTags", |call| call.tagged()),
-    ("DeleteVpc", |call| call.requested(ids::VPC, "vpcId").map(deleted)),
+    ("DeleteVpc", |call| call.id_in_request(ids::VPC, "vpcId").map(deleted)),
     ("DeleteVpcEndpoints", |_| None),
     ("DisassociateRouteTable", |_| None),
-    ("ModifyVpcEndpoint", |call| call.requested(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None)))),
+    ("ModifyVpcEndpoint", |call| call.id_in_request(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None)))),
     ("ReplaceRoute", |call| call.requested_table()),
     ("ReplaceRouteTableAssociation", |call| call.associated()),
 ];
 
-/// The names of the calls that affect something, sorted.
+/// The names of the relevant calls, sorted.
 #[must_use]
 pub fn call_names() -> [&'static str; CALLS.len()] {
     CALLS.map(|(name, _)| name)
 }
 
-/// Reads the envelope of one call.
+/// Reads one call from its EventBridge envelope.
 pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
     let event_name = text_at(envelope, &["detail", "eventName"])
         .ok_or_else(|| Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".to_owned()))?;
@@ -71,11 +72,11 @@ pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> 
     Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), publish: true })
 }
 
-/// One record of CloudTrail.
+/// One CloudTrail record.
 struct Call<'a> {
     detail: &'a Value,
     event_name: &'a str,
-    /// The key of the tag that exempts.
+    /// The key of the exemption tag.
     exempt_tag: &'a str,
 }
 
@@ -85,12 +86,12 @@ impl Call<'_> {
             return Scope::default();
         }
         match CALLS.iter().find(|(name, _)| *name == self.event_name) {
-            Some((_, affected)) => affected(self).unwrap_or_else(Scope::region),
+            Some((_, find_scope)) => find_scope(self).unwrap_or_else(Scope::region),
             None => Scope::default(),
         }
     }
 
-    /// Whether the call failed, was a dry run (which also answers with an error code), or only read.
+    /// Whether the call failed, was a dry run (which also has an error code), or was read-only.
     fn changed_nothing(&self) -> bool {
         let failed = match self.detail.get("errorCode") {
             None | Some(Value::Null) => false,
@@ -105,10 +106,11 @@ impl Call<'_> {
         failed || read_only
     }
 
-    /// A resource that the call made, and the VPC that it is in.
+    /// The id of the resource that the call created, and its VPC.
     fn created(&self, prefix: &str, resource: &str, id: &str) -> Option<(String, Option<String>)> {
-        let vpc_id = self.answered(ids::VPC, &[resource, "vpcId"]).or_else(|| self.requested(ids::VPC, "vpcId"));
-        self.answered(prefix, &[resource, id]).map(|id| (id, vpc_id))
+        let vpc_id =
+            self.id_in_response(ids::VPC, &[resource, "vpcId"]).or_else(|| self.id_in_request(ids::VPC, "vpcId"));
+        self.id_in_response(prefix, &[resource, id]).map(|id| (id, vpc_id))
     }
 
     fn created_subnet(&self) -> Option<Scope> {
@@ -116,51 +118,54 @@ impl Call<'_> {
     }
 
     fn created_vpc(&self) -> Option<Scope> {
-        self.answered(ids::VPC, &["vpc", "vpcId"]).map(vpc)
+        self.id_in_response(ids::VPC, &["vpc", "vpcId"]).map(vpc)
     }
 
     fn requested_table(&self) -> Option<Scope> {
-        self.requested(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))
+        self.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))
     }
 
-    /// The VPC of a new endpoint. The endpoint is named too: where EC2 does not show it yet, the VPC would seem to have none.
+    /// The VPC of a new endpoint, and the endpoint. gatewatch waits until EC2 returns an endpoint that the scope names.
+    /// Otherwise the VPC could seem to have no endpoint.
     fn created_endpoint(&self) -> Option<Scope> {
-        if !self.is_of_gateway_endpoint() {
+        if !self.creates_gateway_endpoint() {
             return Some(Scope::default());
         }
-        let vpc_id =
-            self.answered(ids::VPC, &["vpcEndpoint", "vpcId"]).or_else(|| self.requested(ids::VPC, "vpcId"))?;
+        let vpc_id = self
+            .id_in_response(ids::VPC, &["vpcEndpoint", "vpcId"])
+            .or_else(|| self.id_in_request(ids::VPC, "vpcId"))?;
         let mut scope = vpc(vpc_id.clone());
-        if let Some(id) = self.answered(ids::ENDPOINT, &["vpcEndpoint", "vpcEndpointId"]) {
+        if let Some(id) = self.id_in_response(ids::ENDPOINT, &["vpcEndpoint", "vpcEndpointId"]) {
             scope.merge(&endpoints((id, Some(vpc_id))));
         }
         Some(scope)
     }
 
-    /// A table's association: with a gateway it carries ingress traffic, which nobody pays a NAT gateway for.
+    /// The route table and the subnet of an association. An association with a gateway affects nothing, because it
+    /// carries ingress traffic, which causes no NAT gateway charges.
     fn associated(&self) -> Option<Scope> {
-        let gateways = self.at("requestParameters", "Request", &["gatewayId"]);
+        let gateways = self.texts_in("requestParameters", "Request", &["gatewayId"]);
         if gateways.iter().any(|id| is_id("igw-", id) || is_id("vgw-", id)) {
             return Some(Scope::default());
         }
-        let mut scope = self.requested(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))?;
-        if let Some(subnet) = self.requested(ids::SUBNET, "subnetId") {
+        let mut scope = self.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))?;
+        if let Some(subnet) = self.id_in_request(ids::SUBNET, "subnetId") {
             scope.merge(&subnets((subnet, None)));
         }
         Some(scope)
     }
 
-    /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all of them. What has no
-    /// id like theirs may be any of them.
+    /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all tags. A malformed id
+    /// can mean any resource, so the whole Region is affected.
     fn tagged(&self) -> Option<Scope> {
-        const TAGGED: [&str; 3] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE];
-        let keys = self.at("requestParameters", "Request", &["tagSet", "key"]);
+        const KINDS: [&str; 3] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE];
+        let keys = self.texts_in("requestParameters", "Request", &["tagSet", "key"]);
         if !keys.is_empty() && !keys.iter().any(|key| key == self.exempt_tag) {
             return Some(Scope::default());
         }
-        let resources = self.at("requestParameters", "Request", &["resourcesSet", "resourceId"]);
-        let is_clear = |id: &String| TAGGED.iter().any(|kind| is_id(kind, id)) || is_id_of_none(&TAGGED, id);
-        if resources.is_empty() || !resources.iter().all(is_clear) {
+        let resources = self.texts_in("requestParameters", "Request", &["resourcesSet", "resourceId"]);
+        let is_certain = |id: &String| KINDS.iter().any(|kind| is_id(kind, id)) || is_id_of_other_kind(&KINDS, id);
+        if resources.is_empty() || !resources.iter().all(is_certain) {
             return None;
         }
         let of_kind = |prefix| resources.iter().filter(move |id| is_id(prefix, id)).cloned();
@@ -172,28 +177,30 @@ impl Call<'_> {
         })
     }
 
-    /// Whether the endpoint is of type Gateway, which is what EC2 makes when a request names no type
+    /// Whether the new endpoint has type Gateway. EC2 creates this type if the request names none
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>).
-    fn is_of_gateway_endpoint(&self) -> bool {
-        let answered = self.at("responseElements", "Response", &["vpcEndpoint", "vpcEndpointType"]);
-        let requested = self.at("requestParameters", "Request", &["vpcEndpointType"]);
+    fn creates_gateway_endpoint(&self) -> bool {
+        let in_response = self.texts_in("responseElements", "Response", &["vpcEndpoint", "vpcEndpointType"]);
+        let in_request = self.texts_in("requestParameters", "Request", &["vpcEndpointType"]);
         let is_word = |kind: &&String| kind.bytes().all(|b| b.is_ascii_alphabetic());
-        answered.iter().chain(&requested).find(is_word).is_none_or(|kind| kind.eq_ignore_ascii_case("gateway"))
+        in_response.iter().chain(&in_request).find(is_word).is_none_or(|kind| kind.eq_ignore_ascii_case("gateway"))
     }
 
-    fn requested(&self, prefix: &str, field: &str) -> Option<String> {
-        first_id(self.at("requestParameters", "Request", &[field]), prefix)
+    /// The first id with this prefix in a field of the request.
+    fn id_in_request(&self, prefix: &str, field: &str) -> Option<String> {
+        first_id(self.texts_in("requestParameters", "Request", &[field]), prefix)
     }
 
-    fn answered(&self, prefix: &str, path: &[&str]) -> Option<String> {
-        first_id(self.at("responseElements", "Response", path), prefix)
+    /// The first id with this prefix at a path in the response.
+    fn id_in_response(&self, prefix: &str, path: &[&str]) -> Option<String> {
+        first_id(self.texts_in("responseElements", "Response", path), prefix)
     }
 
-    /// The texts in one half of the record, flat or wrapped in an element named after the call.
-    fn at(&self, half: &str, wrapper: &str, path: &[&str]) -> Vec<String> {
-        let wrapper = format!("{}{wrapper}", self.event_name);
-        let mut texts = texts_at(self.detail, &[&[half], path].concat());
-        texts.extend(texts_at(self.detail, &[&[half, &wrapper], path].concat()));
+    /// The texts at a path in the request or the response, either directly or in an element such as `CreateVpcRequest`.
+    fn texts_in(&self, section: &str, suffix: &str, path: &[&str]) -> Vec<String> {
+        let wrapper = format!("{}{suffix}", self.event_name);
+        let mut texts = texts_at(self.detail, &[&[section], path].concat());
+        texts.extend(texts_at(self.detail, &[&[section, &wrapper], path].concat()));
         texts.retain(|text| !text.is_empty());
         texts
     }
@@ -225,16 +232,16 @@ fn deleted(id: String) -> Scope {
     Scope { deleted: BTreeSet::from([id]), ..Scope::default() }
 }
 
-fn subnets(placed: (String, Option<String>)) -> Scope {
-    Scope { subnets: BTreeMap::from([placed]), ..Scope::default() }
+fn subnets(id_and_vpc: (String, Option<String>)) -> Scope {
+    Scope { subnets: BTreeMap::from([id_and_vpc]), ..Scope::default() }
 }
 
-fn endpoints(placed: (String, Option<String>)) -> Scope {
-    Scope { endpoints: BTreeMap::from([placed]), ..Scope::default() }
+fn endpoints(id_and_vpc: (String, Option<String>)) -> Scope {
+    Scope { endpoints: BTreeMap::from([id_and_vpc]), ..Scope::default() }
 }
 
-fn route_tables(placed: (String, Option<String>)) -> Scope {
-    Scope { route_tables: BTreeMap::from([placed]), ..Scope::default() }
+fn route_tables(id_and_vpc: (String, Option<String>)) -> Scope {
+    Scope { route_tables: BTreeMap::from([id_and_vpc]), ..Scope::default() }
 }
 
 #[cfg(test)]
@@ -244,14 +251,15 @@ mod tests {
     use super::*;
 
     const TAG: &str = "gatewatch:exempt";
+
     fn scope(detail: &Value) -> Scope {
         read(&json!({"detail": detail}), TAG).unwrap().scope
     }
 
     #[test]
-    fn a_listed_call_without_its_ids_is_checked_as_the_region() {
+    fn a_relevant_call_without_its_ids_affects_the_region() {
         for name in call_names() {
-            for half in [
+            for section in [
                 json!(null),
                 json!(""),
                 json!([]),
@@ -261,7 +269,7 @@ mod tests {
                 json!({"routeTableId": "", "vpcId": "no-id", "subnet": "", "vpc": [], "routeTable": {"items": {}}}),
                 json!({"routeTableId": 7, "vpcId": true, "subnet": {"subnetId": ["vpc-0a1b2c3d"]}, "vpc": "vpc-0a1b2c3d"}),
             ] {
-                let detail = json!({"eventName": name, "requestParameters": half, "responseElements": half});
+                let detail = json!({"eventName": name, "requestParameters": section, "responseElements": section});
                 assert_eq!(scope(&detail), Scope::region(), "{detail}");
             }
             assert_eq!(scope(&json!({"eventName": name})), Scope::region(), "{name}");
@@ -269,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_failed_or_only_read_touches_nothing() {
+    fn a_failed_or_read_only_call_affects_nothing() {
         for name in call_names() {
             for (field, value) in [
                 ("errorCode", json!("Client.UnauthorizedOperation")),
@@ -285,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_did_not_fail_says_so_in_several_ways() {
+    fn a_call_with_an_empty_error_code_or_a_false_read_only_is_a_successful_write() {
         for (field, value) in [
             ("errorCode", json!(null)),
             ("errorCode", json!("")),
@@ -299,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_is_named_and_not_judged() {
+    fn a_delete_call_names_the_deleted_resource() {
         for (name, field, id) in [
             ("DeleteSubnet", "subnetId", "subnet-0a1b2c3d"),
             ("DeleteRouteTable", "routeTableId", "rtb-0a1b2c3d"),
@@ -317,13 +325,13 @@ mod tests {
     }
 
     #[test]
-    fn another_call_touches_nothing() {
+    fn any_other_call_affects_nothing() {
         assert_eq!(scope(&json!({"eventName": "CreateNatGateway"})), Scope::default());
         assert_eq!(scope(&json!({"eventName": "createsubnet"})), Scope::default());
     }
 
     #[test]
-    fn a_record_without_a_call_is_refused() {
+    fn a_record_without_an_event_name_is_refused() {
         for envelope in [json!({}), json!({"detail": "x"}), json!({"detail": {"eventName": ""}})] {
             assert_eq!(
                 read(&envelope, TAG),
@@ -334,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vpc_of_a_new_resource_is_taken_from_either_half() {
+    fn the_vpc_of_a_new_resource_comes_from_the_request_or_the_response() {
         for detail in [
             json!({"requestParameters": {"vpcId": "vpc-0a1b2c3d"},
                    "responseElements": {"subnet": {"subnetId": "subnet-0a1b2c3d"}}}),
@@ -344,15 +352,15 @@ mod tests {
         ] {
             let mut detail = detail;
             detail["eventName"] = json!("CreateSubnet");
-            let placed = ("subnet-0a1b2c3d".to_owned(), Some("vpc-0a1b2c3d".to_owned()));
-            assert_eq!(scope(&detail), subnets(placed), "{detail}");
+            let id_and_vpc = ("subnet-0a1b2c3d".to_owned(), Some("vpc-0a1b2c3d".to_owned()));
+            assert_eq!(scope(&detail), subnets(id_and_vpc), "{detail}");
         }
     }
 
     #[test]
-    fn only_an_endpoint_that_is_known_to_be_of_another_type_touches_nothing() {
+    fn a_new_endpoint_affects_nothing_only_if_it_is_known_to_have_another_type() {
         let vpc_only = vpc("vpc-0a1b2c3d".into());
-        for (requested, answered, expected) in [
+        for (in_request, in_response, expected) in [
             (json!(null), json!(null), vpc_only.clone()),
             (json!("Gateway"), json!(null), vpc_only.clone()),
             (json!(null), json!("gateway"), vpc_only.clone()),
@@ -363,15 +371,15 @@ mod tests {
             let detail = json!({
                 "eventName": "CreateVpcEndpoint",
                 "requestParameters": {"CreateVpcEndpointRequest":
-                    {"VpcId": "vpc-0a1b2c3d", "VpcEndpointType": requested}},
-                "responseElements": {"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointType": answered}}},
+                    {"VpcId": "vpc-0a1b2c3d", "VpcEndpointType": in_request}},
+                "responseElements": {"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointType": in_response}}},
             });
             assert_eq!(scope(&detail), expected, "{detail}");
         }
     }
 
     #[test]
-    fn who_called_is_told_by_the_best_name_there_is() {
+    fn the_principal_is_the_best_name_in_the_record() {
         let trigger = |identity: Value, source: &str| {
             let detail = json!({"eventName": "CreateVpc", "userIdentity": identity, "sourceIPAddress": source});
             match read(&json!({"detail": detail}), TAG).unwrap().trigger {
@@ -395,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exemption_tag_touches_what_is_tagged() {
+    fn only_the_exemption_tag_affects_the_tagged_resources() {
         let ids = ["vpc-0a1b2c3d", "i-0a1b2c3d", "subnet-0a1b2c3d", "rtb-0a1b2c3d", "rtb-0a1b2c3e"];
         let resources: Vec<Value> = ids.iter().map(|id| json!({"resourceId": id})).collect();
         let tagged = |name: &str, tags: Value| {
@@ -419,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exemption_tag_on_anything_else_touches_nothing() {
+    fn the_exemption_tag_on_other_kinds_of_resources_affects_nothing() {
         let tags = json!({"items": [{"key": "gatewatch:exempt"}]});
         let resources = json!({"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": "igw-0a1b2c3d"}]});
         let detail =
@@ -428,22 +436,22 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_an_endpoint_type_or_a_resource_of_the_wrong_type_is_not_believed() {
+    fn a_malformed_gateway_endpoint_type_or_resource_never_narrows_the_scope() {
         let request =
             |name: &str, parameters: Value| scope(&json!({"eventName": name, "requestParameters": parameters}));
         let associated = |gateway| json!({"routeTableId": "rtb-0a1b2c3d", "gatewayId": gateway});
         let tagged = |id| json!({"resourcesSet": {"items": [{"resourceId": "i-0a1b2c3d"}, {"resourceId": id}]}});
         let doubled = json!("subnet-0a1b2c3dsubnet-0a1b2c3d");
         let misspelled = json!("rtb-i-0a1b2c3d4e5f60001");
-        for odd in [json!(7), json!("no-id"), json!("rtb-"), doubled, misspelled, json!({"items": [0.5]})] {
+        for malformed in [json!(7), json!("no-id"), json!("rtb-"), doubled, misspelled, json!({"items": [0.5]})] {
             let table = route_tables(("rtb-0a1b2c3d".into(), None));
-            assert_eq!(request("AssociateRouteTable", associated(odd.clone())), table, "{odd}");
-            assert_eq!(request("DeleteTags", tagged(odd.clone())), Scope::region(), "{odd}");
+            assert_eq!(request("AssociateRouteTable", associated(malformed.clone())), table, "{malformed}");
+            assert_eq!(request("DeleteTags", tagged(malformed.clone())), Scope::region(), "{malformed}");
         }
         for gateway in ["igw-0a1b2c3d", "vgw-0a1b2c3d"] {
             assert_eq!(request("AssociateRouteTable", associated(json!(gateway))), Scope::default(), "{gateway}");
         }
-        let made = json!({"vpcId": "vpc-0a1b2c3d", "vpcEndpointType": 7});
-        assert_eq!(request("CreateVpcEndpoint", made), vpc("vpc-0a1b2c3d".into()));
+        let endpoint = json!({"vpcId": "vpc-0a1b2c3d", "vpcEndpointType": 7});
+        assert_eq!(request("CreateVpcEndpoint", endpoint), vpc("vpc-0a1b2c3d".into()));
     }
 }

@@ -1,6 +1,4 @@
-//! What the envelopes of EventBridge have in common: the account, the Region and the time.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! The account, the Region and the time in EventBridge envelopes.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,19 +6,19 @@ use serde_json::Value;
 use super::json_path::{quoted, text_at};
 use crate::{error::Error, network::account::AccountRegion};
 
-/// The names under which an AWS Config item appears: the complete item, and the summary of one that was too large.
+/// The keys of an AWS Config item: the complete item, and the summary of an oversized one.
 pub(super) const CONFIG_ITEMS: [&str; 2] = ["configurationItem", "configurationItemSummary"];
 
-/// Refuses a record of another account or Region: its ids would be looked for in the wrong network.
+/// Refuses a record of another account or Region, because its ids are not in the network that gatewatch reads.
 pub(super) fn refuse_foreign(payload: &Value, account_region: &AccountRegion) -> Result<(), Error> {
-    let said = |envelope: &str, call: &str, item: &str| -> Vec<String> {
+    let named = |envelope: &str, call: &str, item: &str| -> Vec<String> {
         (text_at(payload, &[envelope]).into_iter())
             .chain(text_at(payload, &["detail", call]))
             .chain(CONFIG_ITEMS.iter().filter_map(|name| text_at(payload, &["detail", name, item])))
             .collect()
     };
     if let Some(region) =
-        said("region", "awsRegion", "awsRegion").into_iter().find(|region| *region != account_region.region)
+        named("region", "awsRegion", "awsRegion").into_iter().find(|region| *region != account_region.region)
     {
         return Err(Error::UnsupportedEvent(format!(
             "the record is of Region {}, and this function watches {}",
@@ -29,9 +27,9 @@ pub(super) fn refuse_foreign(payload: &Value, account_region: &AccountRegion) ->
         )));
     }
     let Some(ours) = &account_region.account else { return Ok(()) };
-    // JSON that was made from XML holds an account as a number, without its leading zeros.
+    // JSON that was converted from XML holds an account as a number, without leading zeros.
     let is_foreign = |account: &String| format!("{account:0>12}") != *ours;
-    match said("account", "recipientAccountId", "awsAccountId").into_iter().find(is_foreign) {
+    match named("account", "recipientAccountId", "awsAccountId").into_iter().find(is_foreign) {
         Some(account) => Err(Error::UnsupportedEvent(format!(
             "the record is of account {}, and this function watches {ours}",
             quoted(&account)
@@ -40,7 +38,7 @@ pub(super) fn refuse_foreign(payload: &Value, account_region: &AccountRegion) ->
     }
 }
 
-/// When the call was made, or the event sent.
+/// When the call was made, else when the event was sent.
 pub(super) fn time_of(payload: &Value) -> Option<Timestamp> {
     text_at(payload, &["detail", "eventTime"])
         .and_then(|time| time.parse().ok())

@@ -1,13 +1,11 @@
-//! Tells single events apart by what they contain, without guessing.
+//! Recognises a single event by its content.
 //!
 //! | event | recognised by |
 //! |---|---|
-//! | a manual request, also one of EventBridge Scheduler | `check` |
+//! | a manual request, also from EventBridge Scheduler | `check` |
 //! | an EC2 API call | `source` `aws.ec2`, `detail-type` `AWS API Call via CloudTrail` |
 //! | an AWS Config item | `source` `aws.config`, `detail-type` `Config Configuration Item Change` |
 //! | a schedule | `detail-type` `Scheduled Event` |
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
 
 use serde_json::Value;
 
@@ -25,7 +23,7 @@ use crate::{error::Error, network::account::AccountRegion};
 ///
 /// # Errors
 ///
-/// [`Error::UnsupportedEvent`] for an event of no known kind, one that is malformed, and one of another account or Region.
+/// [`Error::UnsupportedEvent`] if the event is unknown or malformed, or belongs to another account or Region.
 pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
     if payload.get("check").is_some() {
         return manual::read(payload);
@@ -49,7 +47,7 @@ pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: 
     }
 }
 
-/// Names what was seen of a payload that is of no known kind, and never the payload.
+/// The error for an unknown payload. It names what gatewatch saw, and never contains the whole payload.
 fn unsupported(payload: &Value) -> Error {
     let seen = match payload {
         Value::Object(fields) if fields.contains_key("source") || fields.contains_key("detail-type") => {

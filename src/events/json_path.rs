@@ -1,15 +1,15 @@
-//! Reading JSON of which the shape has changed over the years: by path, tolerantly.
+//! Reads JSON by path, in each of the formats that AWS has used over the years.
 //!
-//! CloudTrail writes older EC2 calls flat, with lists as `{"items": […]}`, and newer ones as JSON made from XML: one
-//! element is an object, several are an array, none is `""`, a list member of a request is
-//! `{"tag": 1, "content": "rtb-…"}`, and digits arrive as a number.
+//! CloudTrail writes older EC2 calls flat, with lists as `{"items": […]}`. It writes newer calls as JSON converted from
+//! XML: one element is an object, several are an array, none is `""`, a list member of a request is
+//! `{"tag": 1, "content": "rtb-…"}`, and a text of digits is a number.
 
 use serde_json::Value;
 
-/// The names under which a list holds its members, and a member its text.
+/// The keys under which a list holds its members, or a member holds its text.
 const CONTAINERS: [&str; 3] = ["items", "item", "content"];
 
-/// Every text at the path, through lists and their wrappers. Keys are compared without case.
+/// All texts at the path, including those in lists and their wrappers. Keys are compared without regard to case.
 pub(super) fn texts_at(value: &Value, path: &[&str]) -> Vec<String> {
     match (value, path) {
         (Value::Array(members), _) => members.iter().flat_map(|member| texts_at(member, path)).collect(),
@@ -29,19 +29,20 @@ pub(super) fn texts_at(value: &Value, path: &[&str]) -> Vec<String> {
     }
 }
 
-/// The first text at the path that is not empty.
+/// The first non-empty text at the path.
 pub(super) fn text_at(value: &Value, path: &[&str]) -> Option<String> {
     texts_at(value, path).into_iter().find(|text| !text.is_empty())
 }
 
+/// The values in the wrappers of a list.
 fn contained(value: &Value) -> impl Iterator<Item = &Value> {
     CONTAINERS.iter().filter_map(move |name| value.get(name))
 }
 
-/// Text that somebody else wrote, for an error message: quoted, escaped and not too long.
+/// Untrusted text for an error message: quoted, escaped and cut to 60 characters.
 pub(super) fn quoted(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut short: String = text.chars().take(MOST).collect();
+    const MAX_CHARS: usize = 60;
+    let mut short: String = text.chars().take(MAX_CHARS).collect();
     if short.len() < text.len() {
         short.push('…');
     }
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_of_a_list_is_read() {
+    fn every_format_of_a_list_is_read() {
         for list in [
             json!("rtb-1"),
             json!(["rtb-1"]),
@@ -73,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn several_members_are_several_texts() {
+    fn several_members_give_several_texts() {
         let record = json!({"set": [{"tag": 1, "content": "a"}, {"tag": 2, "content": "b"}]});
         assert_eq!(texts_at(&record, &["set"]), ["a", "b"]);
         assert_eq!(text_at(&record, &["set"]), Some("a".into()));
     }
 
     #[test]
-    fn what_is_not_there_is_nothing() {
+    fn a_missing_or_empty_value_gives_no_text() {
         for record in [
             json!(null),
             json!({}),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_text() {
+    fn a_number_is_read_as_text() {
         assert_eq!(text_at(&json!({"ownerId": 123_456_789_012_u64}), &["ownerId"]), Some("123456789012".into()));
     }
 }

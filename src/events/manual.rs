@@ -1,4 +1,4 @@
-//! Requests by hand, by a script, or by EventBridge Scheduler: `{"check": …}`.
+//! Manual requests, from a person, a script or EventBridge Scheduler: `{"check": …}`.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,12 @@ use crate::{
 const ALLOWED: &str =
     "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \"routeTableIds\"";
 
-/// Reads a request that has `check`. A key that is not known is refused: a slip in `publish` would send what nobody wanted
-/// sent. What is refused is named, shortened and quoted: it never stands whole in an error message.
+/// Reads a request that has `check`. An unknown key is refused, because a misspelled `publish` would send alerts that
+/// nobody wanted. The error quotes the wrong part and shortens it.
+///
+/// # Errors
+///
+/// [`Error::UnsupportedEvent`] if a key is unknown or a value is malformed.
 pub(super) fn read(payload: &Value) -> Result<Record, Error> {
     let publish = match payload.get("publish") {
         None => true,
@@ -26,7 +30,7 @@ pub(super) fn read(payload: &Value) -> Result<Record, Error> {
         Some(_) => return Err(refused("\"publish\" is neither true nor false")),
     };
     if let Some(fields) = payload.as_object() {
-        only_known(fields, &["check", "publish"])?;
+        refuse_unknown_keys(fields, &["check", "publish"])?;
     }
     let scope = match payload.get("check") {
         Some(Value::String(text)) if text == "region" => Scope::region(),
@@ -37,20 +41,20 @@ pub(super) fn read(payload: &Value) -> Result<Record, Error> {
 }
 
 fn scope(check: &Map<String, Value>) -> Result<Scope, Error> {
-    only_known(check, &["vpcIds", "subnetIds", "routeTableIds"])?;
+    refuse_unknown_keys(check, &["vpcIds", "subnetIds", "routeTableIds"])?;
     if check.is_empty() {
         return Err(refused(&format!("\"check\" names nothing; {ALLOWED}")));
     }
-    let unplaced = |id| (id, None);
+    let without_vpc = |id| (id, None);
     Ok(Scope {
         vpc_ids: ids(check, "vpcIds", ids::VPC)?,
-        subnets: ids(check, "subnetIds", ids::SUBNET)?.into_iter().map(unplaced).collect(),
-        route_tables: ids(check, "routeTableIds", ids::ROUTE_TABLE)?.into_iter().map(unplaced).collect(),
+        subnets: ids(check, "subnetIds", ids::SUBNET)?.into_iter().map(without_vpc).collect(),
+        route_tables: ids(check, "routeTableIds", ids::ROUTE_TABLE)?.into_iter().map(without_vpc).collect(),
         ..Scope::default()
     })
 }
 
-fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Error> {
+fn refuse_unknown_keys(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Error> {
     match fields.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(refused(&format!("unknown key {}; allowed are {}", quoted(key), known.join(", ")))),
         None => Ok(()),
@@ -88,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_or_ids_can_be_asked_for() {
+    fn a_request_names_the_region_or_ids() {
         assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), true)));
         assert_eq!(
             read(&json!({"check": {"vpcIds": ["vpc-0a1b2c3d"]}, "publish": false})),
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_lists_are_an_empty_scope() {
+    fn empty_lists_give_an_empty_scope() {
         assert_eq!(
             read(&json!({"check": {"vpcIds": [], "subnetIds": [], "routeTableIds": []}})),
             Ok(manual(Scope::default(), true))
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_what_is_allowed() {
+    fn a_malformed_request_is_refused_with_the_allowed_values() {
         let allowed = "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \
                        \"routeTableIds\"";
         let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";

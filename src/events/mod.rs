@@ -1,4 +1,4 @@
-//! The input: each payload that the function understands, and which resources it affects. One file per payload.
+//! The input: the payloads that gatewatch understands, and the resources that each one affects. One file per payload.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 

@@ -4,8 +4,6 @@
 //! |---|---|
 //! | a batch from SQS | `Records`, each with `eventSource` `aws:sqs`; each body is one event |
 //! | one event | see `event` |
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -21,20 +19,19 @@ use crate::{error::Error, network::account::AccountRegion};
 /// A payload that gatewatch knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// One record, whose report is the answer.
+    /// One record. Its report is the answer.
     Direct(Box<Record>),
-    /// The messages of an SQS batch, of which each fails or succeeds alone.
+    /// The messages of an SQS batch. Each one succeeds or fails alone.
     Batch(Vec<Message>),
 }
 
 impl Payload {
-    /// Recognises a payload that was sent to the function that runs at `account_region`, where resources are exempted by the tag
-    /// with this key.
+    /// Reads a payload. `account_region` is where the function runs, and `exempt_tag` is the key of the exemption tag.
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedEvent`] for a payload of no known kind, one that is malformed, and one of another account or
-    /// Region. A message of a batch carries its own error.
+    /// [`Error::UnsupportedEvent`] if the payload is unknown or malformed, or belongs to another account or Region. A
+    /// message of a batch has its own error.
     pub fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Self, Error> {
         match payload.get("Records") {
             Some(records) => sqs::read(records, account_region, exempt_tag).map(Self::Batch),
@@ -51,13 +48,13 @@ impl Payload {
         direct.into_iter().chain(batch.iter().filter_map(|message| message.record.as_ref().ok()))
     }
 
-    /// What the records touch together: the network is read once for all of them.
+    /// The union of the scopes of all records. The network is read once for all of them.
     #[must_use]
     pub fn scope(&self) -> Scope {
         union(self.records())
     }
 
-    /// What those records touch that are so recent that EC2 may not show it yet
+    /// The union of the scopes of all records that are less than 60 s old. EC2 may not return their resources yet
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
     #[must_use]
     pub fn recent_scope(&self, now: Timestamp) -> Scope {
@@ -97,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_is_the_whole_region() {
+    fn a_schedule_affects_the_whole_region() {
         assert_eq!(
             Payload::read(&scheduled(), &account_region(), "gatewatch:exempt"),
             Ok(Payload::Direct(Box::new(Record {
@@ -110,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_named_and_not_shown() {
+    fn the_error_for_an_unknown_payload_names_it_and_does_not_contain_it() {
         let known = "; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS batches of these, \
                      and an object with \"check\"";
         for (payload, seen) in [
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_or_long_keys_only_the_beginning_is_named() {
+    fn the_error_for_an_unknown_payload_shortens_many_or_long_keys() {
         let many: serde_json::Map<String, Value> =
             (0..11).map(|n| (format!("{n:02}{}", "k".repeat(100)), json!(1))).collect();
         let message = error(&Value::Object(many));
@@ -146,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn another_region_or_account_is_refused() {
+    fn a_record_of_another_region_or_account_is_refused() {
         let mut payload = scheduled();
         payload["region"] = json!("us-east-1");
         assert_eq!(error(&payload), "the record is of Region \"us-east-1\", and this function watches eu-west-1");
@@ -158,11 +155,14 @@ mod tests {
             "the record is of account \"210987654321\", and this function watches 123456789012"
         );
         let local = AccountRegion { account: None, ..account_region() };
-        assert!(Payload::read(&payload, &local, "gatewatch:exempt").is_ok(), "without an ARN only the Region counts");
+        assert!(
+            Payload::read(&payload, &local, "gatewatch:exempt").is_ok(),
+            "without an ARN, only the Region is compared"
+        );
     }
 
     #[test]
-    fn an_account_may_be_a_number_and_lose_its_zeros() {
+    fn an_account_can_be_a_number_without_leading_zeros() {
         let mut payload = scheduled();
         payload["account"] = json!(12_345_678_901_u64);
         let account_region = AccountRegion { account: Some("012345678901".into()), ..account_region() };
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_that_names_an_account_or_region_counts() {
+    fn every_account_and_region_in_an_event_is_compared() {
         let event = |source: &str, detail_type: &str, detail: Value| {
             json!({"source": source, "detail-type": detail_type, "account": "123456789012", "region": "eu-west-1",
                    "detail": detail})
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_item_is_known() {
+    fn a_configuration_item_is_recognised() {
         let payload = json!({"source": "aws.config", "detail-type": "Config Configuration Item Change",
             "account": "123456789012", "region": "eu-west-1", "time": "2026-11-20T10:00:00Z",
             "detail": {"configurationItem": {"resourceType": "AWS::EC2::VPC", "resourceId": "vpc-0a1b2c3d"}}});
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_batch_touches_is_what_its_readable_messages_touch() {
+    fn the_scope_of_a_batch_is_the_union_of_its_readable_messages() {
         let message = |id: &str, record| Message { id: id.into(), record };
         let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, publish: true };
         let vpc = |id: &str| Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn source_and_detail_type_both_count() {
+    fn an_event_is_recognised_by_both_source_and_detail_type() {
         let detail = json!({"eventName": "CreateVpc", "configurationItem": {"resourceType": "AWS::EC2::VPC"}});
         for (source, detail_type) in [
             ("aws.ec2", "Config Configuration Item Change"),

@@ -1,44 +1,42 @@
-//! One thing that happened or was asked for.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! One event or request.
 
 use jiff::Timestamp;
 
 use super::scope::Scope;
 
-/// One thing that happened, or was asked for.
+/// One event or request: a direct payload, or one message of an SQS batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What it touches.
+    /// The resources that it affects.
     pub scope: Scope,
-    /// What people are told about it.
+    /// What caused it. Messages describe this to people.
     pub trigger: Trigger,
-    /// When it happened, where the payload says so.
+    /// When it happened, if the payload says so.
     pub time: Option<Timestamp>,
-    /// Whether findings are sent; a manual request can ask for the report alone.
+    /// Whether findings are sent. A manual request can ask for the report only.
     pub publish: bool,
 }
 
-/// What made gatewatch look, as a message tells it.
+/// What caused a check, as messages describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// Somebody called the EC2 API. Everything here was written by others.
+    /// A call of the EC2 API. All fields are untrusted text.
     ApiCall {
-        /// The call.
+        /// The name of the call, such as `CreateSubnet`.
         event_name: String,
-        /// CloudTrail's id of the record.
+        /// The id of the CloudTrail record.
         event_id: Option<String>,
         /// When the call was made (RFC 3339, UTC).
         event_time: Option<String>,
-        /// Who made it: an ARN where there is one.
+        /// The caller: an ARN if the record has one.
         principal: Option<String>,
-        /// The AWS service that made it for them, such as `cloudformation.amazonaws.com`.
+        /// The AWS service that made the call for the caller, such as `cloudformation.amazonaws.com`.
         invoked_by: Option<String>,
     },
     /// AWS Config recorded a change.
     ConfigItem,
-    /// It was time for the sweep.
+    /// The scheduled sweep.
     Schedule,
-    /// Somebody asked.
+    /// A manual request.
     Manual,
 }

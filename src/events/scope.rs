@@ -1,6 +1,4 @@
-//! What is to be checked: the resources that a payload touches, and the route tables that they come down to.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The scope of a check: the resources that a payload affects, and the route tables to check for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,29 +11,30 @@ use crate::network::{
 /// The resources to check. Ids are well formed: see [`crate::network::ids`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope {
-    /// Every route table of the Region, whatever else is named.
+    /// Whether every route table of the Region is checked, in addition to the resources named below.
     pub region: bool,
-    /// VPCs, of which every table is checked.
+    /// VPCs. Every route table in them is checked.
     pub vpc_ids: BTreeSet<String>,
-    /// Subnets, of which the effective table is checked, with the VPC where the payload tells it.
+    /// Subnets, each with its VPC if the payload names it. The effective route table is checked.
     pub subnets: BTreeMap<String, Option<String>>,
-    /// Route tables, with the VPC where the payload tells it.
+    /// Route tables, each with its VPC if the payload names it.
     pub route_tables: BTreeMap<String, Option<String>>,
-    /// VPC endpoints, with the VPC where the payload tells it: every table of a Gateway endpoint's VPC is checked, and
-    /// nothing for another type.
+    /// VPC endpoints, each with its VPC if the payload names it. A Gateway endpoint adds every route table of its VPC.
+    /// An endpoint of another type adds nothing.
     pub endpoints: BTreeMap<String, Option<String>>,
-    /// VPCs, subnets and route tables that were deleted. There is nothing to judge; what the ledger knows of them is over.
+    /// VPCs, subnets and route tables that were deleted. They are not checked; their findings in the alert history are
+    /// resolved.
     pub deleted: BTreeSet<String>,
 }
 
-/// What a scope comes down to in a network.
+/// The route tables of a scope in a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TablesInScope {
-    /// The ids of the tables to judge. Edge tables are not among them.
+    /// The ids of the route tables to check, without edge tables.
     pub route_table_ids: BTreeSet<String>,
-    /// What is in scope and cannot be judged, by id.
+    /// The subnets in scope that gatewatch cannot check.
     pub not_assessed: BTreeSet<NotAssessed>,
-    /// The ids that were named and are not in the network.
+    /// The ids that the scope names and the network does not contain.
     pub not_found: BTreeSet<String>,
 }
 
@@ -52,7 +51,7 @@ impl Scope {
         *self == Self::default()
     }
 
-    /// Adds what another scope holds.
+    /// Adds the resources of another scope.
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
@@ -69,9 +68,9 @@ impl Scope {
         }
     }
 
-    /// The tables that the scope comes down to in this network, what of it cannot be judged, and what is not there.
+    /// Finds the route tables to check in this network, the subnets that cannot be checked, and the missing ids.
     ///
-    /// What another account owns is never judged: its endpoints cannot be seen from here.
+    /// Resources that another account owns are never checked, because their endpoints are not visible.
     #[must_use]
     pub fn tables_in(&self, network: &Network, account_region: &AccountRegion) -> TablesInScope {
         let effective = network.effective_tables();
@@ -105,7 +104,8 @@ impl Scope {
         tables
     }
 
-    /// Whether EC2 shows all that is named, with the tables that its verdict depends on: a VPC comes with a main table.
+    /// Whether EC2 returned every named resource, the main table of each named VPC, and the effective table of each
+    /// named subnet. The result of the check depends on these tables.
     #[must_use]
     pub fn is_shown_in(&self, network: &Network) -> bool {
         let effective = network.effective_tables();
@@ -116,11 +116,11 @@ impl Scope {
                 .all(|subnet| effective.of(subnet).is_some())
     }
 
-    /// The ids that are named and not in the network. Few are named, so each is looked for: to index a large network for
-    /// every record would cost more.
+    /// The ids that the scope names and the network does not contain. A scope names few ids, so a search for each one
+    /// costs less than an index of a large network for every record.
     fn missing_from(&self, network: &Network) -> BTreeSet<String> {
-        let missing = |ids: &mut dyn Iterator<Item = &String>, there: &dyn Fn(&String) -> bool| -> Vec<String> {
-            ids.filter(|id| !there(id)).cloned().collect()
+        let missing = |ids: &mut dyn Iterator<Item = &String>, exists: &dyn Fn(&String) -> bool| -> Vec<String> {
+            ids.filter(|id| !exists(id)).cloned().collect()
         };
         (missing(&mut self.vpc_ids.iter(), &|id| network.vpcs.iter().any(|vpc| vpc.id == *id)).into_iter())
             .chain(missing(&mut self.subnets.keys(), &|id| network.subnets.iter().any(|subnet| subnet.id == *id)))
@@ -151,7 +151,8 @@ mod tests {
     const A: &str = "vpc-0000000a";
     const B: &str = "vpc-0000000b";
 
-    /// Two VPCs: the first with a main table, a private table with a subnet and an edge table.
+    /// Two VPCs. The first has a main table, a private table, an edge table and a Gateway endpoint. The second has a main
+    /// table and an Interface endpoint.
     fn network() -> Network {
         let (private, implicit, other) =
             (subnet("subnet-0000000a", A), subnet("subnet-0000000c", A), subnet("subnet-0000000b", B));
@@ -181,12 +182,12 @@ mod tests {
     }
 
     fn named(subnets: &[&str], tables: &[&str]) -> Scope {
-        let unplaced = |ids: &[&str]| ids.iter().map(|&id| (id.to_owned(), None)).collect();
-        Scope { subnets: unplaced(subnets), route_tables: unplaced(tables), ..Scope::default() }
+        let without_vpc = |ids: &[&str]| ids.iter().map(|&id| (id.to_owned(), None)).collect();
+        Scope { subnets: without_vpc(subnets), route_tables: without_vpc(tables), ..Scope::default() }
     }
 
     #[test]
-    fn the_region_is_every_table_but_edge_tables() {
+    fn the_region_includes_every_table_except_edge_tables() {
         let found = Scope::region().tables_in(&network(), &account_region());
         assert_eq!(
             found,
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vpc_is_its_tables() {
+    fn a_vpc_includes_its_tables() {
         let scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
         assert_eq!(
             scope.tables_in(&network(), &account_region()).route_table_ids,
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_is_its_effective_table() {
+    fn a_subnet_includes_its_effective_table() {
         let tables = |subnet| named(&[subnet], &[]).tables_in(&network(), &account_region()).route_table_ids;
         assert_eq!(tables("subnet-0000000a"), ids::<BTreeSet<_>>(&["rtb-0000000c"]));
         assert_eq!(tables("subnet-0000000c"), ids::<BTreeSet<_>>(&["rtb-0000000a"]));
@@ -215,28 +216,28 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_itself_unless_it_is_an_edge_table() {
+    fn a_named_table_is_checked_unless_it_is_an_edge_table() {
         assert_eq!(
             named(&[], &["rtb-0000000c"]).tables_in(&network(), &account_region()).route_table_ids,
             ids::<BTreeSet<_>>(&["rtb-0000000c"])
         );
         assert_eq!(named(&[], &["rtb-0000000e"]).tables_in(&network(), &account_region()), TablesInScope::default());
 
-        let mut ended = network();
-        for association in ended.route_tables.iter_mut().flat_map(|table| &mut table.associations) {
+        let mut disassociated = network();
+        for association in disassociated.route_tables.iter_mut().flat_map(|table| &mut table.associations) {
             if association.gateway_id.is_some() {
                 association.state = Some("disassociated".into());
             }
         }
         assert_eq!(
-            named(&[], &["rtb-0000000e"]).tables_in(&ended, &account_region()).route_table_ids,
+            named(&[], &["rtb-0000000e"]).tables_in(&disassociated, &account_region()).route_table_ids,
             ids::<BTreeSet<_>>(&["rtb-0000000e"]),
             "no longer an edge table"
         );
     }
 
     #[test]
-    fn a_gateway_endpoint_is_the_tables_of_its_vpc_and_an_interface_endpoint_nothing() {
+    fn a_gateway_endpoint_includes_the_tables_of_its_vpc_and_an_interface_endpoint_none() {
         let resolve = |id: &str| {
             Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() }
                 .tables_in(&network(), &account_region())
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_and_not_there_is_not_found() {
+    fn a_named_id_that_is_not_in_the_network_is_not_found() {
         let missing = ["rtb-0000000f", "subnet-0000000f", "vpc-0000000f", "vpce-0000000f"];
         let scope = Scope {
             region: true,
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_whose_table_cannot_be_seen_is_unassessed() {
+    fn a_subnet_without_a_visible_table_is_not_assessed() {
         let shared = Subnet { owner_id: Some("210987654321".into()), ..subnet("subnet-0000000d", "vpc-0000000d") };
         let hidden = Subnet { owner_id: Some("123456789012".into()), ..subnet("subnet-0000000f", "vpc-0000000d") };
         let mut network = network();
@@ -285,16 +286,16 @@ mod tests {
     }
 
     #[test]
-    fn a_union_keeps_what_is_known_of_each_resource() {
-        let placed = |vpc: Option<&str>| Scope {
+    fn merge_keeps_the_known_vpc_of_each_resource() {
+        let with_vpc = |vpc: Option<&str>| Scope {
             subnets: BTreeMap::from([("subnet-0000000a".to_owned(), vpc.map(str::to_owned))]),
             ..Scope::default()
         };
         for (first, second) in [(Some(A), None), (None, Some(A))] {
-            let mut scope = placed(first);
-            scope.merge(&placed(second));
+            let mut scope = with_vpc(first);
+            scope.merge(&with_vpc(second));
             scope.merge(&Scope { vpc_ids: ids(&[B]), ..Scope::default() });
-            assert_eq!(scope, Scope { vpc_ids: ids(&[B]), ..placed(Some(A)) });
+            assert_eq!(scope, Scope { vpc_ids: ids(&[B]), ..with_vpc(Some(A)) });
         }
         let mut scope = Scope::default();
         scope.merge(&Scope::region());
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_account_owns_is_unassessed_even_where_its_table_can_be_seen() {
+    fn a_subnet_of_another_account_is_not_assessed_even_if_its_table_is_visible() {
         let theirs = "vpc-0000000d";
         let owner = Some("210987654321".to_owned());
         let shared = Subnet { owner_id: owner.clone(), ..subnet("subnet-0000000d", theirs) };
@@ -331,27 +332,27 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_shown_when_it_is_there_with_its_table() {
-        let whole = network();
+    fn a_resource_is_shown_if_the_network_contains_it_and_its_table() {
+        let complete = network();
         let scope = Scope { vpc_ids: ids(&[A]), ..named(&["subnet-0000000c"], &["rtb-0000000c"]) };
-        assert!(scope.is_shown_in(&whole));
+        assert!(scope.is_shown_in(&complete));
         assert!(Scope::region().is_shown_in(&Network::default()));
 
         let without = |change: fn(&mut Network)| {
-            let mut network = whole.clone();
+            let mut network = complete.clone();
             change(&mut network);
             network
         };
         assert!(!scope.is_shown_in(&without(|network| network.subnets.retain(|s| s.id != "subnet-0000000c"))));
         assert!(!scope.is_shown_in(&without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000c"))));
-        let mainless = without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000a"));
-        assert!(!Scope { vpc_ids: ids(&[A]), ..Scope::default() }.is_shown_in(&mainless));
-        assert!(!named(&["subnet-0000000c"], &[]).is_shown_in(&mainless));
-        assert!(named(&["subnet-0000000a"], &[]).is_shown_in(&mainless));
+        let without_main_table = without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000a"));
+        assert!(!Scope { vpc_ids: ids(&[A]), ..Scope::default() }.is_shown_in(&without_main_table));
+        assert!(!named(&["subnet-0000000c"], &[]).is_shown_in(&without_main_table));
+        assert!(named(&["subnet-0000000a"], &[]).is_shown_in(&without_main_table));
     }
 
     #[test]
-    fn a_table_that_no_subnet_uses_is_of_the_region_and_of_its_vpc() {
+    fn the_region_and_a_vpc_include_tables_that_no_subnet_uses() {
         let network =
             Network { vpcs: vec![vpc(A)], route_tables: vec![table("rtb-0000000a", A)], ..Network::default() };
         for scope in [Scope::region(), Scope { vpc_ids: ids(&[A]), ..Scope::default() }, named(&[], &["rtb-0000000a"])]
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_is_neither_judged_nor_looked_for() {
+    fn a_deleted_resource_is_neither_checked_nor_searched_for() {
         let scope = Scope { deleted: ids(&["vpc-0000000f", "rtb-0000000a", "subnet-0000000a"]), ..Scope::default() };
         assert!(!scope.is_empty());
         assert_eq!(scope.tables_in(&network(), &account_region()), TablesInScope::default());
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_union_holds_all_that_was_deleted() {
+    fn merge_keeps_all_deleted_resources() {
         let mut scope = deleted("rtb-0000000a");
         scope.merge(&deleted("subnet-0000000a"));
         assert_eq!(scope, Scope { deleted: ids(&["rtb-0000000a", "subnet-0000000a"]), ..Scope::default() });

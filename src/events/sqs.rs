@@ -14,13 +14,17 @@ use crate::{error::Error, network::account::AccountRegion};
 /// One message of an SQS batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The id by which SQS is told that the message failed.
+    /// The `messageId`. The answer returns it to SQS if the message fails.
     pub id: String,
-    /// What its body holds.
+    /// The record in its body, or the reason why the body cannot be read.
     pub record: Result<Record, Error>,
 }
 
-/// Reads `Records`. What is wrong with one message is that message's error alone.
+/// Reads `Records`. A wrong body fails only its own message.
+///
+/// # Errors
+///
+/// [`Error::UnsupportedEvent`] if `Records` is not a list of SQS messages.
 pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Vec<Message>, Error> {
     let records = records.as_array().filter(|records| !records.is_empty()).ok_or_else(|| {
         Error::UnsupportedEvent("\"Records\" is not a list with members, as an SQS batch has".to_owned())

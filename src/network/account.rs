@@ -1,6 +1,4 @@
-//! Where the function runs: the one account and Region whose network it may judge.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! The account and Region where the function runs. gatewatch checks only the network of this account and Region.
 
 use super::arn::Arn;
 
@@ -9,17 +7,17 @@ use super::arn::Arn;
 pub struct AccountRegion {
     /// The partition, such as `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
-    /// The account, 12 digits. `None` where the function's ARN is not one, as under `cargo lambda watch`.
+    /// The account, 12 digits. `None` if the function has no valid ARN, as under `cargo lambda watch`.
     pub account: Option<String>,
     /// The Region, such as `eu-west-1`.
     pub region: String,
 }
 
 impl AccountRegion {
-    /// Reads account and partition from the ARN that Lambda sends with each invocation
-    /// (`arn:<partition>:lambda:<region>:<account>:function:<name>`) and the Region that it sets in `AWS_REGION`.
+    /// Takes partition and account from the ARN that Lambda sends with each invocation
+    /// (`arn:<partition>:lambda:<region>:<account>:function:<name>`), and the Region that Lambda sets in `AWS_REGION`.
     ///
-    /// Text that is no such ARN gives no account, and the partition that the Region belongs to.
+    /// If the text is not the ARN of a function, the account is `None` and the partition is that of the Region.
     #[must_use]
     pub fn new(function_arn: &str, region: &str) -> Self {
         let arn =
@@ -31,7 +29,7 @@ impl AccountRegion {
         }
     }
 
-    /// Whether this is known to be another account's, by the id of its owner.
+    /// Whether the owner is known to be another account. `false` if either account is unknown.
     #[must_use]
     pub fn is_foreign(&self, owner_id: Option<&str>) -> bool {
         matches!((owner_id, self.account.as_deref()), (Some(owner), Some(ours)) if owner != ours)
@@ -58,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_tells_partition_and_account() {
+    fn an_arn_gives_partition_and_account() {
         assert_eq!(
             AccountRegion::new("arn:aws-cn:lambda:cn-north-1:123456789012:function:gatewatch:live", "cn-north-1"),
             AccountRegion {
@@ -70,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_arn_only_the_region_counts() {
+    fn without_an_arn_the_region_gives_the_partition() {
         for (region, partition) in [
             ("eu-west-1", "aws"),
             ("us-gov-west-1", "aws-us-gov"),
@@ -85,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_known_other_owner_is_foreign() {
+    fn an_owner_is_foreign_only_if_both_accounts_are_known_and_differ() {
         let account_region =
             AccountRegion { partition: "aws".into(), account: Some("123456789012".into()), region: "eu-west-1".into() };
         let local = AccountRegion { account: None, ..account_region.clone() };
@@ -96,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_of_something_else_is_none() {
+    fn an_arn_of_anything_else_gives_no_account() {
         assert_eq!(AccountRegion::new("arn:aws:sns:eu-west-1:123456789012:topic", "eu-west-1").account, None);
         assert_eq!(AccountRegion::new("arn:aws:lambda:eu-west-1:12345678901x:function:f", "eu-west-1").account, None);
     }

@@ -1,20 +1,18 @@
 //! Amazon Resource Names.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
 
 /// An ARN with a Region and an account: `arn:<partition>:<service>:<region>:<account>:<resource>`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
-    /// Such as `aws` or `aws-cn`.
+    /// The partition, such as `aws` or `aws-cn`.
     pub partition: &'a str,
-    /// Such as `sns`.
+    /// The service, such as `sns`.
     pub service: &'a str,
-    /// Such as `eu-west-1`.
+    /// The Region, such as `eu-west-1`.
     pub region: &'a str,
-    /// 12 digits.
+    /// The account, 12 digits.
     pub account: &'a str,
-    /// The rest. It may contain colons.
+    /// The rest of the ARN. It may contain colons.
     pub resource: &'a str,
 }
 
@@ -34,7 +32,7 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// Whether the text is written like a Region, such as `eu-west-1`.
+/// Whether the text has the form of a Region name, such as `eu-west-1`.
 #[must_use]
 pub fn is_region(text: &str) -> bool {
     text.contains('-') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))

@@ -1,20 +1,20 @@
-//! The ids of EC2 resources, told apart from any other text.
+//! The format of EC2 resource ids.
 //!
-//! Only text that passes here is ever sent to EC2 in a filter or written into a remediation command, so a tag, a name or
-//! a forged record cannot become part of either.
+//! Only text that passes these checks is sent to EC2 in a filter or written into a remediation command. So a tag, a
+//! name or a forged record cannot become part of either.
 
-/// The prefix of a VPC's id.
+/// The prefix of a VPC id.
 pub const VPC: &str = "vpc-";
-/// The prefix of a subnet's id.
+/// The prefix of a subnet id.
 pub const SUBNET: &str = "subnet-";
-/// The prefix of a route table's id.
+/// The prefix of a route table id.
 pub const ROUTE_TABLE: &str = "rtb-";
-/// The prefix of a VPC endpoint's id.
+/// The prefix of a VPC endpoint id.
 pub const ENDPOINT: &str = "vpce-";
 
-/// Whether `text` is `prefix` and 8 to 17 lower-case hexadecimal digits.
+/// Whether `text` is `prefix` followed by 8 to 17 lower-case hexadecimal digits.
 ///
-/// EC2 gave 8 digits before 2018 and gives 17 since
+/// EC2 assigned 8 digits before 2018, and has assigned 17 since then
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>).
 #[must_use]
 pub fn is_id(prefix: &str, text: &str) -> bool {
@@ -23,10 +23,10 @@ pub fn is_id(prefix: &str, text: &str) -> bool {
     })
 }
 
-/// Whether `text` is, beyond doubt, the id of a resource of another kind than these, such as `i-0a1b2c3d`. An id that
-/// begins like one of them may be one of them, misspelled.
+/// Whether `text` is certainly the id of another kind of resource than those with these prefixes, such as `i-0a1b2c3d`.
+/// An id that begins with one of the prefixes may be a misspelled id of that kind, so it does not count.
 #[must_use]
-pub fn is_id_of_none(prefixes: &[&str], text: &str) -> bool {
+pub fn is_id_of_other_kind(prefixes: &[&str], text: &str) -> bool {
     let Some(hyphen) = text.rfind('-') else { return false };
     let kind = &text[..=hyphen];
     is_id(kind, text)
@@ -39,24 +39,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_both_lengths_are_ids() {
+    fn short_and_long_ids_are_ids() {
         assert!(is_id(VPC, "vpc-0a1b2c3d"));
         assert!(is_id(ROUTE_TABLE, "rtb-0a1b2c3d4e5f60001"));
     }
 
     #[test]
-    fn an_id_of_another_kind_is_told_from_a_misspelled_one() {
+    fn a_misspelled_id_is_not_an_id_of_another_kind() {
         for text in ["i-0a1b2c3d", "tgw-attach-0a1b2c3d4e5f60001", "vpce-0a1b2c3d"] {
-            assert!(is_id_of_none(&[VPC, ROUTE_TABLE], text), "{text:?}");
+            assert!(is_id_of_other_kind(&[VPC, ROUTE_TABLE], text), "{text:?}");
         }
         for text in ["vpc-0a1b2c3d", "rtb-i-0a1b2c3d", "rtb-0a1b2c3d-0a1b2c3d", "0a1b2c3d", "i-0a1b", "I-0a1b2c3d", ""]
         {
-            assert!(!is_id_of_none(&[VPC, ROUTE_TABLE], text), "{text:?}");
+            assert!(!is_id_of_other_kind(&[VPC, ROUTE_TABLE], text), "{text:?}");
         }
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn other_text_is_not_an_id() {
         for text in [
             "",
             "vpc-",

@@ -1,4 +1,4 @@
-//! The network as plain facts, without wire formats: what EC2 says, the ids and services it names, and where it is.
+//! Facts about the network, without wire formats: resources, ids, services, account and Region.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 

@@ -1,17 +1,15 @@
-//! The network as plain facts: what EC2 said, without the SDK's types.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! The resources of the network as EC2 described them, without SDK types.
 
 use std::collections::HashMap;
 
 use crate::network::name::named;
 
-/// What was read of an account's network in one Region: whole VPCs, never half of one.
+/// The part of an account's network in one Region that was read. Every VPC in it is complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// The VPCs.
     pub vpcs: Vec<Vpc>,
-    /// The subnets that the account sees in them, its own and those that are shared with it.
+    /// The subnets in these VPCs that the account sees: its own, and those that are shared with it.
     pub subnets: Vec<Subnet>,
     /// The route tables that the account sees.
     pub route_tables: Vec<RouteTable>,
@@ -41,12 +39,12 @@ pub struct Subnet {
     pub name: Option<String>,
     /// Such as `eu-west-1a`.
     pub availability_zone: Option<String>,
-    /// The IPv4 block, or the IPv6 block of a subnet that has only that.
+    /// The IPv4 CIDR block, or the IPv6 CIDR block of an IPv6-only subnet.
     pub cidr: Option<String>,
-    /// The account that owns it: another one than ours where the subnet is shared with us
+    /// The account that owns it. It is another account if the subnet is shared with ours
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     pub owner_id: Option<String>,
-    /// Whether it has no IPv4 at all.
+    /// Whether it is IPv6-only.
     pub ipv6_native: bool,
     /// The value of its exemption tag.
     pub exemption: Option<String>,
@@ -74,7 +72,7 @@ pub struct RouteTable {
 /// What a route table is associated with: a subnet, a gateway, or the VPC as its main table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Association {
-    /// Whether this makes the table the main one of its VPC. The implicit main association names no subnet.
+    /// Whether the table is the main table of its VPC. Such an association names no subnet.
     pub main: bool,
     /// The subnet of an explicit association.
     pub subnet_id: Option<String>,
@@ -85,8 +83,8 @@ pub struct Association {
 }
 
 impl Association {
-    /// Whether the association holds: EC2 routes by it, or is about to.
-    fn holds(&self) -> bool {
+    /// Whether EC2 uses the association for routing, or soon will.
+    fn is_in_effect(&self) -> bool {
         matches!(self.state.as_deref(), None | Some("associated" | "associating"))
     }
 }
@@ -94,16 +92,16 @@ impl Association {
 /// One route of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// An IPv4 or IPv6 block, or the id of a prefix list (`pl-…`).
+    /// An IPv4 or IPv6 CIDR block, or the id of a prefix list (`pl-…`).
     pub destination: Option<String>,
     /// Where the traffic goes.
     pub target: Target,
-    /// Whether its state is `active`; a `blackhole` or `filtered` route carries nothing.
+    /// Whether its state is `active`. A `blackhole` or `filtered` route carries no traffic.
     pub active: bool,
 }
 
 impl Route {
-    /// Whether this is an active route for everything that no other route takes, over IPv4 or IPv6.
+    /// Whether this is an active default route for IPv4 or IPv6: all traffic without a more specific route uses it.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.active && matches!(self.destination.as_deref(), Some("0.0.0.0/0" | "::/0"))
@@ -113,29 +111,30 @@ impl Route {
 /// Where a route sends traffic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// What kind of thing it is.
+    /// The type of the target.
     pub kind: TargetKind,
-    /// Its id, or its ARN where it has no id.
+    /// Its id, or its ARN if it has no id.
     pub id: Option<String>,
 }
 
-/// What kind of thing a route sends traffic to
+/// The type of a route's target
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TargetKind {
-    /// A NAT gateway: charged for every byte.
+    /// A NAT gateway. AWS charges for every byte.
     NatGateway,
     /// An internet gateway.
     InternetGateway,
     /// A transit gateway.
     TransitGateway,
-    /// A peering connection.
+    /// A VPC peering connection.
     VpcPeering,
     /// A virtual private gateway (VPN, Direct Connect).
     VirtualPrivateGateway,
-    /// A network interface, such as a NAT instance's or an appliance's.
+    /// A network interface, such as that of a NAT instance or an appliance.
     NetworkInterface,
-    /// A VPC endpoint: a gateway endpoint, or a firewall's or Gateway Load Balancer's. Only its own record tells.
+    /// A VPC endpoint: a gateway endpoint, or the endpoint of a firewall or a Gateway Load Balancer. The route does not
+    /// say which one; see [`Endpoint::kind`].
     VpcEndpoint,
     /// A Cloud WAN core network.
     CoreNetwork,
@@ -147,9 +146,9 @@ pub enum TargetKind {
     LocalGateway,
     /// The VPC itself.
     Local,
-    /// Something that this version does not know.
+    /// A target that this version does not know.
     Other,
-    /// Nothing: the table has no default route.
+    /// No target: the table has no default route.
     None,
 }
 
@@ -179,24 +178,24 @@ pub struct Endpoint {
     pub vpc_id: String,
     /// Gateway, Interface or another type.
     pub kind: EndpointKind,
-    /// Such as `com.amazonaws.eu-west-1.s3`.
+    /// The name of its service, such as `com.amazonaws.eu-west-1.s3`.
     pub service_name: String,
-    /// The state as EC2 wrote it: `available` in practice, `Available` in the model.
+    /// The state as EC2 wrote it. Responses have `available`; the API model has `Available`.
     pub state: String,
-    /// The tables that a gateway endpoint lists.
+    /// The ids of the route tables that a gateway endpoint lists.
     pub route_table_ids: Vec<String>,
-    /// `ipv4`, `dualstack` or `ipv6`, where EC2 says it.
+    /// `ipv4`, `dualstack` or `ipv6`, if EC2 returns it.
     pub ip_address_type: Option<String>,
 }
 
 impl Endpoint {
-    /// Whether it is known to carry no IPv6.
+    /// Whether it is known to carry no IPv6 traffic.
     #[must_use]
     pub fn excludes_ipv6(&self) -> bool {
         self.ip_address_type.as_deref() == Some("ipv4")
     }
 
-    /// Whether its state is `available`, in whatever case.
+    /// Whether its state is `available`, compared without regard to case.
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.state.eq_ignore_ascii_case("available")
@@ -209,36 +208,36 @@ impl Endpoint {
     }
 }
 
-/// The types of VPC endpoint that gatewatch tells apart.
+/// The types of VPC endpoint that gatewatch distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndpointKind {
-    /// A route to a service, listed per route table: the free, private road.
+    /// A route to a service in each route table that the endpoint lists. It is private and free of charge.
     Gateway,
-    /// Network interfaces in subnets, reached by DNS name and charged for.
+    /// Network interfaces in subnets, reached by DNS name. AWS charges for them.
     Interface,
-    /// Gateway Load Balancer, Resource, Service network and what may come.
+    /// Gateway Load Balancer, Resource, Service network, and any later type.
     Other,
 }
 
 impl RouteTable {
-    /// Whether this is the main table of its VPC.
+    /// Whether the table is the main table of its VPC.
     #[must_use]
     pub fn is_main(&self) -> bool {
-        self.associations.iter().any(|a| a.main && a.holds())
+        self.associations.iter().any(|a| a.main && a.is_in_effect())
     }
 
-    /// Whether this table carries the ingress traffic of a gateway and nothing else. Such a table is never checked
+    /// Whether the table is an edge table: it carries only the ingress traffic of a gateway. gatewatch never checks it
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/gateway-route-tables.html>).
     #[must_use]
     pub fn is_edge(&self) -> bool {
         !self.is_main()
-            && self.associations.iter().any(|a| a.gateway_id.is_some() && a.holds())
+            && self.associations.iter().any(|a| a.gateway_id.is_some() && a.is_in_effect())
             && self.associations.iter().all(|a| a.subnet_id.is_none())
     }
 }
 
 impl Network {
-    /// Adds what was read of other VPCs.
+    /// Adds the resources of other VPCs.
     pub fn extend(&mut self, other: Self) {
         self.vpcs.extend(other.vpcs);
         self.subnets.extend(other.subnets);
@@ -246,12 +245,12 @@ impl Network {
         self.endpoints.extend(other.endpoints);
     }
 
-    /// The route table that each subnet uses, for all subnets at once.
+    /// The effective route tables of all subnets.
     #[must_use]
     pub fn effective_tables(&self) -> EffectiveTables<'_> {
         let mut tables = EffectiveTables { explicit: HashMap::new(), main: HashMap::new() };
         for table in &self.route_tables {
-            for association in table.associations.iter().filter(|a| a.holds()) {
+            for association in table.associations.iter().filter(|a| a.is_in_effect()) {
                 if let Some(subnet) = &association.subnet_id {
                     tables.explicit.insert(subnet, table);
                 } else if association.main {
@@ -263,7 +262,7 @@ impl Network {
     }
 }
 
-/// Which route table each subnet uses
+/// The route table that each subnet uses
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html>).
 #[derive(Debug)]
 pub struct EffectiveTables<'a> {
@@ -272,14 +271,14 @@ pub struct EffectiveTables<'a> {
 }
 
 impl<'a> EffectiveTables<'a> {
-    /// The table that the subnet is explicitly associated with, else the main table of its own VPC. `None` where that
-    /// table cannot be seen, as in a VPC that another account shares.
+    /// The table that the subnet is explicitly associated with, else the main table of its own VPC. `None` if that
+    /// table is not visible, as in a VPC that another account shares.
     #[must_use]
     pub fn of(&self, subnet: &Subnet) -> Option<&'a RouteTable> {
         self.explicit.get(subnet.id.as_str()).or_else(|| self.main.get(subnet.vpc_id.as_str())).copied()
     }
 
-    /// The main table of a VPC, where it can be seen.
+    /// The main table of a VPC. `None` if it is not visible.
     #[must_use]
     pub fn main_of(&self, vpc_id: &str) -> Option<&'a RouteTable> {
         self.main.get(vpc_id).copied()
@@ -294,7 +293,7 @@ mod tests {
         testing::{gateway_endpoint, main_table, subnet, vpc},
     };
 
-    /// A VPC with one of each kind.
+    /// A VPC with one resource of each kind.
     fn network(n: u8) -> Network {
         let id = |kind: &str| format!("{kind}-0000000{n}");
         Network {
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_of_other_vpcs_is_added() {
+    fn extend_adds_the_resources_of_other_vpcs() {
         let mut both = network(1);
         both.extend(network(2));
         let (one, two) = (network(1), network(2));

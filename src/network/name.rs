@@ -1,6 +1,6 @@
-//! Closed lists of values, each with a name that is stable in settings, messages and stored rows.
+//! Enums whose values have stable names in settings, messages and stored rows.
 
-/// A type with few values, each of which has a stable name. `named!` implements it.
+/// An enum whose values have stable names. `named!` implements it.
 pub trait Named: Copy + 'static {
     /// The names of all values.
     const NAMES: &'static [&'static str];
@@ -9,11 +9,11 @@ pub trait Named: Copy + 'static {
     fn name(self) -> &'static str;
 }
 
-/// Gives an enum its names: `ALL`, `name`, `from_name` and [`Named`], from one list.
+/// Implements `ALL`, `name`, `from_name` and [`Named`] for an enum, from one list of names.
 macro_rules! named {
     ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl $type {
-            /// Every value.
+            /// All values.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
 
             /// The name in settings, messages and stored rows.
@@ -59,7 +59,7 @@ mod tests {
     named!(Color { Red => "red", Blue => "blue" });
 
     #[test]
-    fn a_value_is_found_by_its_name_and_no_other() {
+    fn a_value_is_found_only_by_its_exact_name() {
         assert_eq!(Color::ALL.map(Color::name), ["red", "blue"]);
         assert_eq!(Color::NAMES, ["red", "blue"]);
         assert_eq!(Color::ALL.map(|color| Color::from_name(color.name())), Color::ALL.map(Some));

@@ -1,30 +1,28 @@
-//! What cannot be judged: neither a finding nor covered.
-//!
-//! Pure: names no SDK type, does no I/O and reads no clock.
+//! Subnets that gatewatch cannot check. They are neither covered nor a finding.
 
 use crate::network::{model::Subnet, name::named};
 
-/// A subnet of which nothing can be said, and why.
+/// A subnet that gatewatch cannot check, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NotAssessed {
-    /// The subnet.
+    /// The id of the subnet.
     pub subnet_id: String,
-    /// Its VPC.
+    /// The id of its VPC.
     pub vpc_id: String,
-    /// Why it cannot be judged.
+    /// Why gatewatch cannot check it.
     pub reason: NotAssessedReason,
 }
 
-/// Why something cannot be judged.
+/// Why gatewatch cannot check a subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotAssessedReason {
-    /// Another account owns the subnet and shares it. Only that account sees its endpoints, and can do anything about
-    /// them; whether a participant sees the route table has changed over the years
+    /// Another account owns the subnet and shares it. Only the owner sees the endpoints and can change them. Whether a
+    /// participant sees the route table has changed over the years
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     SharedSubnet,
-    /// The subnet's route table was not among those that EC2 listed.
+    /// EC2 did not list the route table of the subnet.
     RouteTableNotVisible,
-    /// The subnet has no IPv4, and the endpoint on its route table is known to carry nothing else.
+    /// The subnet is IPv6-only, and the endpoint on its route table is known to carry only IPv4.
     Ipv6OnlySubnet,
 }
 
@@ -35,19 +33,19 @@ named!(NotAssessedReason {
 });
 
 impl NotAssessed {
-    /// Another account's subnet.
+    /// A subnet that another account owns.
     #[must_use]
     pub fn shared(subnet: &Subnet) -> Self {
         Self::new(subnet, NotAssessedReason::SharedSubnet)
     }
 
-    /// A subnet whose route table cannot be seen.
+    /// A subnet whose route table is not visible.
     #[must_use]
     pub fn without_table(subnet: &Subnet) -> Self {
         Self::new(subnet, NotAssessedReason::RouteTableNotVisible)
     }
 
-    /// A subnet that has only IPv6, behind an endpoint that has only IPv4.
+    /// An IPv6-only subnet whose endpoint carries only IPv4.
     #[must_use]
     pub fn ipv6_only(subnet: &Subnet) -> Self {
         Self::new(subnet, NotAssessedReason::Ipv6OnlySubnet)

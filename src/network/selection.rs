@@ -1,20 +1,18 @@
-//! Which VPCs are read.
-//!
-//! Pure: no SDK type, no I/O, no clock, no environment.
+//! The VPCs that one invocation reads.
 
 use std::collections::BTreeSet;
 
-/// Which VPCs are read.
+/// The VPCs to read from EC2 or from the alert history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VpcSelection {
-    /// All of the Region.
+    /// All VPCs of the Region.
     Region,
-    /// These.
+    /// The VPCs with these ids.
     Vpcs(BTreeSet<String>),
 }
 
 impl VpcSelection {
-    /// Whether the VPC is read.
+    /// Whether the selection contains the VPC.
     #[must_use]
     pub fn contains(&self, vpc_id: &str) -> bool {
         match self {
@@ -23,7 +21,7 @@ impl VpcSelection {
         }
     }
 
-    /// The VPCs that another selection lacks.
+    /// The VPCs of this selection that the other one does not contain. Empty for the Region, whose ids are unknown.
     #[must_use]
     pub fn beyond(&self, other: &Self) -> BTreeSet<String> {
         match self {
@@ -32,7 +30,7 @@ impl VpcSelection {
         }
     }
 
-    /// Adds VPCs.
+    /// Adds VPCs. The whole Region already contains them.
     pub fn add(&mut self, vpc_ids: BTreeSet<String>) {
         if let Self::Vpcs(ids) = self {
             ids.extend(vpc_ids);

@@ -2,7 +2,7 @@
 
 use crate::network::name::named;
 
-/// A service that can be required to have a gateway endpoint on every route table.
+/// A service that AWS serves through gateway endpoints. The settings can require one on every route table.
 ///
 /// See <https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ impl GatewayService {
     /// The names of all services, as error messages list them.
     pub const LIST: &str = "s3, dynamodb and s3express";
 
-    /// The name that people use for it.
+    /// The name to show to people, such as `S3 Express One Zone`.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -31,8 +31,8 @@ impl GatewayService {
         }
     }
 
-    /// The name under which `CreateVpcEndpoint` knows the service in a Region. Gateway services go by `com.amazonaws` in
-    /// every partition.
+    /// The service name that `CreateVpcEndpoint` expects in a Region. The names of gateway services begin with
+    /// `com.amazonaws` in every partition.
     #[must_use]
     pub fn endpoint_service_name(self, region: &str) -> String {
         format!("com.amazonaws.{region}.{}", self.name())
@@ -40,8 +40,8 @@ impl GatewayService {
 
     /// Whether an endpoint's service name is exactly this service in exactly this Region.
     ///
-    /// The whole rest after the Region is compared: `com.amazonaws.eu-west-1.s3-global.accesspoint` is not S3, and China
-    /// lists `cn.com.amazonaws.<region>.s3` beside the common name.
+    /// All of the text after the Region is compared: `com.amazonaws.eu-west-1.s3-global.accesspoint` is not S3. The
+    /// prefix `cn.` is ignored, because China lists `cn.com.amazonaws.<region>.s3` in addition to the common name.
     #[must_use]
     pub fn is_named(self, endpoint_service_name: &str, region: &str) -> bool {
         let common = endpoint_service_name.strip_prefix("cn.").unwrap_or(endpoint_service_name);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn every_service_is_found_by_its_name_and_no_other() {
+    fn every_service_is_found_only_by_its_exact_name() {
         for service in GatewayService::ALL {
             assert_eq!(GatewayService::from_name(service.name()), Some(service));
             assert!(service.is_named(&service.endpoint_service_name("us-gov-west-1"), "us-gov-west-1"));

@@ -14,7 +14,7 @@ pub fn vpc(id: &str) -> Vpc {
     Vpc { id: id.into(), name: None, exemption: None }
 }
 
-/// A subnet of which only the ids are known.
+/// A subnet with ids only.
 pub fn subnet(id: &str, vpc_id: &str) -> Subnet {
     Subnet {
         id: id.into(),
@@ -28,7 +28,7 @@ pub fn subnet(id: &str, vpc_id: &str) -> Subnet {
     }
 }
 
-/// A table with the route to its own VPC that every table has.
+/// A route table with only the local route, which every table has.
 pub fn table(id: &str, vpc_id: &str) -> RouteTable {
     RouteTable {
         id: id.into(),
@@ -47,7 +47,7 @@ pub fn main_table(id: &str, vpc_id: &str) -> RouteTable {
     RouteTable { associations: vec![main], ..table(id, vpc_id) }
 }
 
-/// A table that is explicitly associated with one subnet.
+/// A route table that is explicitly associated with one subnet.
 pub fn table_of(id: &str, subnet: &Subnet) -> RouteTable {
     RouteTable { associations: vec![explicit(&subnet.id, "associated")], ..table(id, &subnet.vpc_id) }
 }
@@ -62,7 +62,7 @@ pub fn route(destination: &str, kind: TargetKind, id: &str) -> Route {
     Route { destination: Some(destination.into()), target: Target { kind, id: Some(id.into()) }, active: true }
 }
 
-/// An available gateway endpoint that lists these tables. The tables get their routes from [`route_to`].
+/// An available gateway endpoint that lists these tables. Add the routes to the tables with [`route_to`].
 pub fn gateway_endpoint(id: &str, vpc_id: &str, service: GatewayService, tables: &[&str]) -> Endpoint {
     Endpoint {
         id: id.into(),

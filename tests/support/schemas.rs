@@ -1,4 +1,4 @@
-//! The JSON Schemas in `schemas/`: every JSON document that a test sees is validated against them.
+//! The JSON Schemas in `schemas/`. The tests validate every JSON document that they see against them.
 
 use std::sync::LazyLock;
 
@@ -10,13 +10,13 @@ static NOTIFICATION: LazyLock<Validator> =
 static ANSWER: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/answer.schema.json")));
 static ERROR: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/error.schema.json")));
 
-#[allow(clippy::expect_used, reason = "a schema that cannot be read is a bug of the tests")]
+#[allow(clippy::expect_used, reason = "an invalid schema is a bug in the tests")]
 fn validator(schema: &str) -> Validator {
     let schema = serde_json::from_str(schema).expect("a schema in JSON");
     jsonschema::options().should_validate_formats(true).build(&schema).expect("a valid schema")
 }
 
-/// Fails unless the document is a notification, as subscribers of the topic for programs receive it.
+/// Fails unless the document is a notification, as the JSON topic delivers it.
 #[track_caller]
 pub fn assert_notification(document: &Value) {
     assert_valid(&NOTIFICATION, document);

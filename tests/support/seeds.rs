@@ -1,4 +1,4 @@
-//! The seeds of random tests: `GATEWATCH_SEEDS` says which.
+//! The seeds of random tests. `GATEWATCH_SEEDS` selects them:
 //!
 //! - `fixed`, the default: the same cases in every run, so that CI is reproducible.
 //! - `random`: new cases in every run, for `make verify`. A test that fails prints its seed.
@@ -8,11 +8,11 @@ use std::{collections::hash_map::RandomState, env, hash::BuildHasher};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// A runner with so many cases, unless `PROPTEST_CASES` gives another number. It stores nothing: a counterexample is kept as
-/// a test with a name instead.
+/// A runner with this number of cases, unless `PROPTEST_CASES` gives another one. It stores no counterexamples: keep
+/// each one as a test with a name instead.
 #[allow(clippy::disallowed_methods, clippy::panic, reason = "a test reads its own variables")]
 pub fn runner(cases: u32) -> TestRunner {
-    // The default has read the variable already.
+    // `Config::default` reads `PROPTEST_CASES`.
     let cases = if env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { cases };
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let seed = match env::var("GATEWATCH_SEEDS").as_deref() {
