@@ -1,5 +1,5 @@
-//! Runs the checks of the fuzz targets on stable Rust and in seconds. The inputs are the samples in `events/`, the inputs
-//! that fuzzing has found, samples with values of the wrong type, and random bytes.
+//! Runs the checks of the fuzz targets on stable Rust and in seconds. The inputs are the samples in `events/`, the
+//! inputs that fuzzing has found, samples with values of the wrong type, and random bytes.
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;

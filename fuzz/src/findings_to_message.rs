@@ -1,4 +1,4 @@
-//! From bytes to a network with hostile names and ids, a ledger of it, its findings, and the messages about them.
+//! From bytes to a network with hostile names and ids, an alert history, findings, and the messages about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,11 +42,11 @@ use gatewatch::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Stands in every name and tag that is not empty, and so must stand in no command, subject or sentence.
-const MARK: char = '¤';
+/// Part of every name and tag that is not empty. Commands, subjects and sentences must not contain it.
+const UNTRUSTED_MARK: char = '¤';
 
-/// What SNS takes, attributes counted.
-const MAX_MESSAGE: usize = 262_144;
+/// Maximum size of an SNS message in bytes, including its attributes.
+const MAX_MESSAGE_BYTES: usize = 262_144;
 
 const CHANNELS: [Channel; 3] = [Channel::Json, Channel::Text, Channel::Chat];
 
@@ -56,7 +56,7 @@ const NOW: Timestamp = Timestamp::constant(1_795_428_000, 0);
 /// Validates a JSON document against its schema.
 pub type Validate = fn(&Value);
 
-/// Checks the network that these bytes describe. Any bytes do.
+/// Checks the findings and messages for the network that these bytes describe. All bytes are valid input.
 pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validate) {
     let mut bytes = Bytes(bytes);
     let region = bytes.one_of(&["eu-west-1", "cn-north-1", "us-gov-west-1"]);
@@ -66,24 +66,24 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let required_services = bytes.some_of(&GatewayService::ALL);
     let network = network(&mut bytes, region);
     let mut payload = payload(&mut bytes, &network);
-    // Drawn last: what fuzzing found before there was a ledger means the same as then.
-    let ledger = ledger(&mut bytes, &network, &account_region);
-    delete_something(&mut bytes, &mut payload, &network, &ledger);
+    // The history comes after the network, so inputs that fuzzing found before the history existed keep their meaning.
+    let history = alert_history(&mut bytes, &network, &account_region);
+    add_deletions(&mut bytes, &mut payload, &network, &history);
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
     let policy = Policy { required_services, min_severity, remind_after, channels };
 
     let scope = payload.scope();
-    let resolved = with_history(&scope, &ledger, &network).tables_in(&network, &account_region);
+    let resolved = with_history(&scope, &history, &network).tables_in(&network, &account_region);
     let today = jiff::civil::date(2026, 11, 23);
     let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &account_region, today);
-    let judged = resolved.route_table_ids.clone();
+    let checked = resolved.route_table_ids.clone();
     let report = Report::new(scope, &network, resolved, verdict, HistoryState::Off, 0);
-    check_report(&report, &judged, &policy.required_services, assert_answer);
+    check_report(&report, &checked, &policy.required_services, assert_answer);
 
-    let affected = Affected::by(&payload, &network, &ledger, &account_region);
+    let affected = Affected::by(&payload, &network, &history, &account_region);
     let (findings, exempt) = (&report.findings, &report.exempt);
-    let seen = Observation {
+    let observation = Observation {
         network: &network,
         findings,
         exempt,
@@ -91,40 +91,46 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
         account_region: &account_region,
         now: NOW,
     };
-    let plans = plans(&seen, &ledger, &policy);
-    let sent = Sent { seen: &seen, payload: &payload, ledger: &ledger, policy: &policy, assert_notification };
-    sent.check_told(&plans);
+    let plans = plans(&observation, &history, &policy);
+    let inputs = Inputs {
+        observation: &observation,
+        payload: &payload,
+        history: &history,
+        policy: &policy,
+        assert_notification,
+    };
+    inputs.check_alerts(&plans);
     for plan in &plans {
-        sent.check_messages(plan);
+        inputs.check_messages(plan);
         if let Plan::Tracked(tracked) = plan {
-            sent.check_messages(&Plan::Untracked(tracked.untracked()));
+            inputs.check_messages(&Plan::Untracked(tracked.untracked()));
             check_records_after(tracked);
         }
     }
-    sent.check_nothing_is_told_twice(&plans);
+    inputs.check_no_alert_is_repeated(&plans);
 }
 
 fn check_report(
     report: &Report,
-    judged: &BTreeSet<String>,
+    checked: &BTreeSet<String>,
     required: &BTreeSet<GatewayService>,
     assert_answer: Validate,
 ) {
-    let verdicts: Vec<(&str, GatewayService)> = (report.findings.iter())
+    let results: Vec<(&str, GatewayService)> = (report.findings.iter())
         .map(|finding| (finding.route_table.id.as_str(), finding.service))
         .chain(report.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)))
         .collect();
-    let distinct: BTreeSet<_> = verdicts.iter().collect();
-    assert_eq!(distinct.len(), verdicts.len(), "one verdict per table and service");
-    assert!(verdicts.iter().all(|(table, service)| judged.contains(*table) && required.contains(service)));
+    let distinct: BTreeSet<_> = results.iter().collect();
+    assert_eq!(distinct.len(), results.len(), "more than one result for a table and service");
+    assert!(results.iter().all(|(table, service)| checked.contains(*table) && required.contains(service)));
     assert!(report.findings.is_sorted_by_key(|f| (&f.vpc_id, &f.route_table.id, f.service)));
     let answer = answer::Report::from(report);
     for finding in &answer.findings {
-        assert!(!finding.reason.contains(MARK), "{}", finding.reason);
+        assert!(!finding.reason.contains(UNTRUSTED_MARK), "{}", finding.reason);
         let fix = &finding.remediation;
         if let Some(command) = &fix.aws_cli {
-            let harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-".contains(c);
-            assert!(command.starts_with("aws ec2 ") && command.chars().all(harmless), "{command}");
+            let is_harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-".contains(c);
+            assert!(command.starts_with("aws ec2 ") && command.chars().all(is_harmless), "{command}");
         }
         for text in [&fix.cloud_formation, &fix.terraform].into_iter().flatten() {
             assert!(text.chars().all(|c| c == '\n' || c == ' ' || c.is_ascii_graphic()), "{text}");
@@ -137,109 +143,115 @@ fn check_report(
 fn check_message(message: &Message) {
     let attributes = message.attributes.iter().map(|a| a.name.len() + a.data_type.len() + a.value.len());
     let size = message.body.len() + message.subject.len() + attributes.sum::<usize>();
-    assert!(size <= MAX_MESSAGE, "{size} bytes");
+    assert!(size <= MAX_MESSAGE_BYTES, "{size} bytes");
     assert!((1..=99).contains(&message.subject.len()), "{}", message.subject);
     assert!(message.subject.bytes().all(|b| matches!(b, b' '..=b'~')), "{}", message.subject);
     for attribute in &message.attributes {
-        assert!(!attribute.value.is_empty() && !attribute.value.contains(MARK), "{attribute:?}");
+        assert!(!attribute.value.is_empty() && !attribute.value.contains(UNTRUSTED_MARK), "{attribute:?}");
     }
 }
 
-/// What the messages are about.
-struct Sent<'a> {
-    seen: &'a Observation<'a>,
+/// The inputs of the planner and of the messages.
+struct Inputs<'a> {
+    observation: &'a Observation<'a>,
     payload: &'a Payload,
-    ledger: &'a AlertHistory,
+    history: &'a AlertHistory,
     policy: &'a Policy,
     assert_notification: Validate,
 }
 
-impl Sent<'_> {
-    /// What was to be told is told, on every channel that has not had it; and nothing else is.
-    fn check_told(&self, plans: &[Plan]) {
+impl Inputs<'_> {
+    /// The plans hold every alert that is due, on every channel that has not received it, and no other alert.
+    fn check_alerts(&self, plans: &[Plan]) {
         let affected = self.affected();
-        let is_touched = |table: &str| affected.iter().flatten().any(|(_, affected)| affected == table);
-        let record_of = |id: &str| self.ledger.records().find(|record| record.finding_id == id);
-        let told = |id: &str, channel: Channel| -> Option<&Alert> {
-            let mut told = (plans.iter().flat_map(Plan::outgoing))
-                .filter(|sent| sent.channels.contains(&channel))
-                .map(|sent| &sent.alert)
+        let is_affected = |table: &str| affected.iter().flatten().any(|(_, affected)| affected == table);
+        let record_of = |id: &str| self.history.records().find(|record| record.finding_id == id);
+        let alert_for = |id: &str, channel: Channel| -> Option<&Alert> {
+            let mut alerts = (plans.iter().flat_map(Plan::outgoing))
+                .filter(|outgoing| outgoing.channels.contains(&channel))
+                .map(|outgoing| &outgoing.alert)
                 .filter(|alert| alert.finding_id() == id);
-            let first = told.next();
-            assert!(told.next().is_none(), "told twice");
+            let first = alerts.next();
+            assert!(alerts.next().is_none(), "more than one alert for {id} on {channel:?}");
             first
         };
-        for finding in self.seen.findings {
-            let loud = finding.severity >= self.policy.min_severity && is_touched(&finding.route_table.id);
+        for finding in self.observation.findings {
+            let is_due = finding.severity >= self.policy.min_severity && is_affected(&finding.route_table.id);
             for channel in CHANNELS {
-                let alert = told(&finding.id, channel);
-                let is_there = self.policy.channels.contains(&channel);
+                let alert = alert_for(&finding.id, channel);
+                let is_configured = self.policy.channels.contains(&channel);
                 if let Some(alert) = alert.filter(|alert| !alert.is_resolved()) {
-                    assert!(loud && is_there, "told for nothing: {alert:?}");
+                    assert!(is_due && is_configured, "not due: {alert:?}");
                     assert_eq!(alert.open_finding(), Some(finding));
                 }
-                let known = match record_of(&finding.id).filter(|record| record.is_open()) {
+                let is_up_to_date = match record_of(&finding.id).filter(|record| record.is_open()) {
                     Some(record) => {
                         let is_changed = record.gap != Recorded::Known(finding.gap);
-                        let worse = finding.severity > record.severity || is_changed;
-                        !worse && !record.undelivered.contains(&channel)
+                        let has_change = finding.severity > record.severity || is_changed;
+                        !has_change && !record.undelivered.contains(&channel)
                     }
                     None => false,
                 };
-                assert!(!loud || !is_there || known || alert.is_some(), "lost on {channel:?}: {finding:?}");
+                assert!(
+                    !is_due || !is_configured || is_up_to_date || alert.is_some(),
+                    "no alert on {channel:?}: {finding:?}"
+                );
             }
         }
-        for record in self.ledger.records() {
-            let stands = self.seen.findings.iter().any(|finding| finding.id == record.finding_id);
-            let table = self.seen.network.route_tables.iter().find(|table| table.id == record.route_table.id);
-            // Of another account's table nothing is known; but what is known to be over stays so.
-            let is_known = !record.is_open() || table.is_none_or(|table| self.is_ours(table));
-            let over = !stands && is_touched(&record.route_table.id) && is_known;
+        for record in self.history.records() {
+            let is_found = self.observation.findings.iter().any(|finding| finding.id == record.finding_id);
+            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.route_table.id);
+            // The state of another account's table is not known, so an open finding about it cannot be resolved. A resolved
+            // one stays resolved.
+            let is_known = !record.is_open() || table.is_none_or(|table| self.is_own(table));
+            let is_resolved_now = !is_found && is_affected(&record.route_table.id) && is_known;
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {
-                let lacks = record.undelivered.contains(&channel);
-                let owed = if record.is_open() { !record.not_notified.contains(&channel) } else { lacks };
-                let alert = told(&record.finding_id, channel).filter(|alert| alert.is_resolved());
-                // That it was over is owed as well while it is back, but too small to tell.
-                let back = self.seen.findings.iter().find(|finding| finding.id == record.finding_id);
-                let too_small = back.is_some_and(|finding| finding.severity < self.policy.min_severity);
-                let still_owed = !record.is_open() && lacks && too_small && is_touched(&record.route_table.id);
-                assert_eq!(alert.is_some(), (over && owed) || still_owed, "{record:?}");
+                let is_undelivered = record.undelivered.contains(&channel);
+                let is_due = if record.is_open() { !record.not_notified.contains(&channel) } else { is_undelivered };
+                let alert = alert_for(&record.finding_id, channel).filter(|alert| alert.is_resolved());
+                // A finding can come back below the minimum severity. Then its undelivered resolution is still due.
+                let reopened = self.observation.findings.iter().find(|finding| finding.id == record.finding_id);
+                let is_below_min = reopened.is_some_and(|finding| finding.severity < self.policy.min_severity);
+                let is_still_due =
+                    !record.is_open() && is_undelivered && is_below_min && is_affected(&record.route_table.id);
+                assert_eq!(alert.is_some(), (is_resolved_now && is_due) || is_still_due, "{record:?}");
             }
         }
     }
 
-    /// What the messages of a plan hold is what the plan tells, on each channel, whole and once.
+    /// On each channel, the messages of a plan hold all its alerts, complete and once.
     fn check_messages(&self, plan: &Plan) {
-        let Observation { network, affected, .. } = *self.seen;
+        let Observation { network, affected, .. } = *self.observation;
         let context =
-            MessageContext { network, affected, history: self.ledger.state(), exempt_tag: "gatewatch:exempt" };
+            MessageContext { network, affected, history: self.history.state(), exempt_tag: "gatewatch:exempt" };
         for channel in CHANNELS {
-            let told: Vec<&Alert> =
-                plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
+            let alerts: Vec<&Alert> =
+                (plan.outgoing()).filter(|o| o.channels.contains(&channel)).map(|outgoing| &outgoing.alert).collect();
             let group = AlertGroup::new(plan, channel, &context);
-            assert_eq!(group.is_some(), !told.is_empty());
+            assert_eq!(group.is_some(), !alerts.is_empty());
             let messages = group.map_or(Vec::new(), |group| render(&group, channel));
-            assert_eq!(messages.is_empty(), told.is_empty());
+            assert_eq!(messages.is_empty(), alerts.is_empty());
             for message in &messages {
                 check_message(message);
-                check_attributes(message, &told);
+                check_attributes(message, &alerts);
             }
             let ids: BTreeSet<&str> =
                 messages.iter().flat_map(|message| &message.finding_ids).map(String::as_str).collect();
-            assert_eq!(ids, told.iter().map(|alert| alert.finding_id()).collect());
+            assert_eq!(ids, alerts.iter().map(|alert| alert.finding_id()).collect());
             if channel == Channel::Json {
-                self.check_bodies(plan, &messages, &told);
+                self.check_bodies(plan, &messages, &alerts);
             }
         }
     }
 
-    /// Joins the findings of the JSON messages again.
-    fn check_bodies(&self, plan: &Plan, messages: &[Message], told: &[&Alert]) {
+    /// The findings of the JSON messages, joined again, are the findings of the alerts.
+    fn check_bodies(&self, plan: &Plan, messages: &[Message], alerts: &[&Alert]) {
         let bodies: Vec<Value> =
             messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_default()).collect();
-        let touching =
+        let triggers =
             self.affected().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())).count();
-        let name = self.seen.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id()).and_then(|vpc| vpc.name.clone());
+        let name =
+            self.observation.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id()).and_then(|vpc| vpc.name.clone());
         let name = name.map_or(Value::Null, Value::String);
         let mut joined = Vec::new();
         let mut worst = Value::Null;
@@ -247,114 +259,117 @@ impl Sent<'_> {
             (self.assert_notification)(body);
             assert_eq!(body["schema"], "gatewatch.notification/v1");
             assert_eq!(body["vpc"]["id"], plan.vpc_id());
-            assert_eq!(body["vpc"]["name"], name, "the name is intact");
-            assert!(!body["summary"].to_string().contains(MARK));
-            assert_eq!(body["triggers"], touching);
+            assert_eq!(body["vpc"]["name"], name, "the name differs");
+            assert!(!body["summary"].to_string().contains(UNTRUSTED_MARK));
+            assert_eq!(body["triggers"], triggers);
             let part = serde_json::json!({"index": n + 1, "count": bodies.len()});
             assert_eq!(body["part"], if bodies.len() == 1 { Value::Null } else { part });
-            let said = body["findings"].as_array().map_or(&[][..], Vec::as_slice);
-            assert!(!said.is_empty(), "a message without findings");
-            let ids: BTreeSet<&str> = said.iter().filter_map(|finding| finding["id"].as_str()).collect();
+            let findings = body["findings"].as_array().map_or(&[][..], Vec::as_slice);
+            assert!(!findings.is_empty(), "a message without findings");
+            let ids: BTreeSet<&str> = findings.iter().filter_map(|finding| finding["id"].as_str()).collect();
             assert_eq!(ids, message.finding_ids.iter().map(String::as_str).collect());
-            for finding in said {
-                assert!(finding["reason"].as_str().is_some_and(|reason| !reason.contains(MARK)), "{finding}");
+            for finding in findings {
+                assert!(finding["reason"].as_str().is_some_and(|reason| !reason.contains(UNTRUSTED_MARK)), "{finding}");
                 worst = worse(worst, &finding["severity"]);
                 join(&mut joined, finding);
             }
         }
         assert!(bodies.iter().all(|body| body["severity"] == worst), "{worst}");
-        let expected: Vec<Value> =
-            told.iter().map(|&alert| serde_json::to_value(NotifiedFinding::from(alert)).unwrap_or_default()).collect();
+        let expected: Vec<Value> = alerts
+            .iter()
+            .map(|&alert| serde_json::to_value(NotifiedFinding::from(alert)).unwrap_or_default())
+            .collect();
         assert_eq!(joined, expected);
     }
 
-    /// Once all is told and remembered, the same look at the same network has nothing more to say or to write.
-    fn check_nothing_is_told_twice(&self, told: &[Plan]) {
-        let AlertHistory::Available(history) = self.ledger else {
-            assert!(told.iter().all(|plan| matches!(plan, Plan::Untracked(_))));
+    /// After every alert is delivered and stored, a second check of the same network has nothing to send or to write.
+    fn check_no_alert_is_repeated(&self, sent_plans: &[Plan]) {
+        let AlertHistory::Available(history) = self.history else {
+            assert!(sent_plans.iter().all(|plan| matches!(plan, Plan::Untracked(_))));
             return;
         };
         let mut history = history.clone();
-        for plan in told {
+        for plan in sent_plans {
             assert!(matches!(plan, Plan::Tracked(_)), "{plan:?}");
             let Plan::Tracked(plan) = plan else { continue };
             let vpc = history.entry(plan.vpc_id.clone()).or_default();
-            for record in plan.records_after(&everything_in(plan)) {
+            for record in plan.records_after(&everything_received(plan)) {
                 vpc.records.retain(|before| before.finding_id != record.finding_id);
                 vpc.records.push(record);
             }
         }
-        assert_eq!(plans(self.seen, &AlertHistory::Available(history), self.policy), []);
+        assert_eq!(plans(self.observation, &AlertHistory::Available(history), self.policy), []);
     }
 
-    /// The tables, with their VPCs, that each record affected that is to be told of. The records here name Regions, VPCs,
-    /// tables and what was deleted.
+    /// The affected tables, with their VPCs, of each record that asks for alerts. The scopes of these records hold the
+    /// Region, VPCs, tables and deleted resources.
     fn affected(&self) -> Vec<BTreeSet<(String, String)>> {
         let records = self.payload.records().filter(|record| record.publish);
-        records.map(|record| self.touched_by(&record.scope)).collect()
+        records.map(|record| self.affected_by(&record.scope)).collect()
     }
 
-    fn touched_by(&self, scope: &Scope) -> BTreeSet<(String, String)> {
-        let judged = || {
-            let tables = self.seen.network.route_tables.iter();
-            tables.filter(|table| !table.is_edge() && self.is_ours(table))
+    fn affected_by(&self, scope: &Scope) -> BTreeSet<(String, String)> {
+        let checkable = || {
+            let tables = self.observation.network.route_tables.iter();
+            tables.filter(|table| !table.is_edge() && self.is_own(table))
         };
         let names = |vpc_id: &str, table: &str| {
             scope.region || scope.vpc_ids.contains(vpc_id) || scope.route_tables.contains_key(table)
         };
-        let bereaved = |record: &AlertRecord| {
-            let lost = |id: &String| scope.deleted.contains(id);
-            lost(&record.vpc_id) || lost(&record.route_table.id) || record.subnet_ids.iter().any(lost)
+        let has_deletion = |record: &AlertRecord| {
+            let is_deleted = |id: &String| scope.deleted.contains(id);
+            is_deleted(&record.vpc_id) || is_deleted(&record.route_table.id) || record.subnet_ids.iter().any(is_deleted)
         };
-        let mut affected: BTreeSet<(String, String)> = judged()
+        let mut affected: BTreeSet<(String, String)> = checkable()
             .filter(|table| {
-                let mut records = self.ledger.records().filter(|record| record.route_table.id == table.id);
-                names(&table.vpc_id, &table.id) || records.any(bereaved)
+                let mut records = self.history.records().filter(|record| record.route_table.id == table.id);
+                names(&table.vpc_id, &table.id) || records.any(has_deletion)
             })
             .map(|table| (table.vpc_id.clone(), table.id.clone()))
             .collect();
         let vpcs: BTreeSet<String> = affected.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
-        // Of a VPC that is looked at, what is gone or carries ingress traffic now is over.
-        for record in self.ledger.records() {
-            let table = self.seen.network.route_tables.iter().find(|table| table.id == record.route_table.id);
-            let concerned = names(&record.vpc_id, &record.route_table.id) || bereaved(record);
-            if table.is_none_or(RouteTable::is_edge) && (concerned || vpcs.contains(&record.vpc_id)) {
+        // In a VPC that is checked, findings about tables that are deleted or are edge tables now are resolved.
+        for record in self.history.records() {
+            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.route_table.id);
+            let in_scope = names(&record.vpc_id, &record.route_table.id) || has_deletion(record);
+            if table.is_none_or(RouteTable::is_edge) && (in_scope || vpcs.contains(&record.vpc_id)) {
                 affected.insert((record.vpc_id.clone(), record.route_table.id.clone()));
             }
         }
         affected
     }
 
-    fn is_ours(&self, table: &RouteTable) -> bool {
-        match (&table.owner_id, &self.seen.account_region.account) {
+    /// Whether the own account owns the table. `true` if one of the two accounts is not known.
+    fn is_own(&self, table: &RouteTable) -> bool {
+        match (&table.owner_id, &self.observation.account_region.account) {
             (Some(owner), Some(account)) => owner == account,
             _ => true,
         }
     }
 }
 
-/// What filter policies match on is what the whole notice says.
-fn check_attributes(message: &Message, told: &[&Alert]) {
+/// The attributes, on which filter policies match, describe all alerts of the group.
+fn check_attributes(message: &Message, alerts: &[&Alert]) {
     let value = |name: &str| message.attributes.iter().find(|a| a.name == name).map(|a| a.value.as_str());
     let list =
         |name: &str| -> BTreeSet<String> { serde_json::from_str(value(name).unwrap_or_default()).unwrap_or_default() };
-    assert_eq!(list("changes"), told.iter().map(|alert| alert.change().name().to_owned()).collect());
-    assert_eq!(list("services"), told.iter().map(|alert| alert.service().name().to_owned()).collect());
-    let worst = told.iter().map(|alert| alert.severity()).max();
+    assert_eq!(list("changes"), alerts.iter().map(|alert| alert.change().name().to_owned()).collect());
+    assert_eq!(list("services"), alerts.iter().map(|alert| alert.service().name().to_owned()).collect());
+    let worst = alerts.iter().map(|alert| alert.severity()).max();
     assert_eq!(value("severity"), worst.map(Severity::name));
 }
 
-/// What the history says afterwards: all of it, with the channels that lack it.
+/// The records after delivery name the channels that have not received the alert.
 fn check_records_after(plan: &TrackedPlan) {
     let by_id = |records: Vec<AlertRecord>| -> BTreeMap<String, AlertRecord> {
         records.into_iter().map(|record| (record.finding_id.clone(), record)).collect()
     };
-    let all = by_id(plan.records_after(&everything_in(plan)));
+    let all = by_id(plan.records_after(&everything_received(plan)));
     let none = by_id(plan.records_after(&BTreeMap::new()));
     for channel in CHANNELS {
-        let mut but_one = everything_in(plan);
-        but_one.remove(&channel);
-        let some = by_id(plan.records_after(&but_one));
+        let mut received = everything_received(plan);
+        received.remove(&channel);
+        let all_but_one = by_id(plan.records_after(&received));
         for step in &plan.steps {
             let record = &step.record;
             let id = &record.finding_id;
@@ -362,40 +377,40 @@ fn check_records_after(plan: &TrackedPlan) {
                 Some(_) => AlertRecord { not_notified: &record.not_notified - channels, ..record.clone() },
                 None => record.clone(),
             };
-            assert_eq!(all.get(id), Some(&notified(&CHANNELS.into())), "all have had it");
+            assert_eq!(all.get(id), Some(&notified(&CHANNELS.into())), "all channels received it");
             let channels = step.outgoing.as_ref().map(|outgoing| outgoing.channels.clone());
             let undelivered = channels.clone().unwrap_or_else(|| record.undelivered.clone());
             let expected = AlertRecord { undelivered, ..record.clone() };
-            assert_eq!(none.get(id), Some(&expected), "nobody has had it");
+            assert_eq!(none.get(id), Some(&expected), "no channel received it");
             let others = CHANNELS.into_iter().filter(|other| *other != channel).collect();
             let expected = if channels.is_some_and(|channels| channels.contains(&channel)) {
                 AlertRecord { undelivered: BTreeSet::from([channel]), ..notified(&others) }
             } else {
                 notified(&others)
             };
-            assert_eq!(some.get(id), Some(&expected), "all but {channel:?}");
+            assert_eq!(all_but_one.get(id), Some(&expected), "all channels but {channel:?} received it");
         }
     }
 }
 
-/// All findings of a plan, received on all channels.
-fn everything_in(plan: &TrackedPlan) -> BTreeMap<Channel, BTreeSet<String>> {
+/// All outgoing findings of a plan, as received on all channels.
+fn everything_received(plan: &TrackedPlan) -> BTreeMap<Channel, BTreeSet<String>> {
     let outgoing = || plan.steps.iter().filter_map(|step| step.outgoing.as_ref());
     let ids = || outgoing().map(|outgoing| outgoing.alert.finding_id().to_owned());
     CHANNELS.into_iter().map(|channel| (channel, ids().collect())).collect()
 }
 
-/// Adds a finding, or its subnets where the last one told is another piece of it.
-fn join(told: &mut Vec<Value>, finding: &Value) {
-    if let Some(last) = told.last_mut().filter(|last| last["id"] == finding["id"])
+/// Adds a finding. If the last finding is another piece of it, adds only its subnets.
+fn join(findings: &mut Vec<Value>, finding: &Value) {
+    if let Some(last) = findings.last_mut().filter(|last| last["id"] == finding["id"])
         && let (Some(subnets), Some(more)) = (last["subnets"].as_array_mut(), finding["subnets"].as_array())
     {
         subnets.extend(more.iter().cloned());
         let mut whole = finding.clone();
         whole["subnets"] = Value::Array(subnets.clone());
-        assert_eq!(*last, whole, "pieces differ in their subnets alone");
+        assert_eq!(*last, whole, "pieces differ in more than their subnets");
     } else {
-        told.push(finding.clone());
+        findings.push(finding.clone());
     }
 }
 
@@ -404,7 +419,7 @@ fn worse(a: Value, b: &Value) -> Value {
     if rank(b) > rank(&a) { b.clone() } else { a }
 }
 
-/// Bytes as choices. After the last one every choice is the first.
+/// Turns bytes into choices. After the last byte, every choice is the first one.
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {
@@ -426,7 +441,7 @@ impl Bytes<'_> {
         all[usize::from(self.next()) % all.len()].clone()
     }
 
-    /// At least one of them.
+    /// A subset with at least one element.
     fn some_of<T: Clone + Ord>(&mut self, all: &[T]) -> BTreeSet<T> {
         let mask = self.next();
         let some: BTreeSet<T> =
@@ -434,7 +449,7 @@ impl Bytes<'_> {
         if some.is_empty() { all.iter().cloned().collect() } else { some }
     }
 
-    /// What a tag can hold: at most 256 characters.
+    /// The value of a tag: at most 256 characters.
     fn name(&mut self) -> Option<String> {
         let text = match self.below(9) {
             0 => return None,
@@ -452,10 +467,10 @@ impl Bytes<'_> {
                 String::from_utf8_lossy(text).into_owned()
             }
         };
-        Some(std::iter::once(MARK).chain(text.chars().take(255)).collect())
+        Some(std::iter::once(UNTRUSTED_MARK).chain(text.chars().take(255)).collect())
     }
 
-    /// An id, now and then one that AWS would not give. No two are equal.
+    /// An id, sometimes one that does not match the AWS pattern. Ids are unique.
     fn id(&mut self, prefix: &str, n: usize) -> String {
         match self.below(16) {
             1 => format!("{prefix}{n:08x}; rm -rf / $(id) \"\n\u{1f4a5}"),
@@ -497,8 +512,8 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
     let mut network = Network::default();
     for v in 0..=usize::from(bytes.below(3)) {
         let vpc_id = bytes.id("vpc-", v);
-        // Shared by subnets that have no name of their own, so that a few bytes make a message that is too large.
-        let usual = bytes.name();
+        // Many subnets use this name, so that a few bytes make a message that is too large.
+        let common_name = bytes.name();
         network.vpcs.push(Vpc { id: vpc_id.clone(), name: bytes.name(), exemption: bytes.exemption() });
 
         // A VPC, its tables and its subnets have one owner.
@@ -531,19 +546,19 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
             });
         }
 
-        let many = if bytes.below(8) == 1 { bytes.next() } else { bytes.below(6) };
-        for _ in 0..many {
+        let subnet_count = if bytes.below(8) == 1 { bytes.next() } else { bytes.below(6) };
+        for _ in 0..subnet_count {
             let n = network.subnets.len();
             let id = bytes.id("subnet-", n);
             let tables = &mut network.route_tables[first_table..];
             if bytes.below(4) == 1 {
-                let place = usize::from(bytes.next()) % tables.len();
-                tables[place].associations.push(Association { subnet_id: Some(id.clone()), ..Association::default() });
+                let index = usize::from(bytes.next()) % tables.len();
+                tables[index].associations.push(Association { subnet_id: Some(id.clone()), ..Association::default() });
             }
             network.subnets.push(Subnet {
                 id,
                 vpc_id: vpc_id.clone(),
-                name: if bytes.yes() { bytes.name() } else { usual.clone() },
+                name: if bytes.yes() { bytes.name() } else { common_name.clone() },
                 availability_zone: bytes.yes().then(|| format!("{region}a")),
                 cidr: bytes.yes().then(|| "10.0.1.0/24".into()),
                 owner_id: owner.clone(),
@@ -605,26 +620,27 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
     Record { scope, trigger, time, publish: bytes.below(4) != 1 }
 }
 
-/// What was told of this network before: of tables that are there, and of some that are gone, alone or with their VPC.
-fn ledger(bytes: &mut Bytes<'_>, network: &Network, account_region: &AccountRegion) -> AlertHistory {
+/// An alert history of this network: records about tables that exist, and about some that were deleted, alone or with
+/// their VPC.
+fn alert_history(bytes: &mut Bytes<'_>, network: &Network, account_region: &AccountRegion) -> AlertHistory {
     match bytes.below(4) {
         0 => return AlertHistory::Off,
         1 => return AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into())),
         _ => {}
     }
-    let gone = (0..bytes.below(4)).map(|n| {
+    let deleted = (0..bytes.below(4)).map(|n| {
         let vpc_id = if bytes.yes() { bytes.one_of(&network.vpcs).id } else { "vpc-000000000000000ff".to_owned() };
         (vpc_id, format!("rtb-{n:015x}ff"))
     });
-    let gone: Vec<(String, String)> = gone.collect();
-    let there = network.route_tables.iter().map(|table| (table.vpc_id.clone(), table.id.clone()));
+    let deleted: Vec<(String, String)> = deleted.collect();
+    let existing = network.route_tables.iter().map(|table| (table.vpc_id.clone(), table.id.clone()));
     let mut history = BTreeMap::<String, VpcHistory>::new();
-    for (vpc_id, table) in there.chain(gone) {
+    for (vpc_id, table) in existing.chain(deleted) {
         let version = u64::from(bytes.next());
         let lease_expires_at =
             bytes.one_of(&[None, Some(NOW - SignedDuration::from_secs(1)), Some(NOW), Some(Timestamp::MAX)]);
-        let unknown = VpcHistory { version, lease_expires_at, records: Vec::new() };
-        let vpc = history.entry(vpc_id.clone()).or_insert(unknown);
+        let new_vpc = VpcHistory { version, lease_expires_at, records: Vec::new() };
+        let vpc = history.entry(vpc_id.clone()).or_insert(new_vpc);
         for service in GatewayService::ALL {
             if bytes.below(3) == 1 {
                 vpc.records.push(record_of(bytes, &vpc_id, &table, service, network, account_region));
@@ -644,14 +660,14 @@ fn record_of(
 ) -> AlertRecord {
     const GAPS: [Gap; 4] = [Gap::RouteInactive, Gap::EndpointNotAvailable, Gap::NotAssociated, Gap::NoEndpoint];
     let table = network.route_tables.iter().find(|table| table.id == table_id);
-    // The same id as its finding would have.
+    // The account that the finding would have, so that the id is the same.
     let account = account_region.account.clone().or_else(|| table?.owner_id.clone()).unwrap_or_default();
     let is_open = bytes.yes();
-    let of_vpc = network.subnets.iter().filter(|subnet| subnet.vpc_id == vpc_id).map(|subnet| subnet.id.clone());
-    let mut subnets: BTreeSet<String> = of_vpc.filter(|_| bytes.yes()).collect();
+    let in_vpc = network.subnets.iter().filter(|subnet| subnet.vpc_id == vpc_id).map(|subnet| subnet.id.clone());
+    let mut subnets: BTreeSet<String> = in_vpc.filter(|_| bytes.yes()).collect();
     subnets.extend(bytes.yes().then(|| "subnet-000000000000000ff".to_owned()));
     let ago = |bytes: &mut Bytes<'_>| NOW - SignedDuration::from_mins(i64::from(bytes.next()) * 60);
-    let (since, told, thread) = (ago(bytes), ago(bytes), ago(bytes));
+    let (since, notified_at, incident_started_at) = (ago(bytes), ago(bytes), ago(bytes));
     let reason = Recorded::Known(bytes.one_of(&ResolutionReason::ALL));
     let resolution = Resolution { reason, open_seconds: i64::from(bytes.next()) };
     AlertRecord {
@@ -671,21 +687,22 @@ fn record_of(
             RecordState::Resolved(resolution)
         },
         since,
-        notified_at: told,
+        notified_at,
         undelivered: CHANNELS.into_iter().filter(|_| bytes.below(4) == 1).collect(),
         not_notified: CHANNELS.into_iter().filter(|_| is_open && bytes.below(8) == 1).collect(),
-        incident_started_at: thread,
+        incident_started_at,
     }
 }
 
-/// Says of some records that something was deleted: of what is there, and of what the ledger alone knows.
-fn delete_something(bytes: &mut Bytes<'_>, payload: &mut Payload, network: &Network, history: &AlertHistory) {
-    let told = history.records().flat_map(|record| {
+/// Adds deletions to the scopes of some records: of resources in the network, and of resources that only the alert
+/// history knows.
+fn add_deletions(bytes: &mut Bytes<'_>, payload: &mut Payload, network: &Network, history: &AlertHistory) {
+    let recorded = history.records().flat_map(|record| {
         [&record.vpc_id, &record.route_table.id].into_iter().chain(&record.subnet_ids).cloned().collect::<Vec<_>>()
     });
-    let there = (network.subnets.iter().map(|subnet| subnet.id.clone()))
+    let existing = (network.subnets.iter().map(|subnet| subnet.id.clone()))
         .chain(network.route_tables.iter().map(|table| table.id.clone()));
-    let ids: Vec<String> = told.chain(there).collect();
+    let ids: Vec<String> = recorded.chain(existing).collect();
     let Payload::Batch(messages) = payload else { return };
     for record in messages.iter_mut().filter_map(|message| message.record.as_mut().ok()) {
         match bytes.below(4) {

@@ -126,10 +126,10 @@ fn evaluate_table(case: &Case, table: &RouteTable, service: &str) -> TableResult
     }))
 }
 
-// --- Terms ------------------------------------------------------------------------------------------------------------
+// --- Terms -----------------------------------------------------------------------------------------------------------
 
-/// "A route table that has an association with a gateway (`gatewayId`), has no subnet association, and is not the main table
-/// of its VPC." A gateway association that has ended does not count, because it carries no ingress traffic.
+/// "A route table that has an association with a gateway (`gatewayId`), has no subnet association, and is not the main
+/// table of its VPC." A gateway association that has ended does not count, because it carries no ingress traffic.
 fn is_edge(table: &RouteTable) -> bool {
     let mut has_gateway = false;
     let mut has_subnet = false;
@@ -234,7 +234,7 @@ fn lists(endpoint: &Endpoint, table: &RouteTable) -> bool {
     endpoint.route_table_ids.contains(&table.id)
 }
 
-// --- Finding ----------------------------------------------------------------------------------------------------------
+// --- Finding ---------------------------------------------------------------------------------------------------------
 
 /// "The `gap` is the first that holds". If several endpoints match, the finding names the one with the lowest id.
 fn gap<'a>(case: &'a Case, table: &RouteTable, service: &str) -> (&'static str, Option<&'a Endpoint>) {
@@ -260,8 +260,8 @@ fn lowest_id<'a: 'b, 'b>(endpoints: impl Iterator<Item = &'b &'a Endpoint>) -> O
     endpoints.copied().min_by(|a, b| a.id.cmp(&b.id))
 }
 
-/// "An Interface endpoint for the same service in the VPC, an available one first." Among equals, the finding names the one
-/// with the lowest id.
+/// "An Interface endpoint for the same service in the VPC, an available one first." Among equals, the finding names the
+/// one with the lowest id.
 fn interface_endpoint<'a>(case: &'a Case, table: &RouteTable, service: &str) -> Option<&'a Endpoint> {
     let mut endpoints = Vec::new();
     for endpoint in &case.network.endpoints {
@@ -279,8 +279,8 @@ fn id_and_state(endpoint: &Endpoint) -> (String, String) {
     (endpoint.id.clone(), endpoint.state.to_lowercase())
 }
 
-/// The severity, and `egress`: "The target of the default route that decided the severity". Among equals, the IPv4 route
-/// decides.
+/// The severity, and `egress`: "The target of the default route that decided the severity". Among equals, the IPv4
+/// route decides.
 fn severity(case: &Case, table: &RouteTable) -> (&'static str, (String, Option<String>)) {
     // "A default route is an `active` route to `0.0.0.0/0` or `::/0`."
     let mut defaults: Vec<&Route> = Vec::new();
@@ -340,7 +340,7 @@ fn kind_name(kind: TargetKind) -> &'static str {
     }
 }
 
-// --- Exemption --------------------------------------------------------------------------------------------------------
+// --- Exemption -------------------------------------------------------------------------------------------------------
 
 /// Whether a tag exempts its resource for a service on a day.
 fn exempts(tag: Option<&String>, service: &str, today: Day) -> bool {

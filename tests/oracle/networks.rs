@@ -1,7 +1,7 @@
 //! Generates networks for the comparison. Every outcome is common, and every unusual form occurs.
 //!
-//! proptest generates drafts, in which resources refer to each other by position. `build` turns them into a [`Network`],
-//! in which they refer to each other by id.
+//! proptest generates drafts, in which resources refer to each other by position. `build` turns them into a
+//! [`Network`], in which they refer to each other by id.
 
 use gatewatch::network::{
     account::AccountRegion,
@@ -145,7 +145,7 @@ pub fn case() -> BoxedStrategy<Case> {
         .boxed()
 }
 
-// --- Drafts -----------------------------------------------------------------------------------------------------------
+// --- Drafts ----------------------------------------------------------------------------------------------------------
 
 fn vpc(region: &'static str) -> impl Strategy<Value = VpcDraft> {
     let shared = prop_oneof![
@@ -262,7 +262,7 @@ fn subnet() -> impl Strategy<Value = SubnetDraft> {
     let any_state = prop_oneof![5 => state(), 1 => former_state().prop_map(Some)];
     let explicit = option::weighted(0.6, (any::<Index>(), any_state));
     let former = option::weighted(0.15, (any::<Index>(), former_state()));
-    // In a VPC of the own account, the own account owns every subnet. If EC2 names another owner, the subnet is not assessed.
+    // The owner of a VPC owns all its subnets. If EC2 names another owner, the subnet is not assessed.
     let owner = prop_oneof![12 => Just(Some(OWN_ACCOUNT)), 4 => Just(None), 1 => Just(Some(OTHER_ACCOUNT))];
     (0..4_u8, ipv6_native, owner, exemption(), explicit, former).prop_map(
         |(rank, ipv6_native, owner, exemption, explicit, former)| SubnetDraft {
@@ -396,21 +396,21 @@ fn exemption() -> impl Strategy<Value = Option<String>> + Clone {
     option::weighted(0.2, prop_oneof![8 => value, 1 => unusual.prop_map(str::to_owned)])
 }
 
-// --- Networks ------------------------------------------------------------------------------------------------------------
+// --- Networks --------------------------------------------------------------------------------------------------------
 
 /// An id that is easy to read in a counterexample: kind, VPC, rank and position.
-fn id(prefix: &str, vpc: usize, rank: u8, position: usize) -> String {
-    format!("{prefix}{:017x}", (vpc + 1) * 0x1_0000 + usize::from(rank) * 0x100 + position)
+fn id(prefix: &str, vpc_index: usize, rank: u8, position: usize) -> String {
+    format!("{prefix}{:017x}", (vpc_index + 1) * 0x1_0000 + usize::from(rank) * 0x100 + position)
 }
 
 fn build(drafts: &[VpcDraft]) -> Network {
     let mut network = Network::default();
-    for (vpc, draft) in drafts.iter().enumerate() {
-        let vpc_id = id("vpc-", vpc, 0, 0);
+    for (vpc_index, draft) in drafts.iter().enumerate() {
+        let vpc_id = id("vpc-", vpc_index, 0, 0);
         network.vpcs.push(Vpc { id: vpc_id.clone(), name: None, exemption: draft.exemption.clone() });
         for (position, subnet) in draft.subnets.iter().enumerate() {
             network.subnets.push(Subnet {
-                id: id("subnet-", vpc, subnet.rank, position),
+                id: id("subnet-", vpc_index, subnet.rank, position),
                 vpc_id: vpc_id.clone(),
                 name: None,
                 availability_zone: None,
@@ -421,10 +421,10 @@ fn build(drafts: &[VpcDraft]) -> Network {
             });
         }
         if draft.tables_visible {
-            network.route_tables.extend(tables(vpc, draft));
+            network.route_tables.extend(tables(vpc_index, draft));
         }
         if !draft.shared {
-            network.endpoints.extend(endpoints(vpc, draft));
+            network.endpoints.extend(endpoints(vpc_index, draft));
         }
     }
     // Links need the ids of endpoints and tables, so they come last.
@@ -432,7 +432,7 @@ fn build(drafts: &[VpcDraft]) -> Network {
     network
 }
 
-fn tables(vpc: usize, draft: &VpcDraft) -> Vec<RouteTable> {
+fn tables(vpc_index: usize, draft: &VpcDraft) -> Vec<RouteTable> {
     let mut tables = Vec::new();
     for (position, table) in draft.tables.iter().enumerate() {
         let mut associations = Vec::new();
@@ -448,8 +448,8 @@ fn tables(vpc: usize, draft: &VpcDraft) -> Vec<RouteTable> {
             });
         }
         tables.push(RouteTable {
-            id: id("rtb-", vpc, table.rank, position),
-            vpc_id: id("vpc-", vpc, 0, 0),
+            id: id("rtb-", vpc_index, table.rank, position),
+            vpc_id: id("vpc-", vpc_index, 0, 0),
             name: None,
             owner_id: if draft.shared {
                 Some(OTHER_ACCOUNT.to_owned())
@@ -465,7 +465,7 @@ fn tables(vpc: usize, draft: &VpcDraft) -> Vec<RouteTable> {
         let former = subnet.former.map(|(table, state)| (table, Some(state)));
         for (table, state) in subnet.explicit.into_iter().chain(former) {
             table.get_mut(&mut tables).associations.push(Association {
-                subnet_id: Some(id("subnet-", vpc, subnet.rank, position)),
+                subnet_id: Some(id("subnet-", vpc_index, subnet.rank, position)),
                 state: state.map(str::to_owned),
                 ..Association::default()
             });
@@ -474,10 +474,10 @@ fn tables(vpc: usize, draft: &VpcDraft) -> Vec<RouteTable> {
     tables
 }
 
-fn endpoints(vpc: usize, draft: &VpcDraft) -> Vec<Endpoint> {
+fn endpoints(vpc_index: usize, draft: &VpcDraft) -> Vec<Endpoint> {
     let endpoints = draft.endpoints.iter().enumerate().map(|(position, endpoint)| Endpoint {
-        id: id("vpce-", vpc, endpoint.rank, position),
-        vpc_id: id("vpc-", vpc, 0, 0),
+        id: id("vpce-", vpc_index, endpoint.rank, position),
+        vpc_id: id("vpc-", vpc_index, 0, 0),
         kind: endpoint.kind,
         service_name: endpoint.service_name.clone(),
         state: endpoint.state.to_owned(),
@@ -513,8 +513,8 @@ fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
     for (table, draft) in network.route_tables.iter_mut().zip(table_drafts) {
         for route in &draft.routes {
             let target = match (route.target, route.endpoint) {
-                (TargetKind::VpcEndpoint, Some(which)) if !network.endpoints.is_empty() => {
-                    Some(which.get(&network.endpoints).id.clone())
+                (TargetKind::VpcEndpoint, Some(index)) if !network.endpoints.is_empty() => {
+                    Some(index.get(&network.endpoints).id.clone())
                 }
                 (kind, _) => target_id(kind).map(str::to_owned),
             };
