@@ -555,7 +555,7 @@ impl Simulation {
 
         let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };
         let payload = Payload::Direct(Box::new(record));
-        let affected = Affected::by(&payload, &network, &history, &self.account_region);
+        let affected = Affected::of_records(&payload, &network, &history, &self.account_region);
         let checked = with_history(scope, &history, &network).tables_in(&network, &self.account_region).route_table_ids;
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let result = evaluate(&network, &checked, &self.policy.required_services, &self.account_region, today);
@@ -581,7 +581,7 @@ impl Simulation {
                 continue;
             };
             if conditions.fault == Fault::LeaseFails {
-                self.publish(&Plan::Untracked(tracked.untracked()), planned.now, conditions);
+                self.publish(&Plan::Untracked(tracked.to_untracked()), planned.now, conditions);
                 continue;
             }
             // The lease is granted if no invocation has it, or has acquired it since the history was read.

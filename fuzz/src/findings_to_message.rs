@@ -81,7 +81,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let report = Report::new(scope, &network, resolved, verdict, HistoryState::Off, 0);
     check_report(&report, &checked, &policy.required_services, assert_answer);
 
-    let affected = Affected::by(&payload, &network, &history, &account_region);
+    let affected = Affected::of_records(&payload, &network, &history, &account_region);
     let (findings, exempt) = (&report.findings, &report.exempt);
     let observation = Observation {
         network: &network,
@@ -103,7 +103,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     for plan in &plans {
         inputs.check_messages(plan);
         if let Plan::Tracked(tracked) = plan {
-            inputs.check_messages(&Plan::Untracked(tracked.untracked()));
+            inputs.check_messages(&Plan::Untracked(tracked.to_untracked()));
             check_records_after(tracked);
         }
     }
@@ -176,12 +176,12 @@ impl Inputs<'_> {
             first
         };
         for finding in self.observation.findings {
-            let is_due = finding.severity >= self.policy.min_severity && is_affected(&finding.route_table.id);
+            let is_reminder_due = finding.severity >= self.policy.min_severity && is_affected(&finding.route_table.id);
             for channel in CHANNELS {
                 let alert = alert_for(&finding.id, channel);
                 let is_configured = self.policy.channels.contains(&channel);
                 if let Some(alert) = alert.filter(|alert| !alert.is_resolved()) {
-                    assert!(is_due && is_configured, "not due: {alert:?}");
+                    assert!(is_reminder_due && is_configured, "not due: {alert:?}");
                     assert_eq!(alert.open_finding(), Some(finding));
                 }
                 let is_up_to_date = match record_of(&finding.id).filter(|record| record.is_open()) {
@@ -193,7 +193,7 @@ impl Inputs<'_> {
                     None => false,
                 };
                 assert!(
-                    !is_due || !is_configured || is_up_to_date || alert.is_some(),
+                    !is_reminder_due || !is_configured || is_up_to_date || alert.is_some(),
                     "no alert on {channel:?}: {finding:?}"
                 );
             }
@@ -207,14 +207,15 @@ impl Inputs<'_> {
             let is_resolved_now = !is_found && is_affected(&record.route_table.id) && is_known;
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {
                 let is_undelivered = record.undelivered.contains(&channel);
-                let is_due = if record.is_open() { !record.not_notified.contains(&channel) } else { is_undelivered };
+                let is_reminder_due =
+                    if record.is_open() { !record.not_notified.contains(&channel) } else { is_undelivered };
                 let alert = alert_for(&record.finding_id, channel).filter(|alert| alert.is_resolved());
                 // A finding can come back below the minimum severity. Then its undelivered resolution is still due.
                 let reopened = self.observation.findings.iter().find(|finding| finding.id == record.finding_id);
                 let is_below_min = reopened.is_some_and(|finding| finding.severity < self.policy.min_severity);
                 let is_still_due =
                     !record.is_open() && is_undelivered && is_below_min && is_affected(&record.route_table.id);
-                assert_eq!(alert.is_some(), (is_resolved_now && is_due) || is_still_due, "{record:?}");
+                assert_eq!(alert.is_some(), (is_resolved_now && is_reminder_due) || is_still_due, "{record:?}");
             }
         }
     }

@@ -31,7 +31,7 @@ impl<'a> Affected<'a> {
     /// The tables and VPCs that each record of the payload affects. Records with `publish: false` are left out, because
     /// they only ask for the report.
     #[must_use]
-    pub fn by(
+    pub fn of_records(
         payload: &'a Payload,
         network: &Network,
         history: &AlertHistory,
@@ -172,7 +172,7 @@ mod tests {
     /// The tables and VPCs that an input record with this scope affects, each as ids separated by spaces.
     fn affected(scope: Scope, history: &AlertHistory) -> (String, String) {
         let payload = Payload::Direct(Box::new(record(scope)));
-        let [affected] = Affected::by(&payload, &network(), history, &account_region()).try_into().unwrap();
+        let [affected] = Affected::of_records(&payload, &network(), history, &account_region()).try_into().unwrap();
         let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         (joined(&affected.route_table_ids), joined(&affected.vpc_ids))
     }
@@ -189,7 +189,7 @@ mod tests {
         };
         let payload = Payload::Batch(vec![message("rtb-0000000b", true), message("rtb-0000000c", false)]);
         assert_eq!(
-            Affected::by(&payload, &network(), &AlertHistory::Off, &account_region()),
+            Affected::of_records(&payload, &network(), &AlertHistory::Off, &account_region()),
             [Affected {
                 record: payload.records().next().unwrap(),
                 route_table_ids: Arc::new(ids(&["rtb-0000000b"])),
@@ -207,7 +207,7 @@ mod tests {
             message(Scope::region()),
             message(Scope::default()),
         ]);
-        let affected = Affected::by(&payload, &network(), &history_with(&[]), &account_region());
+        let affected = Affected::of_records(&payload, &network(), &history_with(&[]), &account_region());
         let all = ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000b", "rtb-0000000c"]);
         let ids_of_each: Vec<_> =
             affected.iter().map(|affected| (&*affected.route_table_ids, &*affected.vpc_ids)).collect();

@@ -265,7 +265,7 @@ named!(ResolutionReason {
 
 /// The moment, cut to whole seconds. People do not need fractions, and alerts of the same second must not differ.
 #[must_use]
-pub fn to_the_second(moment: Timestamp) -> Timestamp {
+pub fn truncate_to_seconds(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
@@ -289,7 +289,7 @@ mod tests {
     fn times_have_whole_seconds_and_durations_are_never_negative() {
         let moment = |text: &str| -> Timestamp { text.parse().unwrap() };
         let (early, late) = (moment("2026-11-23T10:00:00.9Z"), moment("2026-11-23T10:01:30Z"));
-        assert_eq!(to_the_second(early), moment("2026-11-23T10:00:00Z"));
+        assert_eq!(truncate_to_seconds(early), moment("2026-11-23T10:00:00Z"));
         assert_eq!(seconds_between(moment("2026-11-23T10:00:00Z"), late), 90);
         assert_eq!(seconds_between(late, early), 0);
     }

@@ -204,7 +204,7 @@ impl AlertRecord {
     /// Whether a reminder is due; `remind_after` is the time from the last alert to the reminder. It is due one hour
     /// early, because a daily sweep that starts a minute earlier than the last one must not delay a reminder by a day.
     #[must_use]
-    pub fn is_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
+    pub fn is_reminder_due(&self, remind_after: Option<SignedDuration>, now: Timestamp) -> bool {
         const EARLY_BY: SignedDuration = SignedDuration::from_hours(1);
         remind_after.is_some_and(|after| now.duration_since(self.notified_at) >= after - EARLY_BY)
     }

@@ -118,7 +118,7 @@ impl Step {
 
     /// A step that only writes the record.
     #[must_use]
-    pub fn record(record: AlertRecord) -> Self {
+    pub fn record_only(record: AlertRecord) -> Self {
         Self { outgoing: None, record }
     }
 
@@ -139,7 +139,7 @@ impl TrackedPlan {
     /// history. `resolved` alerts are left out. A later invocation sends them, because the history keeps their
     /// records.
     #[must_use]
-    pub fn untracked(&self) -> UntrackedPlan {
+    pub fn to_untracked(&self) -> UntrackedPlan {
         let outgoing = self.steps.iter().filter_map(|step| {
             let Outgoing { alert, channels } = step.outgoing.as_ref()?;
             Some(Outgoing { alert: Alert::Reported(alert.open_finding()?.clone()), channels: channels.clone() })

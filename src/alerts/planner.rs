@@ -133,8 +133,9 @@ fn opened(
 fn still_open(finding: &Finding, record: &AlertRecord, now: Timestamp, policy: &Policy) -> Option<Step> {
     let after = record.updated(finding);
     let is_severe_enough = finding.severity >= policy.min_severity;
-    let change =
-        record.change(finding).or_else(|| record.is_due(policy.remind_after, now).then_some(OpenChange::Reminder));
+    let change = record
+        .change(finding)
+        .or_else(|| record.is_reminder_due(policy.remind_after, now).then_some(OpenChange::Reminder));
     let undelivered = policy.undelivered(record);
     let (change, channels, after) = match (change, &record.state) {
         // All channels receive the alert, also those that did not receive `opened`: it describes the whole finding.
@@ -144,7 +145,7 @@ fn still_open(finding: &Finding, record: &AlertRecord, now: Timestamp, policy: &
         (_, RecordState::Open(last_change)) if is_severe_enough && !undelivered.is_empty() => {
             (*last_change, undelivered, after)
         }
-        _ => return (after != *record).then_some(Step::record(after)),
+        _ => return (after != *record).then_some(Step::record_only(after)),
     };
     let alert = Alert::Open { finding: finding.clone(), change, since: record.since };
     let after = AlertRecord { state: RecordState::Open(change), undelivered: BTreeSet::new(), ..after };
@@ -287,7 +288,7 @@ mod tests {
             let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, publish: true };
             let payload = Payload::Direct(Box::new(record));
             let Self { network, findings, exempt, history, policy, .. } = self;
-            let affected = Affected::by(&payload, network, history, &account_region());
+            let affected = Affected::of_records(&payload, network, history, &account_region());
             plans(
                 &Observation { network, findings, exempt, affected: &affected, account_region: &account_region(), now },
                 history,
@@ -486,7 +487,7 @@ mod tests {
             ..record()
         };
         let after = AlertRecord { severity: Severity::Low, subnet_ids: BTreeSet::new(), ..before.clone() };
-        assert_eq!(given([better], [before]).steps(), [Step::record(after.clone())]);
+        assert_eq!(given([better], [before]).steps(), [Step::record_only(after.clone())]);
         // The finding gets worse again, compared with the new record.
         let after_worsened =
             AlertRecord { notified_at: now(), state: RecordState::Open(OpenChange::Worsened), ..record() };
@@ -502,7 +503,7 @@ mod tests {
         other.egress.id = Some("tgw-0000000b".into());
         other.route_table.name = Some("renamed".into());
         let after = AlertRecord { egress: other.egress.clone(), route_table: other.route_table.clone(), ..record() };
-        assert_eq!(given([other], [record()]).steps(), [Step::record(after)]);
+        assert_eq!(given([other], [record()]).steps(), [Step::record_only(after)]);
     }
 
     #[test]
@@ -566,11 +567,14 @@ mod tests {
     #[test]
     fn an_open_finding_below_the_minimum_severity_is_recorded_and_sends_nothing() {
         let was_low = AlertRecord { severity: Severity::Low, ..record() };
-        assert_eq!(given([finding()], [was_low]).with_min_severity(Severity::High).steps(), [Step::record(record())]);
+        assert_eq!(
+            given([finding()], [was_low]).with_min_severity(Severity::High).steps(),
+            [Step::record_only(record())]
+        );
         let had_other_gap = AlertRecord { gap: Recorded::Known(Gap::NoEndpoint), ..record() };
         assert_eq!(
             given([finding()], [had_other_gap]).with_min_severity(Severity::High).steps(),
-            [Step::record(record())]
+            [Step::record_only(record())]
         );
         let unchanged = given([finding()], [record()]).with_min_severity(Severity::High);
         assert_eq!(unchanged.plans_at(three_days_ago() + SignedDuration::from_hours(8 * 24)), []);
@@ -950,7 +954,7 @@ mod tests {
             Outgoing { alert: Alert::Reported(finding), channels: channels.clone() }
         };
         assert_eq!(
-            plan.untracked(),
+            plan.to_untracked(),
             UntrackedPlan { vpc_id: A.into(), outgoing: vec![reported(&plan.steps[0]), reported(&plan.steps[2])] }
         );
     }

@@ -83,7 +83,7 @@ impl Notifier<'_> {
             Ok(Some(lease)) => lease,
             Ok(None) => return lost_lease(vpc_id),
             Err(error) => {
-                let untracked = Plan::Untracked(tracked.untracked());
+                let untracked = Plan::Untracked(tracked.to_untracked());
                 let published = self.publish(&untracked, HistoryState::Unavailable).await;
                 return delivered(vpc_id, &published, Some(error));
             }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     alerts::{
         affected::{Affected, with_history},
-        alert::to_the_second,
+        alert::truncate_to_seconds,
         history::{AlertHistory, HistoryState},
         observation::Observation,
         plan::{DeliveryResult, Plan},
@@ -83,12 +83,12 @@ impl Gatewatch {
         invocation: &Invocation,
         published_before: usize,
     ) -> Result<Attempt, Error> {
-        let now = to_the_second(Timestamp::now());
+        let now = truncate_to_seconds(Timestamp::now());
         let history_table = self.history_table(payload, &invocation.account_region);
 
         let snapshot = self.read(payload, history_table.as_ref(), &invocation.deadline, now).await?;
         let check = self.check(&payload.scope(), &snapshot, &invocation.account_region, now);
-        let affected = Affected::by(payload, &snapshot.network, &snapshot.history, &invocation.account_region);
+        let affected = Affected::of_records(payload, &snapshot.network, &snapshot.history, &invocation.account_region);
         let plans = self.plan(&snapshot, &check, &affected, &invocation.account_region, now);
         let notifier = Notifier {
             clients: &self.clients,

@@ -51,7 +51,7 @@ pub async fn take(
     let (mut network, mut selection) = read?;
 
     // VPCs that EC2 showed only during the consistency retry.
-    let shown_late = selection.beyond(&requested);
+    let shown_late = selection.difference(&requested);
     if let (Ok(vpcs), false) = (&mut history, shown_late.is_empty()) {
         match read_history(table, &VpcSelection::Vpcs(shown_late), deadline).await {
             Ok(more) => vpcs.extend(more),
@@ -63,7 +63,7 @@ pub async fn take(
         Err(error) => return Ok(Snapshot { network, history: AlertHistory::Unavailable(error) }),
     };
     // VPCs of resources that EC2 does not show any more: only the history knows these VPCs.
-    let from_history = VpcSelection::Vpcs(affected_vpcs(scope, &vpcs)).beyond(&selection);
+    let from_history = VpcSelection::Vpcs(affected_vpcs(scope, &vpcs)).difference(&selection);
     if !from_history.is_empty() {
         network.extend(reader.read_vpcs(&VpcSelection::Vpcs(from_history.clone())).await?);
         selection.add(from_history);

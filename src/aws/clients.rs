@@ -1,4 +1,4 @@
-//! How the function reaches AWS: one HTTP client, one TLS stack, and limits on how long anything may take.
+//! The SDK clients: one HTTP client and one TLS stack for all of them, and a time limit for every call.
 
 use std::time::Duration;
 
@@ -14,38 +14,37 @@ use crate::{
     settings::{Settings, Topic},
 };
 
-/// One try of one call. A page of 1,000 subnets comes in well under a second; a connection that a firewall drops
-/// silently would otherwise hang until the invocation ends, as the SDK sets no such limit by default.
+/// The limit of one attempt of one call. A page of 1,000 subnets takes well under a second. The SDK has no such limit by
+/// default: a connection that a firewall drops silently would hang until the invocation ends.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One call with all its tries and the waits between them.
+/// The limit of one call with all its attempts and the waits between them.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// EC2 refills its bucket of 100 describe calls by 20 a second, so throttling that ends, ends within seconds
+/// EC2 refills its bucket of 100 describe calls by 20 per second, so short throttling ends within seconds
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
 const MAX_ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(4);
 
-/// One try of a call to DynamoDB, which answers in milliseconds, and one call with all its tries. Findings do not wait
-/// long for a ledger that is down.
-const LEDGER_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-const LEDGER_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+/// The limits for DynamoDB, which answers in milliseconds: findings do not wait long for a history that is down.
+const HISTORY_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const HISTORY_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The clients of the services that the function calls.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// Reads the network.
     pub ec2: aws_sdk_ec2::Client,
-    /// Remembers what was told.
+    /// Reads and writes the alert history.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The topics, each in its Region.
     pub topics: Vec<SnsTopic>,
 }
 
 impl Clients {
-    /// Makes the clients. Nothing is sent yet. Credentials and endpoints come from the environment, as the SDK reads it.
+    /// Creates the clients. Nothing is sent yet. Credentials and endpoints come from the environment, as the SDK reads it.
     pub async fn new(settings: &Settings) -> Self {
-        // Handed in rather than left to each client, so that they share connections and the TLS set-up is paid once.
+        // All clients share one HTTP client, so that they share connections and the TLS set-up is paid once.
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
@@ -68,9 +67,9 @@ impl Clients {
         let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse);
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(LEDGER_ATTEMPT_TIMEOUT)
-                .operation_attempt_timeout(LEDGER_ATTEMPT_TIMEOUT)
-                .operation_timeout(LEDGER_OPERATION_TIMEOUT)
+                .connect_timeout(HISTORY_ATTEMPT_TIMEOUT)
+                .operation_attempt_timeout(HISTORY_ATTEMPT_TIMEOUT)
+                .operation_timeout(HISTORY_OPERATION_TIMEOUT)
                 .build(),
         );
         let topic = |(&channel, settings): (&Channel, &Topic)| {

@@ -1,4 +1,4 @@
-//! What a failed AWS call says of itself, in one line for a log and an error message.
+//! Describes a failed AWS call in one line, for error messages.
 
 use std::error::Error as StdError;
 
@@ -7,9 +7,9 @@ use aws_sdk_ec2::{
     operation::RequestId,
 };
 
-/// The AWS error code and request id; or, where the call got no answer that can be read, what went wrong on the way.
+/// The AWS error code and the request id; or, without a readable answer, the cause.
 ///
-/// Never AWS's own message: that of `UnauthorizedOperation` holds an encoded copy of the request.
+/// Never the message of AWS: the one of `UnauthorizedOperation` contains an encoded copy of the request.
 pub(crate) fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata,

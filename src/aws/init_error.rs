@@ -1,4 +1,4 @@
-//! Tells Lambda why the function cannot start, so that the error has its stable type instead of `Runtime.ExitError`.
+//! Reports to Lambda why the function cannot start, so that the error has its stable type instead of `Runtime.ExitError`.
 
 use http::Method;
 use lambda_runtime::Diagnostic;
@@ -9,7 +9,7 @@ use crate::error::Error;
 /// Logs the error and sends it to the Runtime API
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>).
 ///
-/// Where that cannot be reached the log line is all there is: the process is about to end either way.
+/// If the Runtime API cannot be reached, only the log line remains: the process ends either way.
 pub async fn report(error: &Error) {
     tracing::error!(error_type = error.error_type(), error = ?error.to_string(), "cannot start");
     if let Err(unsent) = send(error).await {

@@ -107,7 +107,7 @@ impl Scope {
     /// Whether EC2 returned every named resource, the main table of each named VPC, and the effective table of each
     /// named subnet. The result of the check depends on these tables.
     #[must_use]
-    pub fn is_shown_in(&self, network: &Network) -> bool {
+    pub fn is_complete_in(&self, network: &Network) -> bool {
         let effective = network.effective_tables();
         self.missing_from(network).is_empty()
             && self.vpc_ids.iter().all(|id| effective.main_of(id).is_some())
@@ -335,20 +335,20 @@ mod tests {
     fn a_resource_is_shown_if_the_network_contains_it_and_its_table() {
         let complete = network();
         let scope = Scope { vpc_ids: ids(&[A]), ..named(&["subnet-0000000c"], &["rtb-0000000c"]) };
-        assert!(scope.is_shown_in(&complete));
-        assert!(Scope::region().is_shown_in(&Network::default()));
+        assert!(scope.is_complete_in(&complete));
+        assert!(Scope::region().is_complete_in(&Network::default()));
 
         let without = |change: fn(&mut Network)| {
             let mut network = complete.clone();
             change(&mut network);
             network
         };
-        assert!(!scope.is_shown_in(&without(|network| network.subnets.retain(|s| s.id != "subnet-0000000c"))));
-        assert!(!scope.is_shown_in(&without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000c"))));
+        assert!(!scope.is_complete_in(&without(|network| network.subnets.retain(|s| s.id != "subnet-0000000c"))));
+        assert!(!scope.is_complete_in(&without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000c"))));
         let without_main_table = without(|network| network.route_tables.retain(|t| t.id != "rtb-0000000a"));
-        assert!(!Scope { vpc_ids: ids(&[A]), ..Scope::default() }.is_shown_in(&without_main_table));
-        assert!(!named(&["subnet-0000000c"], &[]).is_shown_in(&without_main_table));
-        assert!(named(&["subnet-0000000a"], &[]).is_shown_in(&without_main_table));
+        assert!(!Scope { vpc_ids: ids(&[A]), ..Scope::default() }.is_complete_in(&without_main_table));
+        assert!(!named(&["subnet-0000000c"], &[]).is_complete_in(&without_main_table));
+        assert!(named(&["subnet-0000000a"], &[]).is_complete_in(&without_main_table));
     }
 
     #[test]
@@ -373,7 +373,7 @@ mod tests {
         let scope = Scope { deleted: ids(&["vpc-0000000f", "rtb-0000000a", "subnet-0000000a"]), ..Scope::default() };
         assert!(!scope.is_empty());
         assert_eq!(scope.tables_in(&network(), &account_region()), TablesInScope::default());
-        assert!(scope.is_shown_in(&Network::default()));
+        assert!(scope.is_complete_in(&Network::default()));
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn lines<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::tests as scenarios, *};
-    use crate::alerts::alert::Alert;
+    use crate::{alerts::alert::Alert, checks::finding::Finding, network::service::GatewayService};
 
     /// The number of blocks in each part of the e-mail about these alerts.
     fn block_counts(alerts: &[Alert], room: impl Fn(&Email<'_>) -> usize) -> Vec<usize> {
@@ -273,5 +273,46 @@ mod tests {
             [1, 1],
             "a block with one subnet is sent although it is too large, and no part is empty"
         );
+    }
+
+    /// The body of the e-mail about these alerts.
+    fn body(alerts: &[Alert]) -> String {
+        let call = scenarios::api_call();
+        messages(&scenarios::alert_group(&call, alerts)).remove(0).body
+    }
+
+    /// A finding about this service on this table.
+    fn finding_on(table: &str, service: GatewayService) -> Finding {
+        let [mut finding] =
+            scenarios::findings(&scenarios::private(Some(scenarios::NAT)), &[service]).try_into().unwrap();
+        finding.route_table.id = table.into();
+        finding
+    }
+
+    #[test]
+    fn the_overview_names_ten_groups_and_counts_the_others() {
+        for (tables, more) in [(10, None), (11, Some("and 1 more, told below"))] {
+            let alerts: Vec<Alert> = (0..tables)
+                .map(|n| scenarios::opened(finding_on(&format!("rtb-0a1b2c3d4e5f7{n:04}"), GatewayService::S3)))
+                .collect();
+            let body = body(&alerts);
+            assert_eq!(body.lines().find(|line| line.starts_with("and ")), more, "{tables}");
+            assert!(body.contains("\n10. HIGH rtb-0a1b2c3d4e5f70009: S3\n"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_shared_fix_for_one_service_leaves_the_fix_for_the_other_service_at_the_table() {
+        let (a, b) = ("rtb-0a1b2c3d4e5f60004", "rtb-0a1b2c3d4e5f60007");
+        let alerts = [(a, GatewayService::DynamoDb), (a, GatewayService::S3), (b, GatewayService::S3)]
+            .map(|(table, service)| scenarios::opened(finding_on(table, service)));
+        let body = body(&alerts);
+        let create = "aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type Gateway --vpc-id \
+                      vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1";
+        assert!(
+            body.contains(&format!("TO FIX S3 ON 2 ROUTE TABLES AT ONCE\n{create}.s3 --route-table-ids {a} {b}\n"))
+        );
+        let own = format!("TO FIX IT\nFor DynamoDB:\n{create}.dynamodb --route-table-ids {a}\nFor S3 see the top.\n");
+        assert!(body.contains(&own), "{body}");
     }
 }

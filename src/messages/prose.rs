@@ -382,7 +382,8 @@ pub(super) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, m
         None => "Gateway route",
         Some(Change::Worsened) if changes.len() == 1 => "Worse: no gateway route",
         Some(Change::Changed) if changes.len() == 1 => "Changed: no gateway route",
-        Some(Change::Reminder) if changes.len() == 1 => "Still no gateway route",
+        // The last change in the order: with a reminder first, there is nothing else.
+        Some(Change::Reminder) => "Still no gateway route",
         Some(_) => "No gateway route",
     };
     let (services, tables) = if all_resolved {

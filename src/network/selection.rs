@@ -23,7 +23,7 @@ impl VpcSelection {
 
     /// The VPCs of this selection that the other one does not contain. Empty for the Region, whose ids are unknown.
     #[must_use]
-    pub fn beyond(&self, other: &Self) -> BTreeSet<String> {
+    pub fn difference(&self, other: &Self) -> BTreeSet<String> {
         match self {
             Self::Region => BTreeSet::new(),
             Self::Vpcs(ids) => ids.iter().filter(|id| !other.contains(id)).cloned().collect(),

@@ -1,4 +1,4 @@
-//! EC2 and SNS answering as they do on good days and bad ones.
+//! The function with fixed answers of EC2 and SNS: normal ones, and every kind of failure.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{
 use serde_json::{Value, json};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
-/// As long as the template gives the function.
+/// The timeout of the function in the template.
 const MINUTE: Duration = Duration::from_mins(1);
 const VPC: &str = "vpc-0a1b2c3d4e5f60001";
 
@@ -21,7 +21,7 @@ const SUBNETS: &str = "<item><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><vpcId
     <ownerId>123456789012</ownerId><cidrBlock>10.0.1.0/24</cidrBlock><availabilityZone>eu-west-1a</availabilityZone>\
     <tagSet><item><key>Name</key><value>app-a</value></item></tagSet></item>";
 
-/// The main table, which nobody uses, and the subnet's own behind a NAT gateway, with a route to an S3 endpoint.
+/// The main table without subnets, and the table of the subnet: behind a NAT gateway, with a route to an S3 endpoint.
 const MAIN_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60001</routeTableId>\
     <vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><routeSet><item>\
     <destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId><state>active</state></item>\
@@ -38,7 +38,7 @@ const PRIVATE_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60002</routeTab
     <associationState><state>associated</state></associationState></item></associationSet><tagSet><item>\
     <key>Name</key><value>private-a</value></item></tagSet></item>";
 
-/// As EC2 writes it: the type with a capital letter, the state without.
+/// In the format of EC2: the type starts with a capital letter, the state does not.
 const S3_ENDPOINT: &str = "<item><vpcEndpointId>vpce-0a1b2c3d4e5f60001</vpcEndpointId>\
     <vpcEndpointType>Gateway</vpcEndpointType><vpcId>vpc-0a1b2c3d4e5f60001</vpcId>\
     <serviceName>com.amazonaws.eu-west-1.s3</serviceName><state>available</state>\
@@ -53,8 +53,8 @@ fn network() -> Vec<(&'static str, Vec<Page>)> {
     ]
 }
 
-/// The network, but for this call.
-async fn but_for(call: &'static str, pages: Vec<Page>) -> Ec2 {
+/// The network, with other pages for this call.
+async fn with_pages(call: &'static str, pages: Vec<Page>) -> Ec2 {
     let rest = network().into_iter().filter(|(name, _)| *name != call);
     Ec2::answering(rest.chain([(call, pages)])).await
 }
@@ -93,7 +93,7 @@ fn call(name: &str, request: &Value, response: &Value) -> Value {
 #[tokio::test]
 async fn every_line_of_the_log_names_the_version() {
     for (format, level) in [("JSON", "INFO"), ("JSON", "ERROR"), ("Text", "INFO")] {
-        let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+        let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
         let bad = json!({"Records": [message("bad", &json!({"check": 7})), message("good", &check_vpc())]});
         let settings = [("AWS_LAMBDA_LOG_FORMAT", format), ("AWS_LAMBDA_LOG_LEVEL", level)];
         let log = run(&ec2, &sns, &settings, &bad).await.log;
@@ -105,8 +105,8 @@ async fn every_line_of_the_log_names_the_version() {
 }
 
 #[tokio::test]
-async fn what_ec2_really_writes_is_understood() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+async fn the_real_format_of_ec2_is_read() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let settings = [("REQUIRED_SERVICES", "s3")];
     let report =
         report(run(&ec2, &sns, &settings, &json!({"check": {"routeTableIds": ["rtb-0a1b2c3d4e5f60002"]}})).await);
@@ -124,7 +124,7 @@ async fn what_ec2_really_writes_is_understood() {
 
 #[tokio::test]
 async fn a_finding_is_reported_and_published() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let report = report(run(&ec2, &sns, &[], &check_vpc()).await);
     let found: Vec<_> = (report["findings"].as_array().unwrap().iter())
         .map(|f| [&f["routeTable"]["id"], &f["service"], &f["gap"], &f["severity"]].map(|v| v.as_str().unwrap()))
@@ -177,8 +177,8 @@ async fn a_finding_is_reported_and_published() {
 }
 
 #[tokio::test]
-async fn a_request_can_ask_for_the_report_alone() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+async fn a_request_without_publish_returns_only_the_report() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
     let report = report(run(&ec2, &sns, &[], &quiet).await);
     assert_eq!((report["findings"].as_array().unwrap().len(), &report["published"]), (3, &json!(0)));
@@ -186,8 +186,8 @@ async fn a_request_can_ask_for_the_report_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_bad_enough_is_reported_and_not_published() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+async fn a_finding_below_the_minimum_severity_is_reported_and_not_published() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let main = json!({"check": {"routeTableIds": ["rtb-0a1b2c3d4e5f60001"]}});
     let report = report(run(&ec2, &sns, &[("MIN_SEVERITY", "MEDIUM")], &main).await);
     assert_eq!((report["findings"].as_array().unwrap().len(), &report["published"]), (2, &json!(0)));
@@ -195,9 +195,9 @@ async fn what_is_not_bad_enough_is_reported_and_not_published() {
 }
 
 #[tokio::test]
-async fn what_comes_on_two_pages_counts_once() {
-    let ec2 = but_for("DescribeSubnets", vec![Page::items(SUBNETS), Page::items(SUBNETS)]).await;
-    let report = report(run(&ec2, &Sns::taking_all().await, &[], &check_vpc()).await);
+async fn a_resource_on_two_pages_counts_once() {
+    let ec2 = with_pages("DescribeSubnets", vec![Page::items(SUBNETS), Page::items(SUBNETS)]).await;
+    let report = report(run(&ec2, &Sns::accepting_all().await, &[], &check_vpc()).await);
     assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2}));
 }
 
@@ -208,16 +208,16 @@ async fn an_exemption_is_reported_and_a_tag_that_cannot_be_read_is_logged() {
         VPCS.replacen("<tagSet><item>", &tag, 1)
     };
     let settings = [("EXEMPT_TAG", "no-road")];
-    let sns = Sns::taking_all().await;
+    let sns = Sns::accepting_all().await;
 
-    let exempt = but_for("DescribeVpcs", vec![Page::Items(tagged("dynamodb"))]).await;
+    let exempt = with_pages("DescribeVpcs", vec![Page::Items(tagged("dynamodb"))]).await;
     let report_of_exempt =
         report(run(&exempt, &sns, &settings, &json!({"check": {"vpcIds": [VPC]}, "publish": false})).await);
     let by_vpc = |table: &str| json!({"service": "dynamodb", "vpcId": VPC, "routeTableId": table, "exemptedBy": [VPC]});
     assert_eq!(report_of_exempt["exempt"], json!([by_vpc("rtb-0a1b2c3d4e5f60001"), by_vpc("rtb-0a1b2c3d4e5f60002")]));
     assert_eq!(report_of_exempt["findings"].as_array().unwrap().len(), 1);
 
-    let unreadable = but_for("DescribeVpcs", vec![Page::Items(tagged("soon"))]).await;
+    let unreadable = with_pages("DescribeVpcs", vec![Page::Items(tagged("soon"))]).await;
     let batch = json!({"Records": [message("a", &check_vpc())]});
     let invocation = run(&unreadable, &sns, &settings, &batch).await;
     let warned: Vec<Value> = (invocation.log.lines())
@@ -229,7 +229,7 @@ async fn an_exemption_is_reported_and_a_tag_that_cannot_be_read_is_logged() {
     assert_eq!(warned, [json!([format!("\"{VPC}\""), reason])]);
 }
 
-// Reads are narrowed to the VPCs in question, and made only where there is something to check.
+// Only the VPCs in question are read, and only if there is something to check.
 
 const READ_OF_THE_VPC: [&str; 5] = [
     "DescribeRouteTables vpc-id=vpc-0a1b2c3d4e5f60001",
@@ -240,20 +240,20 @@ const READ_OF_THE_VPC: [&str; 5] = [
 ];
 
 async fn reads(event: &Value) -> Vec<String> {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     report(run(&ec2, &sns, &[], event).await);
     ec2.calls().await
 }
 
 #[tokio::test]
-async fn where_the_record_tells_the_vpc_only_that_is_read() {
+async fn only_the_vpc_that_a_record_names_is_read() {
     let subnet = json!({"subnet": {"subnetId": "subnet-0a1b2c3d4e5f60001", "vpcId": VPC}});
     assert_eq!(reads(&call("CreateSubnet", &json!({"vpcId": VPC}), &subnet)).await, READ_OF_THE_VPC);
     assert_eq!(reads(&check_vpc()).await, READ_OF_THE_VPC);
 }
 
 #[tokio::test]
-async fn where_it_does_not_the_resource_is_looked_up_first() {
+async fn a_resource_without_a_known_vpc_is_looked_up_first() {
     let table = json!({"routeTableId": "rtb-0a1b2c3d4e5f60002"});
     let looked_up = "DescribeRouteTables route-table-id=rtb-0a1b2c3d4e5f60002";
     let mut expected = vec![looked_up, looked_up];
@@ -270,12 +270,12 @@ async fn the_region_is_read_without_filters() {
 }
 
 #[tokio::test]
-async fn a_record_that_touches_nothing_reads_nothing() {
+async fn a_record_that_affects_nothing_reads_nothing() {
     assert_eq!(reads(&call("CreateSecurityGroup", &json!({}), &json!({}))).await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn many_values_are_asked_for_in_several_calls() {
+async fn more_than_200_values_take_several_calls() {
     let ids: Vec<String> = (0..201).map(|n| format!("vpc-{n:08x}")).collect();
     let calls = reads(&json!({"check": {"vpcIds": ids}})).await;
     let sizes: Vec<(&str, usize)> =
@@ -285,8 +285,8 @@ async fn many_values_are_asked_for_in_several_calls() {
 }
 
 #[tokio::test]
-async fn what_ec2_does_not_show_is_not_found() {
-    let (ec2, sns) = (Ec2::answering([]).await, Sns::taking_all().await);
+async fn a_resource_that_ec2_does_not_show_is_not_found() {
+    let (ec2, sns) = (Ec2::answering([]).await, Sns::accepting_all().await);
     let report = report(run(&ec2, &sns, &[], &json!({"check": {"subnetIds": ["subnet-0a1b2c3d"]}})).await);
     assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d"]));
     assert_eq!(report["findings"], json!([]));
@@ -326,7 +326,7 @@ async fn pages_of_two_give_the_same_answer_as_one_page() {
         let pages = sets
             .clone()
             .map(|(call, items)| (call, items.chunks(size).map(|page| Page::Items(page.concat())).collect::<Vec<_>>()));
-        let (ec2, sns) = (Ec2::answering(pages).await, Sns::taking_all().await);
+        let (ec2, sns) = (Ec2::answering(pages).await, Sns::accepting_all().await);
         reports.push(report(run(&ec2, &sns, &[], &json!({"check": "region", "publish": false})).await));
         assert_eq!(ec2.calls().await.len(), 4 * 5_usize.div_ceil(size));
     }
@@ -337,7 +337,7 @@ async fn pages_of_two_give_the_same_answer_as_one_page() {
 
 // EC2 is eventually consistent.
 
-/// The call that made the subnet, so many seconds ago.
+/// The call that created the subnet, so many seconds ago.
 fn subnet_created(seconds_ago: i64) -> Value {
     let subnet = json!({"subnet": {"subnetId": "subnet-0a1b2c3d4e5f60001", "vpcId": VPC}});
     let mut event = call("CreateSubnet", &json!({}), &subnet);
@@ -350,28 +350,30 @@ fn subnet_reads(calls: &[String]) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_young_record_names_is_asked_for_again() {
-    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::Late(2, SUBNETS.into())]).await, Sns::taking_all().await);
+async fn a_resource_of_a_recent_record_is_requested_again() {
+    let (ec2, sns) =
+        (with_pages("DescribeSubnets", vec![Page::Late(2, SUBNETS.into())]).await, Sns::accepting_all().await);
     let report = report(run(&ec2, &sns, &[], &subnet_created(5)).await);
     assert_eq!((&report["notFound"], &report["checked"]["subnets"]), (&json!([]), &json!(1)));
     assert_eq!(subnet_reads(&ec2.calls().await), 3);
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_shown_yet_is_no_missing_endpoint() {
+async fn an_endpoint_that_ec2_does_not_show_yet_does_not_count_as_missing() {
     let (ec2, sns) =
-        (but_for("DescribeVpcEndpoints", vec![Page::Late(2, S3_ENDPOINT.into())]).await, Sns::taking_all().await);
+        (with_pages("DescribeVpcEndpoints", vec![Page::Late(2, S3_ENDPOINT.into())]).await, Sns::accepting_all().await);
     let endpoint = json!({"vpcEndpoint": {"vpcEndpointId": "vpce-0a1b2c3d4e5f60001", "vpcId": VPC}});
     let mut event = call("CreateVpcEndpoint", &json!({}), &json!({"CreateVpcEndpointResponse": endpoint}));
     event["time"] = json!(jiff::Timestamp::now().to_string());
     let report = report(run(&ec2, &sns, &[("REQUIRED_SERVICES", "s3")], &event).await);
     let gaps: Vec<&Value> = report["findings"].as_array().unwrap().iter().map(|finding| &finding["gap"]).collect();
-    assert_eq!(gaps, ["not_associated"], "of the main table, and not no_endpoint of both");
+    assert_eq!(gaps, ["not_associated"], "only the main table has a finding");
 }
 
 #[tokio::test]
-async fn what_an_older_record_names_is_not_asked_for_again() {
-    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::Late(1, SUBNETS.into())]).await, Sns::taking_all().await);
+async fn a_resource_of_an_older_record_is_not_requested_again() {
+    let (ec2, sns) =
+        (with_pages("DescribeSubnets", vec![Page::Late(1, SUBNETS.into())]).await, Sns::accepting_all().await);
     let report = report(run(&ec2, &sns, &[], &subnet_created(61)).await);
     assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d4e5f60001"]));
     assert_eq!(report["findings"], json!([]));
@@ -379,8 +381,8 @@ async fn what_an_older_record_names_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn asking_again_ends_before_the_invocation_does() {
-    let (ec2, sns) = (but_for("DescribeSubnets", vec![Page::items("")]).await, Sns::taking_all().await);
+async fn the_consistency_retry_ends_before_the_invocation() {
+    let (ec2, sns) = (with_pages("DescribeSubnets", vec![Page::items("")]).await, Sns::accepting_all().await);
     let report = report(run_for(Duration::from_secs(8), &ec2, &sns, &[], &subnet_created(5)).await);
     assert_eq!(report["notFound"], json!(["subnet-0a1b2c3d4e5f60001"]));
     assert_eq!(sns.calls().await, Vec::new());
@@ -388,10 +390,10 @@ async fn asking_again_ends_before_the_invocation_does() {
     assert!((3..=5).contains(&reads), "after 0, 0.5, 1.5 and 2.8 s: {reads}");
 }
 
-// Half a read is no read.
+// A partial read is an error.
 
 async fn failed_read(ec2: &Ec2, left: Duration) -> String {
-    let sns = Sns::taking_all().await;
+    let sns = Sns::accepting_all().await;
     let invocation = run_for(left, ec2, &sns, &[], &check_vpc()).await;
     assert_eq!(sns.calls().await, Vec::new(), "nothing is published");
     match invocation.outcome {
@@ -404,22 +406,22 @@ async fn failed_read(ec2: &Ec2, left: Duration) -> String {
 async fn a_denied_second_page_fails_the_invocation() {
     for call in ["DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeVpcEndpoints"] {
         let first = network().into_iter().find(|(name, _)| *name == call).unwrap().1.remove(0);
-        let ec2 = but_for(call, vec![first, Page::Error(403, "UnauthorizedOperation")]).await;
+        let ec2 = with_pages(call, vec![first, Page::Error(403, "UnauthorizedOperation")]).await;
         assert_eq!(failed_read(&ec2, MINUTE).await, format!("{call}: UnauthorizedOperation (request id 0a1b-request)"));
     }
 }
 
 #[tokio::test]
-async fn a_second_page_that_goes_on_failing_fails_the_invocation() {
-    let ec2 = but_for("DescribeRouteTables", vec![Page::items(MAIN_TABLE), Page::Error(503, "Unavailable")]).await;
+async fn a_second_page_that_keeps_failing_fails_the_invocation() {
+    let ec2 = with_pages("DescribeRouteTables", vec![Page::items(MAIN_TABLE), Page::Error(503, "Unavailable")]).await;
     assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeRouteTables: Unavailable (request id 0a1b-request)");
     let tries = ec2.calls().await.iter().filter(|call| call.starts_with("DescribeRouteTables")).count();
-    assert_eq!(tries, 1 + 5, "the page is tried five times");
+    assert_eq!(tries, 1 + 5, "five attempts for the page");
 }
 
 #[tokio::test]
-async fn pages_without_an_end_fail_the_invocation() {
-    let ec2 = but_for("DescribeSubnets", vec![Page::Endless]).await;
+async fn endless_pages_fail_the_invocation() {
+    let ec2 = with_pages("DescribeSubnets", vec![Page::Endless]).await;
     assert_eq!(
         failed_read(&ec2, Duration::from_secs(3)).await,
         "the network was not read to its end before the invocation's deadline"
@@ -427,8 +429,8 @@ async fn pages_without_an_end_fail_the_invocation() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_fails_the_invocation_before_its_deadline() {
-    let ec2 = but_for("DescribeVpcEndpoints", vec![Page::Hangs]).await;
+async fn a_hanging_call_fails_the_invocation_before_its_deadline() {
+    let ec2 = with_pages("DescribeVpcEndpoints", vec![Page::Hangs]).await;
     assert_eq!(
         failed_read(&ec2, Duration::from_secs(3)).await,
         "the network was not read to its end before the invocation's deadline"
@@ -436,24 +438,25 @@ async fn a_call_that_hangs_fails_the_invocation_before_its_deadline() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_ec2_answer_fails_the_invocation() {
-    let ec2 = but_for("DescribeSubnets", vec![Page::items("<item><subnetId>subnet-0a1b2c3d</subnetId></item>")]).await;
+async fn an_answer_in_another_format_fails_the_invocation() {
+    let ec2 =
+        with_pages("DescribeSubnets", vec![Page::items("<item><subnetId>subnet-0a1b2c3d</subnetId></item>")]).await;
     assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeSubnets: answered a resource without its ids");
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_fails_the_invocation() {
+async fn an_incomplete_answer_fails_the_invocation() {
     let whole = "<item><subnetId>subnet-0a1b2c3d4e5f60001</subnetId><vpcId>vpc-0a1b2c3d4e5f60001</vpcId></item>";
     for rest in ["", whole, "<item><subnetId>subnet-0a1b"] {
-        let ec2 = but_for("DescribeSubnets", vec![Page::Truncated(rest)]).await;
+        let ec2 = with_pages("DescribeSubnets", vec![Page::Truncated(rest)]).await;
         assert_eq!(failed_read(&ec2, MINUTE).await, "DescribeSubnets: got an answer that cannot be read", "{rest}");
     }
 }
 
-// What fails is said by name.
+// An error names what failed.
 
 #[tokio::test]
-async fn a_message_that_is_not_taken_fails_a_direct_invocation() {
+async fn a_message_that_sns_rejects_fails_a_direct_invocation() {
     let (ec2, sns) = (Ec2::answering(network()).await, Sns::refusing(VPC).await);
     let invocation = run(&ec2, &sns, &[], &check_vpc()).await;
     assert_eq!(
@@ -467,8 +470,8 @@ async fn a_message_that_is_not_taken_fails_a_direct_invocation() {
 }
 
 #[tokio::test]
-async fn an_unknown_payload_is_refused_by_name() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+async fn an_unknown_payload_is_rejected_and_named() {
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let outcome = run(&ec2, &sns, &[], &json!({"source": "aws.s3", "detail-type": "Object Created"})).await.outcome;
     let Outcome::Error(error_type, message) = outcome else { panic!("{outcome:?}") };
     assert_eq!(error_type, "UnsupportedEvent");
@@ -478,7 +481,7 @@ async fn an_unknown_payload_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_setting_that_cannot_be_read_stops_the_function_at_start() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     for (name, value, why) in [
         ("MIN_SEVERITY", "SEVERE", "MIN_SEVERITY is \"SEVERE\"; allowed is LOW, MEDIUM or HIGH"),
         (
@@ -495,7 +498,7 @@ async fn a_setting_that_cannot_be_read_stops_the_function_at_start() {
     }
 }
 
-// Each message of a batch fails alone.
+// Each message of a batch fails on its own.
 
 const OTHER_VPC: &str = "vpc-0a1b2c3d4e5f60002";
 const OTHER_VPCS: &str =
@@ -516,8 +519,8 @@ fn vpc_created(vpc: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_batch_is_read_once_and_told_once_per_vpc() {
-    let (ec2, sns) = (two_vpcs().await, Sns::taking_all().await);
+async fn a_batch_takes_one_read_and_one_message_per_vpc() {
+    let (ec2, sns) = (two_vpcs().await, Sns::accepting_all().await);
     let batch = json!({"Records": [
         message("a", &vpc_created(VPC)),
         message("b", &vpc_created(OTHER_VPC)),
@@ -540,7 +543,7 @@ async fn a_batch_is_read_once_and_told_once_per_vpc() {
 
 #[tokio::test]
 async fn a_bad_message_of_a_batch_fails_alone_and_is_logged() {
-    let (ec2, sns) = (Ec2::answering(network()).await, Sns::taking_all().await);
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
     let mut bad = message("b", &json!(null));
     bad["body"] = json!("{\"password\": \"hunter2\"");
     let batch = json!({"Records": [message("a", &vpc_created(VPC)), bad, message("c", &json!({"x": 1}))]});
@@ -568,7 +571,7 @@ async fn a_bad_message_of_a_batch_fails_alone_and_is_logged() {
 }
 
 #[tokio::test]
-async fn only_the_messages_about_a_vpc_that_was_not_told_fail() {
+async fn only_the_records_of_a_vpc_without_a_published_message_fail() {
     let (ec2, sns) = (two_vpcs().await, Sns::refusing(OTHER_VPC).await);
     let batch = json!({"Records": [
         message("a", &vpc_created(VPC)),
@@ -583,9 +586,9 @@ async fn only_the_messages_about_a_vpc_that_was_not_told_fail() {
 }
 
 #[tokio::test]
-async fn a_batch_whose_network_cannot_be_read_fails_whole() {
+async fn a_batch_fails_as_a_whole_if_the_network_cannot_be_read() {
     let (ec2, sns) =
-        (but_for("DescribeVpcs", vec![Page::Error(403, "UnauthorizedOperation")]).await, Sns::taking_all().await);
+        (with_pages("DescribeVpcs", vec![Page::Error(403, "UnauthorizedOperation")]).await, Sns::accepting_all().await);
     let batch = json!({"Records": [message("a", &vpc_created(VPC))]});
     assert_eq!(
         run(&ec2, &sns, &[], &batch).await.outcome,

@@ -1,4 +1,4 @@
-//! What the function asks of the ledger, and when. What comes of it is tested with a real table: `tests/local_cloud`.
+//! The calls to DynamoDB: which, in which order, with which values. `tests/local_cloud` tests the result with a real table.
 
 use std::{
     sync::{
@@ -29,7 +29,7 @@ const TABLE: &str = "rtb-0a1b2c3d4e5f60001";
 /// `printf 'aws\n123456789012\neu-west-1\nrtb-0a1b2c3d4e5f60001\ns3' | sha256sum`
 const FINDING: &str = "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb";
 
-/// A VPC whose main table has no endpoint; nobody uses it.
+/// A VPC without an endpoint. No subnet uses its main table.
 async fn uncovered() -> Ec2 {
     let page = |items: &str| vec![Page::items(items)];
     Ec2::answering([("DescribeVpcs", page(&vpc())), ("DescribeRouteTables", page(&main_table()))]).await
@@ -47,8 +47,8 @@ fn main_table() -> String {
     )
 }
 
-/// The entry of the one finding, as it was told some days ago.
-fn entry() -> Value {
+/// The row of the one finding: its alert was sent some days ago.
+fn known_row() -> Value {
     json!({
         "pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#{FINDING}")},
         "findingId": {"S": FINDING}, "account": {"S": "123456789012"}, "vpcId": {"S": VPC},
@@ -78,7 +78,7 @@ fn check_vpc() -> Value {
     json!({"check": {"vpcIds": [VPC]}})
 }
 
-/// The record of a deletion, as EventBridge delivers it.
+/// The record of a delete call, as EventBridge delivers it.
 fn deleted(name: &str, request: &Value) -> Value {
     json!({
         "source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "account": "123456789012",
@@ -86,8 +86,8 @@ fn deleted(name: &str, request: &Value) -> Value {
     })
 }
 
-/// The operations that were called, and of the queries what they ask for.
-async fn asked(dynamodb: &DynamoDb) -> Vec<String> {
+/// The operations that were called; for queries, with their condition and values.
+async fn operations(dynamodb: &DynamoDb) -> Vec<String> {
     let calls = dynamodb.calls().await;
     let told = |(operation, body): &(String, Value)| match body["KeyConditionExpression"].as_str() {
         None => operation.clone(),
@@ -101,12 +101,12 @@ const QUERY_OF_THE_VPC: &str = "Query pk = :pk AND begins_with(sk, :vpc) \
 const QUERY_OF_THE_REGION: &str = "Query pk = :pk {\":pk\":{\"S\":\"123456789012#eu-west-1\"}}";
 
 #[tokio::test]
-async fn what_is_new_is_claimed_told_and_written() {
-    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::holding(Vec::new()).await);
+async fn a_new_finding_takes_a_lease_a_message_and_two_writes() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(1)]);
     assert_eq!(
-        asked(&dynamodb).await,
+        operations(&dynamodb).await,
         [QUERY_OF_THE_VPC, "UpdateItem", "BatchWriteItem", "BatchWriteItem", "UpdateItem"]
     );
 
@@ -126,26 +126,26 @@ async fn what_is_new_is_claimed_told_and_written() {
              (claims = :count AND holder = :holder)"
         )
     );
-    let mut expected = entry();
+    let mut expected = known_row();
     for field in ["since", "told", "thread"] {
         expected[field] = json!({"S": message["findings"][0]["since"]});
     }
     expected["rowVersion"] = json!({"N": "1"});
     assert_eq!(after, &expected);
     expected["pending"] = json!({"L": [{"S": "json"}]});
-    assert_eq!(before, &expected, "who dies now leaves behind what was to be told");
+    assert_eq!(before, &expected, "a crash now leaves the alert marked as undelivered");
 }
 
 #[tokio::test]
-async fn what_is_known_is_neither_told_nor_claimed() {
-    let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
-    // On the second of two pages, behind a claim that was let go.
+async fn a_known_finding_takes_no_lease_and_no_message() {
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    // The row is on the second of two pages. On the first is a lease that was released.
     let claim = json!({"pk": {"S": "x"}, "sk": {"S": format!("{VPC}#claim")}, "claims": {"N": "3"}});
-    let dynamodb = DynamoDb::holding(vec![json!([claim]), json!([entry()])]).await;
+    let dynamodb = DynamoDb::holding(vec![json!([claim]), json!([known_row()])]).await;
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
-    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "the report is whole");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "the report is complete");
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
-    assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_VPC, QUERY_OF_THE_VPC]);
+    assert_eq!(operations(&dynamodb).await, [QUERY_OF_THE_VPC, QUERY_OF_THE_VPC]);
     assert_eq!(sns.calls().await, Vec::new());
 }
 
@@ -163,7 +163,7 @@ fn row(text: &str) -> Value {
 #[tokio::test]
 async fn rows_of_another_version_cause_no_repeated_alert() {
     for (version, text) in ROWS {
-        let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
+        let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
         let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
         let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
         assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)], "{version}");
@@ -174,7 +174,7 @@ async fn rows_of_another_version_cause_no_repeated_alert() {
 #[tokio::test]
 async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
     for (version, text) in ROWS {
-        let sns = Sns::taking_all().await;
+        let sns = Sns::accepting_all().await;
         let ec2 = Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())])]).await;
         let dynamodb = DynamoDb::holding(vec![json!([row(text)])]).await;
         let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
@@ -200,40 +200,40 @@ async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
 
 #[tokio::test]
 async fn one_query_reads_the_region() {
-    let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
-    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
     report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
-    assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_REGION]);
+    assert_eq!(operations(&dynamodb).await, [QUERY_OF_THE_REGION]);
 }
 
 #[tokio::test]
-async fn who_asks_for_the_report_alone_needs_no_ledger() {
-    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::refusing("Query").await);
+async fn a_request_without_publish_does_not_read_the_history() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::refusing("Query").await);
     let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &quiet).await);
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
-    assert_eq!(asked(&dynamodb).await, Vec::<String>::new());
+    assert_eq!(operations(&dynamodb).await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_deletion_of_what_nobody_was_told_of_costs_one_query() {
+async fn a_deletion_without_a_known_finding_takes_one_query() {
     for (name, request) in [
         ("DeleteSubnet", json!({"subnetId": "subnet-0a1b2c3d4e5f60009"})),
         ("DeleteRouteTable", json!({"routeTableId": "rtb-0a1b2c3d4e5f60009"})),
         ("DeleteVpc", json!({"vpcId": "vpc-0a1b2c3d4e5f60009"})),
     ] {
-        let (ec2, sns) = (uncovered().await, Sns::taking_all().await);
-        let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+        let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+        let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
         report(run(&ec2.url(), &sns, &dynamodb.url(), &deleted(name, &request)).await);
-        assert_eq!(asked(&dynamodb).await, [QUERY_OF_THE_REGION], "{name}");
+        assert_eq!(operations(&dynamodb).await, [QUERY_OF_THE_REGION], "{name}");
         assert_eq!(ec2.calls().await, Vec::<String>::new(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_deletion_of_what_was_told_is_looked_at_and_told() {
-    let (ec2, sns) = (Ec2::answering([]).await, Sns::taking_all().await);
-    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+async fn a_deletion_with_a_known_finding_sends_resolved() {
+    let (ec2, sns) = (Ec2::answering([]).await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
     let gone = deleted("DeleteVpc", &json!({"vpcId": VPC}));
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &gone).await);
     assert_eq!(report["scope"]["deletedIds"], json!([VPC]));
@@ -249,23 +249,23 @@ async fn a_deletion_of_what_was_told_is_looked_at_and_told() {
 }
 
 #[tokio::test]
-async fn a_table_that_a_list_leaves_out_is_asked_for_before_it_is_told_to_be_gone() {
-    // The list was empty, and then the table is there: it moved from one page to another.
-    let sns = Sns::taking_all().await;
+async fn a_table_that_a_list_omits_is_read_by_its_id_before_it_counts_as_deleted() {
+    // The list omits the table, and the read by its id finds it: it moved from one page to another.
+    let sns = Sns::accepting_all().await;
     let ec2 = Ec2::answering([
         ("DescribeVpcs", vec![Page::items(&vpc())]),
         ("DescribeRouteTables", vec![Page::Late(1, main_table())]),
     ])
     .await;
-    let dynamodb = DynamoDb::holding(vec![json!([entry()])]).await;
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
     assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(0)]);
     assert_eq!(sns.calls().await, Vec::new());
 }
 
 #[tokio::test]
-async fn without_the_ledger_findings_go_out_and_the_invocation_fails() {
-    let (ec2, sns, dynamodb) = (uncovered().await, Sns::taking_all().await, DynamoDb::refusing("Query").await);
+async fn without_the_history_findings_are_sent_and_the_invocation_fails() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::refusing("Query").await);
     let invocation = run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await;
     assert_eq!(
         invocation.outcome,
@@ -276,7 +276,7 @@ async fn without_the_ledger_findings_go_out_and_the_invocation_fails() {
     assert_eq!([&message["ledger"], &message["findings"][0]["change"]], [&json!("unavailable"), &json!("reported")]);
 }
 
-/// Answers once the other side has been asked as well, or after more than long enough.
+/// Answers once the other server has received a request as well, or after 1.5 s.
 struct Meeting {
     asked: Arc<AtomicBool>,
     other: Arc<AtomicBool>,
@@ -297,7 +297,7 @@ impl Respond for Meeting {
 }
 
 #[tokio::test]
-async fn the_ledger_is_read_while_ec2_is() {
+async fn the_history_and_ec2_are_read_at_the_same_time() {
     let [of_ec2, of_dynamodb, met] = [false, false, true].map(|flag| Arc::new(AtomicBool::new(flag)));
     let serve = async |asked: &Arc<AtomicBool>, other: &Arc<AtomicBool>, answer| {
         let server = MockServer::builder().start().await;
@@ -312,7 +312,7 @@ async fn the_ledger_is_read_while_ec2_is() {
     .await;
     let dynamodb =
         serve(&of_dynamodb, &of_ec2, |_| ResponseTemplate::new(200).set_body_json(json!({"Items": []}))).await;
-    let report = report(run(&ec2.uri(), &Sns::taking_all().await, &dynamodb.uri(), &check_vpc()).await);
+    let report = report(run(&ec2.uri(), &Sns::accepting_all().await, &dynamodb.uri(), &check_vpc()).await);
     assert_eq!([&report["ledger"], &report["notFound"]], [&json!("on"), &json!([VPC])]);
-    assert!(met.load(Ordering::SeqCst), "one was asked only after the other had answered");
+    assert!(met.load(Ordering::SeqCst), "one read started only after the other had ended");
 }

@@ -79,7 +79,7 @@ impl Builder {
 
 /// The function's report on these VPCs.
 async fn report(vpcs: &[&str]) -> Result<Value> {
-    let sns = Sns::taking_all().await;
+    let sns = Sns::accepting_all().await;
     let (ec2, sns) = (std::env::var("AWS_ENDPOINT_URL_EC2")?, sns.url());
     let variables = [
         ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
@@ -110,7 +110,7 @@ fn findings(report: &Value) -> Result<Vec<[String; 6]>> {
 
 #[tokio::test]
 #[ignore = "needs the local cloud: run `make test`"]
-async fn a_network_of_every_kind_is_read_back_whole() -> Result {
+async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
     let build = Builder::new().await?;
     let (vpc, main) = build.vpc().await?;
     let (private_a, private_b, public) = (build.table(&vpc).await?, build.table(&vpc).await?, build.table(&vpc).await?);

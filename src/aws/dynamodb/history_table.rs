@@ -98,7 +98,7 @@ impl<'a> HistoryTable<'a> {
                     self.newer_rows().insert(key, item);
                 }
             } else {
-                // The finding counts as new, and its row is written anew: an alert is repeated rather than lost.
+                // The finding counts as new, and its row is replaced: a repeated alert is better than a lost one.
                 tracing::warn!(key = ?kind, "an entry of the ledger cannot be read");
             }
         }
@@ -122,7 +122,7 @@ impl<'a> HistoryTable<'a> {
                 .key_condition_expression("pk = :pk AND begins_with(sk, :vpc)")
                 .expression_attribute_values(":vpc", AttributeValue::S(format!("{id}#"))),
         };
-        // Stopping at a token that repeats itself would pass off half a history as a whole one.
+        // If the read stopped at a repeated token, a partial history would look complete.
         let pages = query.into_paginator().stop_on_duplicate_token(false);
         pages.items().send().collect::<Result<_, _>>().await.map_err(|error| failed("Query", &error))
     }
@@ -202,7 +202,7 @@ impl<'a> HistoryTable<'a> {
         }
     }
 
-    /// The update of a claim, with the values that every one names.
+    /// An update of a lease row, with the values that every update names.
     fn update(&self, lease: &Lease) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
             .update_item()

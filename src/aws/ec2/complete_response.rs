@@ -1,14 +1,14 @@
-//! Refuses an answer of EC2 that breaks off.
+//! Rejects an incomplete response of EC2.
 //!
-//! The SDK reads XML up to where it ends: of an answer that a proxy cut short under a 200 it makes a shorter list and
-//! says nothing. A route table without its routes would be a finding, and an endpoint that is missing another one.
+//! The SDK reads XML as far as it goes: if a proxy cuts a response under HTTP 200, the SDK returns a shorter list without an
+//! error. A route table without its routes, or a missing endpoint, would become a false finding.
 
 use aws_sdk_ec2::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::AfterDeserializationInterceptorContextRef},
     error::BoxError,
 };
 
-/// Looks at every answer before it is used.
+/// Checks every response before it is used.
 #[derive(Debug)]
 pub struct CompleteResponse;
 
@@ -31,7 +31,7 @@ impl Intercept for CompleteResponse {
     }
 }
 
-/// Whether the last thing in the answer closes its root element: `</DescribeVpcsResponse>`.
+/// Whether the body ends with the end tag of its root element, such as `</DescribeVpcsResponse>`.
 fn is_complete(body: &[u8]) -> bool {
     let body = body.trim_ascii_end();
     let last_tag = body.iter().rposition(|b| *b == b'<').map_or(&[][..], |start| &body[start..]);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_up_to_its_end_is_complete() {
+    fn only_a_body_with_its_end_tag_is_complete() {
         let answer = b"<DescribeVpcsResponse><vpcSet><item/></vpcSet></DescribeVpcsResponse>\n";
         assert!(is_complete(answer));
         assert!(is_complete(answer.trim_ascii_end()));

@@ -1,8 +1,8 @@
-//! Asks EC2 again for what it does not show yet.
+//! Asks EC2 again for resources that it does not show yet.
 //!
-//! EC2 is eventually consistent: a describe right after a create may not show the resource
-//! (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>). The settle window makes that rare; where
-//! it is set to nothing, or the function is invoked directly, it is not.
+//! EC2 is eventually consistent: a describe call right after a create call may not show the resource
+//! (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>). The settle window makes that rare. Without
+//! one, and in direct invocations, it happens.
 
 use std::time::Duration;
 
@@ -20,10 +20,9 @@ use crate::{
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Reader<'_> {
-    /// Reads what is in scope and was located, and locates and reads it again while something of `recent` is not shown, up
-    /// to this moment.
+    /// Reads the scope, and reads it again while EC2 does not show all of `recent`, until `until` at the latest.
     ///
-    /// The whole scope is read each time, so that the verdict is about one picture and not about pieces of several.
+    /// The whole scope is read each time, so that the result is one consistent picture and not parts of several.
     ///
     /// # Errors
     ///
@@ -39,7 +38,7 @@ impl Reader<'_> {
         loop {
             let (network, selection) = self.read(lookup).await?;
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || recent.is_shown_in(&network) {
+            if left.is_zero() || recent.is_complete_in(&network) {
                 return Ok((network, selection));
             }
             sleep(backoff.next_wait().min(left)).await;

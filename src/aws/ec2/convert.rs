@@ -1,4 +1,4 @@
-//! From the SDK's types to plain facts. A resource without its ids gives `None`: nothing can be said about it.
+//! Converts the SDK's types to the network model. A resource without its ids gives `None`.
 
 use aws_sdk_ec2::types;
 
@@ -37,7 +37,7 @@ pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<
     })
 }
 
-/// An endpoint has no tag that exempts: it is the road, not what lacks one.
+/// The exemption tag has no meaning on an endpoint.
 pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint> {
     Some(Endpoint {
         kind: match endpoint.vpc_endpoint_type() {
@@ -75,7 +75,7 @@ fn route(route: &types::Route) -> Route {
     }
 }
 
-/// Where the route leads. EC2 names one target, but an instance also by its network interface.
+/// The target of the route. EC2 names one target; for an instance it names the network interface as well.
 fn target(route: &types::Route) -> Target {
     let named = [
         (TargetKind::NatGateway, route.nat_gateway_id()),
@@ -95,8 +95,8 @@ fn target(route: &types::Route) -> Target {
     Target { kind, id }
 }
 
-/// What a `gatewayId` is, which EC2 tells by the prefix alone. A `vpce-` may be a gateway endpoint as well as a
-/// firewall's or a Gateway Load Balancer's.
+/// The kind of a `gatewayId`. EC2 shows it only by the prefix. A `vpce-` may be a gateway endpoint, and also the endpoint of
+/// a firewall or of a Gateway Load Balancer.
 fn gateway_kind(id: &str) -> TargetKind {
     const PREFIXES: [(&str, TargetKind); 5] = [
         ("igw-", TargetKind::InternetGateway),
@@ -111,7 +111,7 @@ fn gateway_kind(id: &str) -> TargetKind {
     PREFIXES.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(TargetKind::Other, |(_, kind)| *kind)
 }
 
-/// The value of the `Name` tag, where it has one that says something.
+/// The value of the `Name` tag, unless it is empty.
 fn name(tags: &[types::Tag]) -> Option<String> {
     tag(tags, "Name").filter(|name| !name.is_empty())
 }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_target_is_told_apart() {
+    fn every_kind_of_target_is_recognised() {
         type Named = fn(types::builders::RouteBuilder, &'static str) -> types::builders::RouteBuilder;
         let cases: [(Named, &str, TargetKind); 17] = [
             (|route, id| route.gateway_id(id), "local", TargetKind::Local),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_of_a_resource_without_its_ids() {
+    fn a_resource_without_its_ids_is_none() {
         assert_eq!(vpc(types::Vpc::builder().build(), "exempt"), None);
         assert_eq!(subnet(types::Subnet::builder().subnet_id("subnet-1").build(), "exempt"), None);
         assert_eq!(route_table(types::RouteTable::builder().vpc_id("vpc-1").build(), "exempt"), None);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exemption_is_the_value_of_its_tag_even_an_empty_one() {
+    fn an_exemption_is_the_value_of_its_tag_even_if_empty() {
         let tagged = |key: &str, value: Option<&str>| {
             let tag = types::Tag::builder().key(key).set_value(value.map(str::to_owned)).build();
             let sdk = types::Vpc::builder().vpc_id("vpc-1").tags(tag).build();

@@ -1,7 +1,7 @@
-//! The one place where EC2 is read.
+//! Reads the network.
 //!
-//! A read is whole or it is an error: every page of every call, or no network at all. Calls are narrowed by filters to
-//! the VPCs in question. Filters, not id parameters: an id that is gone is then an empty answer instead of an error
+//! A read is complete or it is an error: every page of every call, or no network at all. Filters limit the calls to the VPCs
+//! in question. Filters and not id parameters, because an id that does not exist is then an empty answer and not an error
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,47 +20,46 @@ use crate::{
     },
 };
 
-/// The most values that a filter takes.
+/// The maximum number of values in a filter.
 const MAX_FILTER_VALUES: usize = 200;
-/// The largest pages that EC2 gives: of route tables, and of everything else.
+/// The largest page sizes of EC2: for route tables, and for everything else.
 const ROUTE_TABLE_PAGE: i32 = 100;
 const PAGE: i32 = 1000;
 
-/// Where the resources in scope are.
+/// The VPCs of the resources in scope.
 #[derive(Clone, Debug)]
 pub struct Lookup {
     /// The VPCs to read.
     pub selection: VpcSelection,
-    /// Whether EC2 shows everything that had to be looked up.
+    /// Whether EC2 shows every resource that had to be looked up.
     pub is_complete: bool,
     /// The endpoints that were looked up.
     endpoints: Vec<Endpoint>,
 }
 
-/// Reads the network, with the values of the tag that exempts.
+/// Reads the network, with the values of the exemption tag.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     /// The client.
     pub client: &'a Client,
-    /// The key of the tag that exempts.
+    /// The key of the exemption tag.
     pub exempt_tag: &'a str,
 }
 
 impl Reader<'_> {
-    /// Finds out which VPCs the scope is about. Where the payload does not tell the VPC of a resource, the resource is
-    /// looked up. An endpoint that is named and is not of type Gateway touches nothing: its own record is kept, and its
-    /// VPC is not read.
+    /// Finds the VPCs of a scope. If the payload does not name the VPC of a resource, the resource is looked up. An endpoint
+    /// that is not of type Gateway affects nothing: its VPC is not read.
     ///
     /// # Errors
     ///
-    /// [`Error::Ec2ReadFailed`] naming the call, where any call fails or any page is missing.
+    /// [`Error::Ec2ReadFailed`], which names the call, if a call fails or a page is missing.
     pub async fn locate(&self, scope: &Scope) -> Result<Lookup, Error> {
         if scope.region {
             return Ok(Lookup { selection: VpcSelection::Region, is_complete: true, endpoints: Vec::new() });
         }
         let &Self { client, exempt_tag } = self;
         let [subnet_ids, table_ids, endpoint_ids] =
-            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(unplaced);
+            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(without_vpc);
         let looked_for = subnet_ids.len() + table_ids.len() + endpoint_ids.len();
         let subnets = Filters::With("subnet-id", subnet_ids);
         let route_tables = Filters::With("route-table-id", table_ids);
@@ -85,7 +84,7 @@ impl Reader<'_> {
         Ok(Lookup { selection: VpcSelection::Vpcs(vpc_ids), is_complete, endpoints })
     }
 
-    /// Reads what was located: whole VPCs, because a subnet may use the main table of its VPC and an endpoint serves a VPC.
+    /// Reads the VPCs that were located, each as a whole: a subnet may use the main table, and an endpoint serves a VPC.
     ///
     /// # Errors
     ///
@@ -101,8 +100,8 @@ impl Reader<'_> {
         Ok((network, selection))
     }
 
-    /// Asks for these tables by their ids. What a list of many pages leaves out may be there all the same: it may have
-    /// moved from one page to another meanwhile.
+    /// Reads these route tables by their ids. A list of many pages can omit a table that exists: it may have moved from one
+    /// page to another during the read.
     ///
     /// # Errors
     ///
@@ -111,7 +110,7 @@ impl Reader<'_> {
         describe_route_tables(self.client, &Filters::With("route-table-id", ids), self.exempt_tag).await
     }
 
-    /// Reads VPCs and all that is in them, four calls at once.
+    /// Reads VPCs and everything in them, with four calls at once.
     ///
     /// # Errors
     ///
@@ -132,21 +131,21 @@ impl Reader<'_> {
     }
 }
 
-/// The resources whose VPC is yet to be looked up.
-fn unplaced(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
+/// The ids of the resources whose VPC is not known.
+fn without_vpc(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
     resources.iter().filter(|(_, vpc_id)| vpc_id.is_none()).map(|(id, _)| id.clone()).collect()
 }
 
-/// Which resources a call asks for.
+/// The resources that a call asks for.
 enum Filters {
-    /// All there are.
+    /// All of the Region.
     All,
-    /// Those that have one of these values in this filter.
+    /// Those with one of these values in this filter.
     With(&'static str, BTreeSet<String>),
 }
 
 impl Filters {
-    /// The filters of the calls that it takes: one call for all, one for each 200 values, none for no values.
+    /// The filters of each necessary call: one call for all, one for each 200 values, none for no values.
     fn filters(&self) -> Vec<Option<Vec<Filter>>> {
         match self {
             Self::All => vec![None],
@@ -159,10 +158,10 @@ impl Filters {
     }
 }
 
-/// Defines the read of one kind of resource: all pages of all calls that a selection takes, as plain convert, by id. What
-/// moves from one page to the next during the read comes twice and counts once.
+/// Defines the read of one kind of resource: all pages of all necessary calls, converted, sorted by id. A resource that moves
+/// to the next page during the read comes twice and counts once.
 ///
-/// The SDK gives each operation types of its own with methods of the same names, so only a macro can say this once.
+/// Each operation of the SDK has its own types with methods of the same names, so only a macro can say this once.
 macro_rules! describe {
     ($name:ident, $operation:literal, $page:expr, $fact:path, $Fact:ty) => {
         async fn $name(client: &Client, which: &Filters, exempt_tag: &str) -> Result<Vec<$Fact>, Error> {
@@ -172,7 +171,7 @@ macro_rules! describe {
                     .set_filters(filters)
                     .into_paginator()
                     .page_size($page)
-                    // Stopping at a token that repeats itself would pass off half a read as a whole one.
+                    // If the read stopped at a repeated token, a partial read would look complete.
                     .stop_on_duplicate_token(false)
                     .items()
                     .send()

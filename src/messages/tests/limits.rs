@@ -423,3 +423,45 @@ fn a_malformed_id_is_in_no_command() {
     );
     assert_eq!(card["metadata"]["relatedResources"], json!([VPC]));
 }
+
+#[test]
+fn a_headline_names_a_change_only_if_all_alerts_have_it() {
+    let call = api_call();
+    let headline = |changes: [OpenChange; 2]| {
+        let findings = findings(&several(1), &[GatewayService::S3]);
+        let alerts: Vec<Alert> =
+            findings.into_iter().zip(changes).map(|(finding, change)| alert(finding, change)).collect();
+        render(&alert_group(&call, &alerts), Channel::Text).remove(0).subject
+    };
+    let with = |what: &str| format!("[HIGH] {what} to S3: 2 route tables in vpc-0a1b2c3d4e5f60001, eu-west-1");
+    for (changes, what) in [
+        ([OpenChange::Worsened, OpenChange::Worsened], "Worse: no gateway route"),
+        ([OpenChange::Worsened, OpenChange::Reminder], "No gateway route"),
+        ([OpenChange::Changed, OpenChange::Changed], "Changed: no gateway route"),
+        ([OpenChange::Changed, OpenChange::Reminder], "No gateway route"),
+        ([OpenChange::Reminder, OpenChange::Reminder], "Still no gateway route"),
+        ([OpenChange::Opened, OpenChange::Reminder], "No gateway route"),
+    ] {
+        assert_eq!(headline(changes), with(what), "{changes:?}");
+    }
+}
+
+#[test]
+fn an_interface_endpoint_is_the_only_way_if_subnets_have_no_default_route() {
+    let call = api_call();
+    let line = |egress: Option<(TargetKind, &str)>, subnets: bool| {
+        let interface = Endpoint { kind: EndpointKind::Interface, ..endpoint("available", &[]) };
+        let mut network = Network { endpoints: vec![interface], ..private(egress) };
+        if !subnets {
+            network.route_tables[0].associations.clear();
+        }
+        let alerts = [opened(finding(&network))];
+        let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+        body.lines().find(|line| line.to_lowercase().contains("interface endpoint")).unwrap().to_owned()
+    };
+    let only = "Only interface endpoint vpce-0a1b2c3d4e5f60009 leads to S3. It does not cover the table.";
+    let beside = "Interface endpoint vpce-0a1b2c3d4e5f60009 for S3 does not cover the table.";
+    assert_eq!(line(None, true), only);
+    assert_eq!(line(Some(NAT), true), beside);
+    assert_eq!(line(None, false), beside);
+}

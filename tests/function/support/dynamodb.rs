@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
-/// A server that answers queries with these pages, takes every write, and refuses an operation if it is told to.
+/// A server that answers queries with these pages and accepts every write. It can deny one operation.
 pub struct DynamoDb {
     server: MockServer,
 }
@@ -34,7 +34,7 @@ impl DynamoDb {
         self.server.uri()
     }
 
-    /// The calls that were made, in their order: the operation and what it asked.
+    /// The calls in their order: the operation and its body.
     pub async fn calls(&self) -> Vec<(String, Value)> {
         let requests = self.server.received_requests().await.unwrap_or_default();
         requests.iter().map(|request| (operation(request), body(request))).collect()

@@ -10,20 +10,20 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::m
 
 use super::form;
 
-/// What one call answers, page by page.
+/// One page of the answer to a call.
 #[derive(Clone)]
 pub enum Page {
     /// The members of the set, and a token where more pages follow.
     Items(String),
     /// An error, with its status.
     Error(u16, &'static str),
-    /// The members, and then the answer breaks off: a proxy's doing, or a connection's.
+    /// The members without an end tag: a proxy or the connection cut the answer.
     Truncated(&'static str),
-    /// Nothing in the first so many answers to the call, and then these members: EC2 is eventually consistent.
+    /// No members in the first answers, as many as the number says, and then these: EC2 is eventually consistent.
     Late(usize, String),
-    /// A token that leads back to this very page.
+    /// A token that leads back to the same page.
     Endless,
-    /// Nothing, for longer than anybody waits.
+    /// No answer for two minutes.
     Hangs,
 }
 
@@ -33,7 +33,7 @@ impl Page {
     }
 }
 
-/// A server that answers `Describe…` calls, each with its own pages; a call without any answers an empty set.
+/// A server that answers `Describe…` calls, each with its own pages. A call without pages gets an empty set.
 pub struct Ec2 {
     server: MockServer,
 }

@@ -1,5 +1,5 @@
-//! Lambda's side of the Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>): hands the real
-//! binary one event and takes what it answers.
+//! The Runtime API of Lambda (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>): sends one event to the real
+//! binary and receives its answer.
 
 use std::{
     io::Read,
@@ -15,7 +15,7 @@ use wiremock::{
 
 use crate::schemas::{assert_answer, assert_error};
 
-/// What the function did with an event.
+/// The result of an event.
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
     /// It answered.
@@ -33,11 +33,11 @@ pub struct Invocation {
     pub log: String,
 }
 
-/// How long a function that is past its deadline may take to say so.
+/// How long after its deadline a function may still answer.
 const LONGEST_ANSWER: Duration = Duration::from_secs(20);
 const REQUEST_ID: &str = "0a1b2c3d-0000-4000-8000-0000000000ff";
 
-/// Starts the binary with these variables and sends it one event, which has so long to be handled.
+/// Starts the binary with these variables and sends it one event with this time left.
 pub async fn invoke(variables: &[(&str, &str)], event: &Value, time_left: Duration) -> Invocation {
     let api = runtime_api(event, time_left).await;
     let mut function = start(variables, &api.uri());
@@ -80,14 +80,14 @@ async fn runtime_api(event: &Value, time_left: Duration) -> MockServer {
         .up_to_n_times(1)
         .mount(&api)
         .await;
-    // No second event comes. The wait is not longer than it must be: on a busy machine the server may outlast its test by it.
+    // There is no second event. The wait is short, because on a busy machine the server may outlive its test by it.
     let never = time_left + LONGEST_ANSWER + Duration::from_secs(5);
     next().respond_with(ResponseTemplate::new(200).set_delay(never)).mount(&api).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&api).await;
     api
 }
 
-/// Starts the binary with nothing of this process's environment, so that no real account is ever reached.
+/// Starts the binary without the environment of this process, so that no real account is ever reached.
 fn start(variables: &[(&str, &str)], runtime_api: &str) -> Child {
     let address = runtime_api.trim_start_matches("http://");
     let spawned = Command::new(env!("CARGO_BIN_EXE_gatewatch"))
@@ -113,7 +113,7 @@ fn start(variables: &[(&str, &str)], runtime_api: &str) -> Child {
     }
 }
 
-/// Waits until the function has said something of its event.
+/// Waits for the answer of the function.
 async fn answer(api: &MockServer, longest: Duration) -> Option<Outcome> {
     let until = Instant::now() + longest;
     while Instant::now() < until {

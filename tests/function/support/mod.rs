@@ -1,8 +1,7 @@
-//! The function's binary, driven over the Lambda Runtime API, with servers in place of EC2, SNS and DynamoDB that answer what a
-//! test tells them to. For what an emulator cannot be made to do: exact answers of real EC2, and every kind of fault.
+//! Servers for the binary: the Lambda Runtime API, and EC2, SNS and DynamoDB with the answers that a test gives them. They
+//! do what an emulator cannot: exact answers of the real EC2, and every kind of fault.
 
-// Each server is started by itself, not taken from wiremock's pool: a pooled one can wait for ever on a long delay of its
-// former user.
+// Each server is new and not from the pool of wiremock: a pooled server can wait forever for a long delay of its former user.
 pub mod dynamodb;
 pub mod ec2;
 pub mod lambda;

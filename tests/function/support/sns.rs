@@ -1,4 +1,4 @@
-//! A topic that keeps what it is sent, or refuses it.
+//! A topic that keeps the messages that it receives, or rejects them.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::m
 
 use super::form;
 
-/// A server that takes `Publish` calls.
+/// A server for `Publish` calls.
 pub struct Sns {
     server: MockServer,
 }
 
-/// Refuses the messages that hold this text.
+/// Rejects the messages that contain this text.
 struct Refusing(Option<&'static str>);
 
 impl Sns {
-    pub async fn taking_all() -> Self {
+    pub async fn accepting_all() -> Self {
         Self::serving(Refusing(None)).await
     }
 
