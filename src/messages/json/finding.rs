@@ -252,3 +252,50 @@ impl From<RenderedFix> for Remediation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::{fix, fix::Fix, testing};
+
+    #[test]
+    fn a_finding_has_every_field_and_its_fix_for_three_ways_of_working() {
+        let endpoint = fix::Endpoint {
+            id: "vpce-0a1b2c3d".into(),
+            state: "pending".into(),
+            route_table_ids: vec!["rtb-0a1b2c3d".into()],
+        };
+        let finding = finding::Finding {
+            gap: Gap::EndpointNotAvailable,
+            endpoint: Some(finding::EndpointRef { id: "vpce-0a1b2c3d".into(), state: "pending".into() }),
+            fix: Fix::Wait(endpoint),
+            ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d")
+        };
+        assert_eq!(
+            serde_json::to_value(Finding::from(&finding)).unwrap(),
+            json!({
+                "id": "rtb-0a1b2c3d s3",
+                "service": "s3",
+                "gap": "endpoint_not_available",
+                "severity": "MEDIUM",
+                "account": "123456789012",
+                "region": "eu-west-1",
+                "vpcId": "vpc-0a1b2c3d",
+                "routeTable": {"id": "rtb-0a1b2c3d", "name": null, "main": false},
+                "subnets": [],
+                "egress": {"kind": "none", "target": null},
+                "endpoint": {"id": "vpce-0a1b2c3d", "state": "pending"},
+                "interfaceEndpoint": null,
+                "reason": "Route table rtb-0a1b2c3d has no gateway route to S3: endpoint vpce-0a1b2c3d lists the table, but \
+                           its state is pending, though no subnet uses the table now.",
+                "remediation": {
+                    "awsCli": "aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d",
+                    "cloudFormation": "# Nothing to change yet: vpce-0a1b2c3d is pending.\n",
+                    "terraform": "# Nothing to change yet: vpce-0a1b2c3d is pending.\n",
+                },
+            })
+        );
+    }
+}
