@@ -166,7 +166,7 @@ fn delivered(vpc_id: &str, published: &Published, history_error: Option<Error>) 
 }
 
 fn lost_lease(vpc_id: &str) -> DeliveryResult {
-    let why = format!("Publish, about {vpc_id}: another invocation is telling of it and has not finished");
+    let why = format!("Publish, about {vpc_id}: another invocation has the lease of this VPC and has not finished");
     DeliveryResult { vpc_id: vpc_id.to_owned(), published: 0, lost_lease: true, result: Err(Error::PublishFailed(why)) }
 }
 

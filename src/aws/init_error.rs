@@ -13,7 +13,7 @@ use crate::error::Error;
 pub async fn report(error: &Error) {
     tracing::error!(error_type = error.error_type(), error = ?error.to_string(), "cannot start");
     if let Err(unsent) = send(error).await {
-        tracing::error!(error = ?unsent.to_string(), "the Runtime API could not be told");
+        tracing::error!(error = ?unsent.to_string(), "the error could not be reported to the Runtime API");
     }
 }
 

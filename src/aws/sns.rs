@@ -30,7 +30,7 @@ impl SnsTopic {
     pub async fn publish(&self, vpc_id: &str, message: &Message, until: Instant) -> Result<(), Error> {
         timeout_at(until, self.publish_now(message))
             .await
-            .unwrap_or_else(|_| Err("not taken before the invocation's deadline".to_owned()))
+            .unwrap_or_else(|_| Err("not accepted before the invocation's deadline".to_owned()))
             .map_err(|why| {
                 let form = match self.channel {
                     Channel::Json => String::new(),

@@ -211,7 +211,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
     }
     if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
         sections.push(
-            "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._".to_owned(),
+            "_The message on the JSON topic has all details, and so does the e-mail, if there is one._".to_owned(),
         );
     }
     sections.join("\n\n")
@@ -267,7 +267,7 @@ fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
         tables => format!("{service} on {}", counted(tables.len(), "route table")),
     };
     let Some(commands) = fix.commands() else {
-        return vec![format!("Fix {what}: there is no command, because an id is not what AWS would give.")];
+        return vec![format!("Fix {what}: there is no command, because an id does not have the format of AWS.")];
     };
     let first = if fix.is_wait() {
         format!("Nothing to change yet for {what}; look at the endpoint again:")
@@ -302,7 +302,7 @@ fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
 fn step<const N: usize>(candidates: [String; N]) -> String {
     (candidates.into_iter())
         .find(|step| length(step) <= MAX_NEXT_STEP)
-        .unwrap_or_else(|| "A command is too long for a card: it is in the notice on the JSON topic.".to_owned())
+        .unwrap_or_else(|| "A command is too long for a card: it is in the message on the JSON topic.".to_owned())
 }
 
 /// The words for a search in the chat, each once.

@@ -129,7 +129,7 @@ impl Email<'_> {
             .map(|(n, group)| format!("{}. {}", n + 1, prose::short_line(group)))
             .collect();
         if self.groups.len() > MAX_OVERVIEW {
-            overview.push(format!("and {} more, told below", self.groups.len() - MAX_OVERVIEW));
+            overview.push(format!("and {} more, described below", self.groups.len() - MAX_OVERVIEW));
         }
         overview.join("\n")
     }
@@ -205,7 +205,7 @@ fn how_to_fix(fix: &TableFix<'_>, commands: Option<Vec<String>>) -> String {
             format!("There is nothing to change yet. To look at the endpoint again:\n{command}")
         }
         Some(command) => command,
-        None => "There is no command: an id is not what AWS would give.".to_owned(),
+        None => "There is no command: an id does not have the format of AWS.".to_owned(),
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_overview_names_ten_groups_and_counts_the_others() {
-        for (tables, more) in [(10, None), (11, Some("and 1 more, told below"))] {
+        for (tables, more) in [(10, None), (11, Some("and 1 more, described below"))] {
             let alerts: Vec<Alert> = (0..tables)
                 .map(|n| scenarios::opened(finding_on(&format!("rtb-0a1b2c3d4e5f7{n:04}"), GatewayService::S3)))
                 .collect();

@@ -53,7 +53,7 @@ pub(super) fn reason(finding: &Finding) -> String {
 pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
     let table = format!("Route table {}", resolved.route_table.id);
     let what = outcome(&resolved.resolution.reason, &table, resolved.service.title()).clause;
-    format!("{what}. The problem stood for {}.", duration(resolved.resolution.open_seconds))
+    format!("{what}. The problem existed for {}.", duration(resolved.resolution.open_seconds))
 }
 
 // --- Facts -----------------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ fn consequence(
 fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> Text {
     let had_none = format!("{table}, which had no gateway route to {service},");
     let Recorded::Known(reason) = reason else {
-        let clause = format!("{table}: the problem with {service} is over");
+        let clause = format!("{table}: the problem with {service} is resolved");
         return Text { lines: vec![format!("{clause}.")], clause };
     };
     let (clause, line) = match reason {
@@ -249,14 +249,17 @@ pub(super) fn change<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
         Alert::Open { change, since, .. } => {
             let news = match change {
                 OpenChange::Opened => return vec![format!("New: first seen {}.", utc_time(*since)).into()],
-                OpenChange::Worsened => "Worse than when it was last told: more severe, or more subnets.".to_owned(),
-                OpenChange::Changed => "Changed since it was last told: something else is missing now.".to_owned(),
-                OpenChange::Reminder => "Reminder: this still stands.".to_owned(),
+                OpenChange::Worsened => {
+                    "Worse than in the last alert: a higher severity, or subnets that were not affected before."
+                        .to_owned()
+                }
+                OpenChange::Changed => "Changed since the last alert: something else is missing now.".to_owned(),
+                OpenChange::Reminder => "Reminder: this problem still exists.".to_owned(),
             };
             (news, since)
         }
         Alert::Resolved(ResolvedFinding { since, resolution, .. }) => {
-            (format!("The problem stood for {}.", duration(resolution.open_seconds)), since)
+            (format!("The problem existed for {}.", duration(resolution.open_seconds)), since)
         }
     };
     vec![news.into(), format!("Known since {}.", utc_time(*since)).into()]
@@ -332,12 +335,12 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
         }
         Some(Trigger::ConfigItem) => vec!["AWS Config recorded a change.".into()],
         Some(Trigger::Schedule) => {
-            vec!["The scheduled sweep came by. No single change is known to be the cause.".into()]
+            vec!["The scheduled sweep found this. It does not know which change caused it.".into()]
         }
         Some(Trigger::Manual) => vec!["Somebody asked for this check.".into()],
     };
     if message.triggers > 1 {
-        lines.push(format!("This is the newest of {} events that touched the VPC.", message.triggers).into());
+        lines.push(format!("This is the newest of {} events that affect the VPC.", message.triggers).into());
     }
     lines
 }
@@ -345,7 +348,7 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
 /// A warning that the alert may be a repetition. `None` unless the alert history could not be read.
 pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
     (message.history == HistoryState::Unavailable)
-        .then_some("What was told before could not be looked up: this may be a repetition.")
+        .then_some("The alert history could not be read: this alert may be a repetition.")
 }
 
 /// The first line of a message: what is wrong and where.
@@ -356,13 +359,13 @@ pub(super) fn first_line(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> Stri
     let place = format!("{} in {}", plain(message.vpc_id), plain(message.region));
     let resolved = match message.resolved().count() {
         0 => String::new(),
-        1 => " 1 other problem is over.".to_owned(),
-        n => format!(" {n} other problems are over."),
+        1 => " 1 other problem is resolved.".to_owned(),
+        n => format!(" {n} other problems are resolved."),
     };
     let open = services(message.open());
     if open.is_empty() {
         return format!(
-            "{}: {} problems with gateway routes of {place} are over.",
+            "{}: {} problems with gateway routes of {place} are resolved.",
             message.label(),
             message.alerts.len()
         );
@@ -532,7 +535,7 @@ mod tests {
             ),
         ] {
             let resolved = resolved(Recorded::Known(reason));
-            assert_eq!(resolved_reason(&resolved), format!("{what}. The problem stood for 2 hours."));
+            assert_eq!(resolved_reason(&resolved), format!("{what}. The problem existed for 2 hours."));
         }
     }
 
@@ -558,7 +561,7 @@ mod tests {
         let resolved = resolved(Recorded::Unknown("migrated".into()));
         assert_eq!(
             resolved_reason(&resolved),
-            "Route table rtb-0000000a: the problem with DynamoDB is over. The problem stood for 2 hours."
+            "Route table rtb-0000000a: the problem with DynamoDB is resolved. The problem existed for 2 hours."
         );
         let alert = Alert::Resolved(resolved);
         let message = AlertGroup {
@@ -575,7 +578,7 @@ mod tests {
         };
         assert_eq!(
             first_line(&message, &super::super::content::groups(&message)),
-            "RESOLVED: rtb-0000000a in eu-west-1: the problem with DynamoDB is over."
+            "RESOLVED: rtb-0000000a in eu-west-1: the problem with DynamoDB is resolved."
         );
     }
 

@@ -99,7 +99,7 @@ impl<'a> HistoryTable<'a> {
                 }
             } else {
                 // The finding counts as new, and its row is replaced: a repeated alert is better than a lost one.
-                tracing::warn!(key = ?kind, "an entry of the ledger cannot be read");
+                tracing::warn!(key = ?kind, "a row of the alert history cannot be read");
             }
         }
         Ok(history)
@@ -175,7 +175,7 @@ impl<'a> HistoryTable<'a> {
         let requests = (records.iter())
             .map(|record| self.put(record))
             .collect::<Option<Vec<WriteRequest>>>()
-            .ok_or_else(|| Error::LedgerFailed("an entry cannot be written".to_owned()))?;
+            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?;
         stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
             .buffer_unordered(MAX_CONCURRENT_BATCHES)
             .try_collect::<()>()

@@ -330,7 +330,7 @@ mod tests {
         let mut resolved = in_json(covered);
         resolved["endpoint"] = json!(null);
         resolved["reason"] =
-            json!("Route table rtb-0000000a has a gateway route to DynamoDB again. The problem stood for 3 days.");
+            json!("Route table rtb-0000000a has a gateway route to DynamoDB again. The problem existed for 3 days.");
         resolved["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null});
         resolved["change"] = json!("resolved");
         resolved["since"] = json!("2026-11-20T10:00:00Z");

@@ -185,7 +185,7 @@ fn used_by(subnets: u16) -> Network {
 #[test]
 fn a_card_lists_ten_subnets_and_refers_to_the_json_for_more() {
     let call = api_call();
-    let reference = "_The notice on the JSON topic holds all of it, and so does the e-mail where there is one._";
+    let reference = "_The message on the JSON topic has all details, and so does the e-mail, if there is one._";
     for (subnets, more) in [(9, None), (10, None), (11, Some("- and 1 more"))] {
         let alerts = [opened(finding(&used_by(subnets)))];
         let card = card(&render(&alert_group(&call, &alerts), Channel::Chat)[0]);
@@ -416,7 +416,7 @@ fn a_malformed_id_is_in_no_command() {
     assert_eq!(
         card["content"]["nextSteps"],
         json!([
-            "Fix S3 on rtb-0a1b2c3drm-rf/x: there is no command, because an id is not what AWS would give.",
+            "Fix S3 on rtb-0a1b2c3drm-rf/x: there is no command, because an id does not have the format of AWS.",
             "Or exempt rtb-0a1b2c3drm-rf/x: tag it with the value `s3` and the key `\"gatewatch:exempt\"` (`s3 \
              until=YYYY-MM-DD` ends by itself; an older value is replaced)"
         ])

@@ -74,4 +74,4 @@ class Sandbox:
 
 def lease_is_held(vpc: str) -> str:
     """Returns the error of a function that does not get the lease of a VPC."""
-    return f"PublishFailed: Publish, about {vpc}: another invocation is telling of it and has not finished"
+    return f"PublishFailed: Publish, about {vpc}: another invocation has the lease of this VPC and has not finished"
