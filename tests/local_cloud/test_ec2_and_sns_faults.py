@@ -179,7 +179,7 @@ def test_a_message_that_is_not_accepted_fails_only_its_record(
         return
     [reason] = case.errors
     if case.fault.name == SHORT:
-        reason = f"not taken {reason}"
+        reason = f"not accepted {reason}"
     logged = f"PublishFailed: Publish, about {world.shop}: {reason}"
     assert outcome == Outcome(failed("shop"), [], [logged], attempts(case, outcome), NO_FAILURES, truth)
 
