@@ -201,8 +201,8 @@ impl Inputs<'_> {
         for record in self.history.records() {
             let is_found = self.observation.findings.iter().any(|finding| finding.id == record.finding_id);
             let table = self.observation.network.route_tables.iter().find(|table| table.id == record.route_table.id);
-            // The state of another account's table is not known, so an open finding about it cannot be resolved. A resolved
-            // one stays resolved.
+            // The state of another account's table is not known, so an open finding about it cannot be resolved. A
+            // resolved one stays resolved.
             let is_known = !record.is_open() || table.is_none_or(|table| self.is_own(table));
             let is_resolved_now = !is_found && is_affected(&record.route_table.id) && is_known;
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {

@@ -578,7 +578,7 @@ mod tests {
         assert!(messages.len() > 1);
         assert_eq!(checked_contents(&messages), expected_contents(&network));
         let sizes: Vec<usize> = messages.iter().map(|message| message.body.len()).collect();
-        assert!(sizes[0] > 200_000, "the first part is not full: {sizes:?}");
+        assert!(sizes[0] > 200_000, "the first part is full: {sizes:?}");
     }
 
     #[test]

@@ -235,7 +235,7 @@ fn an_email_that_would_be_too_large_is_split() {
         }
         assert!(messages.len() > 1);
         let all_are_full = messages.iter().rev().skip(1).all(|message| message.body.len() > 250_000);
-        assert!(all_are_full, "a part is not full although another follows");
+        assert!(all_are_full, "each part except the last is full");
         for (n, message) in messages.iter().enumerate() {
             let part = format!(" (part {} of {})", n + 1, messages.len());
             assert!(message.subject.ends_with(&part), "{}", message.subject);
