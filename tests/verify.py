@@ -117,7 +117,7 @@ PARTS = (
     Part("fuzz-payload", fuzz("payload_to_scope", 8192)),
     Part("fuzz-messages", fuzz("findings_to_message", 2048, "-len_control=0")),
     Part("mutants-network", mutants("network", "src/network/*.rs", "src/settings.rs")),
-    Part("mutants-events", mutants("events", "src/events/*.rs", tests=("--lib", "--test=events"))),
+    Part("mutants-events", mutants("events", "src/events/*.rs", tests=("--lib", "--test=events", "--test=template"))),
     Part("mutants-checks", mutants("checks", "src/checks/**/*.rs")),
     Part("mutants-alerts", mutants("alerts", "src/alerts/*.rs")),
     Part("mutants-messages", mutants("messages", "src/messages/**/*.rs")),

@@ -37,3 +37,35 @@ impl VpcSelection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(ids: &[&str]) -> BTreeSet<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_difference_has_the_vpcs_that_the_other_selection_lacks() {
+        let [none, one, two] = [&[][..], &["vpc-0000000a"], &["vpc-0000000a", "vpc-0000000b"]].map(ids);
+        for (selection, other, difference) in [
+            (VpcSelection::Vpcs(two.clone()), VpcSelection::Vpcs(one.clone()), ids(&["vpc-0000000b"])),
+            (VpcSelection::Vpcs(one.clone()), VpcSelection::Vpcs(two.clone()), none.clone()),
+            (VpcSelection::Vpcs(two), VpcSelection::Region, none.clone()),
+            (VpcSelection::Region, VpcSelection::Vpcs(one), none),
+        ] {
+            assert_eq!(selection.difference(&other), difference, "{selection:?} without {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_vpc_can_be_added_unless_the_selection_is_the_region() {
+        let mut vpcs = VpcSelection::Vpcs(ids(&["vpc-0000000a"]));
+        vpcs.add(ids(&["vpc-0000000b"]));
+        assert_eq!(vpcs, VpcSelection::Vpcs(ids(&["vpc-0000000a", "vpc-0000000b"])));
+        let mut region = VpcSelection::Region;
+        region.add(ids(&["vpc-0000000b"]));
+        assert_eq!(region, VpcSelection::Region);
+    }
+}
