@@ -267,16 +267,16 @@ fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
         tables => format!("{service} on {}", counted(tables.len(), "route table")),
     };
     let Some(commands) = fix.commands() else {
-        return vec![format!("Fix {what}: there is no command, because an id does not have the format of AWS.")];
+        return vec![format!("Fix {what}: there is no command, because an id is not a valid AWS id.")];
     };
     let first = if fix.is_wait() {
-        format!("Nothing to change yet for {what}; look at the endpoint again:")
+        format!("Nothing to change yet for {what}. Check the state of the endpoint:")
     } else {
         format!("Fix {what}:")
     };
     (commands.iter().enumerate())
         .map(|(n, command)| {
-            let lead = if n == 0 { &first } else { "Then, if that worked:" };
+            let lead = if n == 0 { &first } else { "If that succeeded, then:" };
             step([format!("{lead} `{command}`"), format!("`{command}`")])
         })
         .collect()
@@ -288,12 +288,14 @@ fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     let value = remediation::exempt_value(&group.services());
     let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
     let how = command.map_or_else(
-        || format!("tag it with the value `{value}` and the key {}", code(tag)),
+        || format!("add a tag with the value `{value}` and the key {}", code(tag)),
         |command| format!("`{command}`"),
     );
     let lead = format!("Or exempt {}:", plain(group.table_id()));
     step([
-        format!("{lead} {how} (`{value} until=YYYY-MM-DD` ends by itself; an older value is replaced)"),
+        format!(
+            "{lead} {how} (`{value} until=YYYY-MM-DD` ends after that day; the command replaces the current value)"
+        ),
         format!("{lead} {how}"),
     ])
 }
@@ -302,7 +304,7 @@ fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
 fn step<const N: usize>(candidates: [String; N]) -> String {
     (candidates.into_iter())
         .find(|step| length(step) <= MAX_NEXT_STEP)
-        .unwrap_or_else(|| "A command is too long for a card: it is in the message on the JSON topic.".to_owned())
+        .unwrap_or_else(|| "A command is too long for this card. It is in the message on the JSON topic.".to_owned())
 }
 
 /// The words for a search in the chat, each once.

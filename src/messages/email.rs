@@ -118,7 +118,7 @@ impl Email<'_> {
         }
         head.extend(self.shared_fixes.iter().map(|fix| {
             let (tables, service) = (counted(fix.tables.len(), "route table"), fix.service().title());
-            format!("TO FIX {service} ON {} AT ONCE\n{}", tables.to_uppercase(), how_to_fix(fix, fix.commands()))
+            format!("TO FIX {service} ON {} TOGETHER\n{}", tables.to_uppercase(), how_to_fix(fix, fix.commands()))
         }));
         head
     }
@@ -173,7 +173,7 @@ impl Email<'_> {
         }
         if !shared.is_empty() {
             let services: Vec<_> = shared.iter().map(|fix| fix.service()).collect();
-            lines.push(format!("For {} see the top.", prose::titles(&services)));
+            lines.push(format!("For {}, see the top of this message.", prose::titles(&services)));
         }
         lines.join("\n")
     }
@@ -183,17 +183,16 @@ impl Email<'_> {
         let tag = self.alerts.exempt_tag;
         let value = remediation::exempt_value(&group.services());
         let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
-        let how = command.unwrap_or_else(|| {
-            line(&Line::with(format!("Give it a tag with the value {value} and the key"), Some(tag)))
-        });
+        let how = command
+            .unwrap_or_else(|| line(&Line::with(format!("Add a tag with the value {value} and the key"), Some(tag))));
         format!("TO EXEMPT IT\n{how}")
     }
 
     /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
     fn foot(&self) -> Option<String> {
         self.alerts.open_severity().map(|_| {
-            "The value of the exempting tag may name a last day, such as: s3 until=YYYY-MM-DD\nTagging replaces a value \
-             that the tag has already."
+            "The value of the exempting tag may name the last day of the exemption, such as: s3 until=YYYY-MM-DD\nThe \
+             command replaces the current value of the tag."
                 .to_owned()
         })
     }
@@ -202,10 +201,10 @@ impl Email<'_> {
 fn how_to_fix(fix: &TableFix<'_>, commands: Option<Vec<String>>) -> String {
     match commands.map(|commands| commands.join(" && ")) {
         Some(command) if fix.is_wait() => {
-            format!("There is nothing to change yet. To look at the endpoint again:\n{command}")
+            format!("There is nothing to change yet. To check the state of the endpoint:\n{command}")
         }
         Some(command) => command,
-        None => "There is no command: an id does not have the format of AWS.".to_owned(),
+        None => "There is no command, because an id is not a valid AWS id.".to_owned(),
     }
 }
 
@@ -310,9 +309,11 @@ mod tests {
         let create = "aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type Gateway --vpc-id \
                       vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1";
         assert!(
-            body.contains(&format!("TO FIX S3 ON 2 ROUTE TABLES AT ONCE\n{create}.s3 --route-table-ids {a} {b}\n"))
+            body.contains(&format!("TO FIX S3 ON 2 ROUTE TABLES TOGETHER\n{create}.s3 --route-table-ids {a} {b}\n"))
         );
-        let own = format!("TO FIX IT\nFor DynamoDB:\n{create}.dynamodb --route-table-ids {a}\nFor S3 see the top.\n");
+        let own = format!(
+            "TO FIX IT\nFor DynamoDB:\n{create}.dynamodb --route-table-ids {a}\nFor S3, see the top of this message.\n"
+        );
         assert!(body.contains(&own), "{body}");
     }
 }

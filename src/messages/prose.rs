@@ -39,7 +39,7 @@ struct Text {
 pub(super) fn reason(finding: &Finding) -> String {
     let service = finding.service.title();
     let interface = (finding.interface_endpoint.as_ref())
-        .map_or(String::new(), |endpoint| format!("; interface endpoint {} does not cover the table", endpoint.id));
+        .map_or(String::new(), |endpoint| format!("; interface endpoint {} does not replace this route", endpoint.id));
     let target = finding.egress.id.as_deref();
     format!(
         "Route table {} has no gateway route to {service}: {}, {}{interface}.",
@@ -52,8 +52,8 @@ pub(super) fn reason(finding: &Finding) -> String {
 /// How a problem was resolved, and how long it was open.
 pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
     let table = format!("Route table {}", resolved.route_table.id);
-    let what = outcome(&resolved.resolution.reason, &table, resolved.service.title()).clause;
-    format!("{what}. The problem existed for {}.", duration(resolved.resolution.open_seconds))
+    let what = outcome(&resolved.resolution.reason, &table, resolved.service.title());
+    format!("{what} The problem existed for {}.", duration(resolved.resolution.open_seconds))
 }
 
 // --- Facts -----------------------------------------------------------------------------------------------------------
@@ -97,13 +97,13 @@ fn consequence(
 ) -> Text {
     if subnets == 0 {
         return Text {
-            clause: "though no subnet uses the table now".to_owned(),
+            clause: "but no subnet uses the table now".to_owned(),
             lines: vec!["No subnet uses the table now: nothing is affected yet.".to_owned()],
         };
     }
     let reach = if subnets == 1 { "reaches" } else { "reach" };
     let subnets = counted(subnets, "subnet");
-    let target = target.unwrap_or("of unknown id");
+    let target = target.unwrap_or("(unknown id)");
     let (clause, lines) = match egress.kind {
         TargetKind::NatGateway => (
             format!("so {subnets} {reach} {service} through NAT gateway {target}, which charges for every byte"),
@@ -116,24 +116,23 @@ fn consequence(
             format!("so {subnets} {reach} {service} at its public addresses through internet gateway {target}"),
             vec![
                 format!("{subnets} {reach} {service} at public addresses, through internet gateway {target}."),
-                "That works for what has a public address, and costs nothing extra.".to_owned(),
+                "This works only for resources with a public IP address, and costs nothing extra.".to_owned(),
             ],
         ),
         TargetKind::None => {
             let mut lines = vec!["The table has no default route.".to_owned()];
             if !without_interface.is_empty() {
-                let are = if without_interface.len() == 1 { "is" } else { "are" };
-                lines.push(format!("{} {are} out of reach for {subnets}.", titles(without_interface)));
+                lines.push(format!("{subnets} cannot reach {}.", titles(without_interface)));
             }
-            (format!("and the table has no default route, so {service} is out of reach for {subnets}"), lines)
+            (format!("and the table has no default route, so {subnets} cannot reach {service}"), lines)
         }
         kind => {
             let way = target_name(kind);
             (
-                format!("so {subnets} can reach {service} only by way of {way} {target}"),
+                format!("so {subnets} can reach {service} only through {way} {target}"),
                 vec![
-                    format!("{subnets} can reach {service} by way of {way} {target}."),
-                    "Whether that works and what it costs depends on what is behind it.".to_owned(),
+                    format!("{subnets} can reach {service} only through {way} {target}."),
+                    format!("What is behind the {way} decides whether this works and what it costs."),
                 ],
             )
         }
@@ -142,38 +141,22 @@ fn consequence(
 }
 
 /// How a problem was resolved. A reason that only a newer version of gatewatch knows gets a general text.
-fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> Text {
-    let had_none = format!("{table}, which had no gateway route to {service},");
+fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> String {
     let Recorded::Known(reason) = reason else {
-        let clause = format!("{table}: the problem with {service} is resolved");
-        return Text { lines: vec![format!("{clause}.")], clause };
+        return format!("{table}: the problem with {service} is resolved.");
     };
-    let (clause, line) = match reason {
-        ResolutionReason::Covered => {
-            let clause = format!("{table} has a gateway route to {service} again");
-            (clause.clone(), format!("{clause}."))
+    match reason {
+        ResolutionReason::Covered => format!("{table} has a gateway route to {service} again."),
+        ResolutionReason::Exempt => format!("{table} is exempt now: it needs no gateway route to {service}."),
+        ResolutionReason::TableDeleted => format!("{table} was deleted. It had no gateway route to {service}."),
+        ResolutionReason::VpcDeleted => {
+            format!("{table} was deleted with its VPC. It had no gateway route to {service}.")
         }
-        ResolutionReason::Exempt => (
-            format!("{table} is exempt from a gateway route to {service}"),
-            format!("{table} is exempt now: it needs no gateway route to {service}."),
-        ),
-        ResolutionReason::TableDeleted => {
-            (format!("{had_none} was deleted"), format!("{table} was deleted. It had no gateway route to {service}."))
+        ResolutionReason::EdgeTable => {
+            format!("{table} now routes ingress traffic of a gateway: it needs no gateway route to {service}.")
         }
-        ResolutionReason::VpcDeleted => (
-            format!("{had_none} was deleted with its VPC"),
-            format!("{table} was deleted with its VPC. It had no gateway route to {service}."),
-        ),
-        ResolutionReason::EdgeTable => (
-            format!("{had_none} carries ingress traffic of a gateway now and needs none"),
-            format!("{table} carries ingress traffic of a gateway now: it needs no gateway route to {service}."),
-        ),
-        ResolutionReason::NotRequired => {
-            let clause = format!("{table} needs no gateway route to {service} any more");
-            (clause.clone(), format!("{clause}."))
-        }
-    };
-    Text { clause, lines: vec![line] }
+        ResolutionReason::NotRequired => format!("{table} no longer needs a gateway route to {service}."),
+    }
 }
 
 /// The common name of a kind of route target.
@@ -226,7 +209,7 @@ pub(super) fn sentence(group: &Group<'_>) -> String {
     let table = format!("{} in {}", plain(group.table_id()), plain(group.first().region()));
     match group.first().resolved_finding() {
         None => format!("{table} has no gateway route to {service}."),
-        Some(resolved) => outcome(&resolved.resolution.reason, &table, &service).lines.concat(),
+        Some(resolved) => outcome(&resolved.resolution.reason, &table, &service),
     }
 }
 
@@ -290,9 +273,11 @@ fn interface_endpoints(group: &Group<'_>) -> Vec<String> {
             let id = plain(&finding.interface_endpoint.as_ref()?.id);
             let service = finding.service.title();
             Some(if no_other_way {
-                format!("Only interface endpoint {id} leads to {service}. It does not cover the table.")
+                format!(
+                    "{service} can be reached only through interface endpoint {id}. It does not replace this route."
+                )
             } else {
-                format!("Interface endpoint {id} for {service} does not cover the table.")
+                format!("Interface endpoint {id} for {service} does not replace this route.")
             })
         })
         .collect()
@@ -329,7 +314,7 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
                 Err(_) => Line::with("When:", Some(time)),
             });
             let who = principal.as_deref().map(|principal| Line::with("Who:", Some(principal)));
-            let through = invoked_by.as_deref().map(|service| Line::with("Through:", Some(service)));
+            let through = invoked_by.as_deref().map(|service| Line::with("Through AWS service:", Some(service)));
             let call = Line::with("API call:", Some(event_name.as_str()));
             [Some(call), when, who, through].into_iter().flatten().collect()
         }
@@ -337,7 +322,7 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
         Some(Trigger::Schedule) => {
             vec!["The scheduled sweep found this. It does not know which change caused it.".into()]
         }
-        Some(Trigger::Manual) => vec!["Somebody asked for this check.".into()],
+        Some(Trigger::Manual) => vec!["Somebody started this check by hand.".into()],
     };
     if message.triggers > 1 {
         lines.push(format!("This is the newest of {} events that affect the VPC.", message.triggers).into());
@@ -345,10 +330,10 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     lines
 }
 
-/// A warning that the alert may be a repetition. `None` unless the alert history could not be read.
+/// A warning that the alert may be a repetition. `None` unless the alert history is unavailable.
 pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
     (message.history == HistoryState::Unavailable)
-        .then_some("The alert history could not be read: this alert may be a repetition.")
+        .then_some("The alert history is not available: this alert may be a repetition.")
 }
 
 /// The first line of a message: what is wrong and where.
@@ -451,7 +436,7 @@ mod tests {
     #[test]
     fn the_reason_of_each_gap_says_what_is_missing() {
         let reason = |endpoints| reason_for(0, None, endpoints);
-        let rest = ", though no subnet uses the table now.";
+        let rest = ", but no subnet uses the table now.";
         let head = "Route table rtb-0000000a has no gateway route to S3: ";
         assert_eq!(reason(vec![]), format!("{head}the VPC has no available gateway endpoint for it{rest}"));
         assert_eq!(
@@ -481,10 +466,7 @@ mod tests {
             reason(1, Some((TargetKind::InternetGateway, "igw-1"))),
             format!("{head}so 1 subnet reaches S3 at its public addresses through internet gateway igw-1.")
         );
-        assert_eq!(
-            reason(2, None),
-            format!("{head}and the table has no default route, so S3 is out of reach for 2 subnets.")
-        );
+        assert_eq!(reason(2, None), format!("{head}and the table has no default route, so 2 subnets cannot reach S3."));
         for (kind, way) in [
             (TargetKind::TransitGateway, "transit gateway"),
             (TargetKind::VpcPeering, "peering connection"),
@@ -499,7 +481,7 @@ mod tests {
         ] {
             assert_eq!(
                 reason(1, Some((kind, "x-1"))),
-                format!("{head}so 1 subnet can reach S3 only by way of {way} x-1.")
+                format!("{head}so 1 subnet can reach S3 only through {way} x-1.")
             );
         }
     }
@@ -510,32 +492,27 @@ mod tests {
         assert_eq!(
             reason_for(0, None, vec![interface]),
             "Route table rtb-0000000a has no gateway route to S3: the VPC has no available gateway endpoint for it, \
-             though no subnet uses the table now; interface endpoint vpce-0000000a does not cover the table."
+             but no subnet uses the table now; interface endpoint vpce-0000000a does not replace this route."
         );
     }
 
     #[test]
     fn each_resolution_has_a_reason_and_a_duration() {
-        let had_none = "Route table rtb-0000000a, which had no gateway route to DynamoDB,";
         for (reason, what) in [
-            (ResolutionReason::Covered, "Route table rtb-0000000a has a gateway route to DynamoDB again".to_owned()),
-            (
-                ResolutionReason::Exempt,
-                "Route table rtb-0000000a is exempt from a gateway route to DynamoDB".to_owned(),
-            ),
-            (ResolutionReason::TableDeleted, format!("{had_none} was deleted")),
-            (ResolutionReason::VpcDeleted, format!("{had_none} was deleted with its VPC")),
+            (ResolutionReason::Covered, "has a gateway route to DynamoDB again."),
+            (ResolutionReason::Exempt, "is exempt now: it needs no gateway route to DynamoDB."),
+            (ResolutionReason::TableDeleted, "was deleted. It had no gateway route to DynamoDB."),
+            (ResolutionReason::VpcDeleted, "was deleted with its VPC. It had no gateway route to DynamoDB."),
             (
                 ResolutionReason::EdgeTable,
-                format!("{had_none} carries ingress traffic of a gateway now and needs none"),
+                "now routes ingress traffic of a gateway: it needs no gateway route to DynamoDB.",
             ),
-            (
-                ResolutionReason::NotRequired,
-                "Route table rtb-0000000a needs no gateway route to DynamoDB any more".to_owned(),
-            ),
+            (ResolutionReason::NotRequired, "no longer needs a gateway route to DynamoDB."),
         ] {
-            let resolved = resolved(Recorded::Known(reason));
-            assert_eq!(resolved_reason(&resolved), format!("{what}. The problem existed for 2 hours."));
+            assert_eq!(
+                resolved_reason(&resolved(Recorded::Known(reason))),
+                format!("Route table rtb-0000000a {what} The problem existed for 2 hours.")
+            );
         }
     }
 

@@ -103,8 +103,8 @@ impl<'a> Context<'a> {
     fn cloud_formation(&self, fix: &Fix, table: &str) -> String {
         let create = || {
             format!(
-                "# Assumes that no stack manages a gateway endpoint for this service in {}. One holds all tables of the VPC:\n\
-                 # list those that need it too.\n{}",
+                "# Assumes that no stack manages a gateway endpoint for this service in {}. One endpoint can serve the whole VPC:\n\
+                 # list all tables that need it.\n{}",
                 self.vpc_id,
                 self.cloud_formation_resource(&[table])
             )
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
             tables.push(table);
             tables.sort_unstable();
             format!(
-                "# Assumes that a stack manages {}. RouteTableIds is the whole list: the tables it has, and {table}.\n{}",
+                "# Assumes that a stack manages {}. RouteTableIds must list all tables: the current ones and {table}.\n{}",
                 endpoint.id,
                 self.cloud_formation_resource(&tables)
             )
@@ -122,7 +122,7 @@ impl<'a> Context<'a> {
         match fix {
             Fix::AddTable(endpoint) => add_table(endpoint),
             Fix::ReattachTable(endpoint) => format!(
-                "# A stack that lists {table} in the RouteTableIds of {} sees nothing to change. Update it once without\n\
+                "# If a stack lists {table} in the RouteTableIds of {}, CloudFormation finds no change. Update it once without\n\
                  # the table and once with it, or run the AWS CLI commands.\n",
                 endpoint.id
             ),
@@ -163,8 +163,8 @@ impl<'a> Context<'a> {
         let create = || {
             format!(
                 "# Assumes that no aws_vpc_endpoint for this service manages tables of {vpc_id}, and that no\n\
-                 # aws_vpc_endpoint_route_table_association will add tables to this one. It holds all tables of the VPC: list\n\
-                 # those that need it too.\n\
+                 # aws_vpc_endpoint_route_table_association will add tables to this one. One endpoint can serve the whole VPC:\n\
+                 # list all tables that need it.\n\
                  resource \"aws_vpc_endpoint\" \"{label}\" {{\n  vpc_endpoint_type = \"Gateway\"\n  \
                  vpc_id            = \"{vpc_id}\"\n  service_name      = \"{}\"\n  route_table_ids   = [\"{table}\"]\n}}\n",
                 service.endpoint_service_name(region)
@@ -172,8 +172,8 @@ impl<'a> Context<'a> {
         };
         let add_table = |endpoint: &Endpoint| {
             format!(
-                "# Assumes that no aws_vpc_endpoint lists tables in route_table_ids for {id}. Where one does, add\n\
-                 # \"{table}\" to that list instead: the two ways undo each other.\n\
+                "# Assumes that no aws_vpc_endpoint lists tables in route_table_ids for {id}. If one does, add\n\
+                 # \"{table}\" to that list instead: each of the two removes what the other adds.\n\
                  resource \"aws_vpc_endpoint_route_table_association\" \"{label}\" {{\n  \
                  vpc_endpoint_id = \"{id}\"\n  route_table_id  = \"{table}\"\n}}\n",
                 id = endpoint.id
@@ -182,7 +182,7 @@ impl<'a> Context<'a> {
         match fix {
             Fix::AddTable(endpoint) => add_table(endpoint),
             Fix::ReattachTable(endpoint) => format!(
-                "# A configuration that puts {table} on {} sees nothing to change. Apply it with -replace on the\n\
+                "# If a configuration associates {table} with {}, Terraform finds no change. Apply it with -replace on the\n\
                  # aws_vpc_endpoint_route_table_association, or run the AWS CLI commands.\n",
                 endpoint.id
             ),
@@ -262,7 +262,7 @@ mod tests {
                 "aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id vpce-0a1b2c3d4e5f60001 \
                  --add-route-table-ids rtb-0a1b2c3d4e5f60004",
                 "\
-# Assumes that a stack manages vpce-0a1b2c3d4e5f60001. RouteTableIds is the whole list: the tables it has, and rtb-0a1b2c3d4e5f60004.
+# Assumes that a stack manages vpce-0a1b2c3d4e5f60001. RouteTableIds must list all tables: the current ones and rtb-0a1b2c3d4e5f60004.
 S3GatewayEndpoint:
   Type: AWS::EC2::VPCEndpoint
   Properties:
@@ -274,8 +274,8 @@ S3GatewayEndpoint:
       - rtb-0a1b2c3d4e5f60009
 ",
                 "\
-# Assumes that no aws_vpc_endpoint lists tables in route_table_ids for vpce-0a1b2c3d4e5f60001. Where one does, add
-# \"rtb-0a1b2c3d4e5f60004\" to that list instead: the two ways undo each other.
+# Assumes that no aws_vpc_endpoint lists tables in route_table_ids for vpce-0a1b2c3d4e5f60001. If one does, add
+# \"rtb-0a1b2c3d4e5f60004\" to that list instead: each of the two removes what the other adds.
 resource \"aws_vpc_endpoint_route_table_association\" \"s3_rtb_0a1b2c3d4e5f60004\" {
   vpc_endpoint_id = \"vpce-0a1b2c3d4e5f60001\"
   route_table_id  = \"rtb-0a1b2c3d4e5f60004\"
@@ -294,8 +294,8 @@ resource \"aws_vpc_endpoint_route_table_association\" \"s3_rtb_0a1b2c3d4e5f60004
                  vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1.dynamodb --route-table-ids \
                  rtb-0a1b2c3d4e5f60004",
                 "\
-# Assumes that no stack manages a gateway endpoint for this service in vpc-0a1b2c3d4e5f60001. One holds all tables of the VPC:
-# list those that need it too.
+# Assumes that no stack manages a gateway endpoint for this service in vpc-0a1b2c3d4e5f60001. One endpoint can serve the whole VPC:
+# list all tables that need it.
 DynamoDbGatewayEndpoint:
   Type: AWS::EC2::VPCEndpoint
   Properties:
@@ -307,8 +307,8 @@ DynamoDbGatewayEndpoint:
 ",
                 "\
 # Assumes that no aws_vpc_endpoint for this service manages tables of vpc-0a1b2c3d4e5f60001, and that no
-# aws_vpc_endpoint_route_table_association will add tables to this one. It holds all tables of the VPC: list
-# those that need it too.
+# aws_vpc_endpoint_route_table_association will add tables to this one. One endpoint can serve the whole VPC:
+# list all tables that need it.
 resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
   vpc_endpoint_type = \"Gateway\"
   vpc_id            = \"vpc-0a1b2c3d4e5f60001\"

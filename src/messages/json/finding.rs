@@ -289,7 +289,7 @@ mod tests {
                 "endpoint": {"id": "vpce-0a1b2c3d", "state": "pending"},
                 "interfaceEndpoint": null,
                 "reason": "Route table rtb-0a1b2c3d has no gateway route to S3: endpoint vpce-0a1b2c3d lists the table, but \
-                           its state is pending, though no subnet uses the table now.",
+                           its state is pending, but no subnet uses the table now.",
                 "remediation": {
                     "awsCli": "aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d",
                     "cloudFormation": "# Nothing to change yet: vpce-0a1b2c3d is pending.\n",

@@ -26,7 +26,7 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
 - API call: `\"CreateRoute\"`
 - When: 2026-11-20 09:58 UTC
 - Who: `\"arn:aws:sts::123456789012:assumed-role/deploy/ci-4711\"`
-- Through: `\"cloudformation.amazonaws.com\"`
+- Through AWS service: `\"cloudformation.amazonaws.com\"`
 
 *Why it matters*
 - The VPC has no available gateway endpoint for S3.
@@ -41,8 +41,8 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
                      Gateway --vpc-id vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1.s3 --route-table-ids \
                      rtb-0a1b2c3d4e5f60004`",
                     "Or exempt rtb-0a1b2c3d4e5f60004: `aws ec2 create-tags --region eu-west-1 --resources \
-                     rtb-0a1b2c3d4e5f60004 --tags Key=gatewatch:exempt,Value=s3` (`s3 until=YYYY-MM-DD` ends by itself; an \
-                     older value is replaced)",
+                     rtb-0a1b2c3d4e5f60004 --tags Key=gatewatch:exempt,Value=s3` (`s3 until=YYYY-MM-DD` ends after \
+                     that day; the command replaces the current value)",
                 ],
                 "keywords": ["gatewatch", "HIGH", "s3", "opened", "eu-west-1"],
             },
@@ -356,7 +356,7 @@ fn tables_with_the_same_fix_share_one_command() {
         steps[..3],
         [
             format!("Fix S3 on 2 route tables: `{delete}`"),
-            format!("Then, if that worked: `{}`", create("s3")),
+            format!("If that succeeded, then: `{}`", create("s3")),
             format!("Fix DynamoDB on 2 route tables: `{}`", create("dynamodb")),
         ]
     );
@@ -370,7 +370,7 @@ fn tables_that_have_to_be_reattached_share_no_command() {
     let alerts: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
     let call = api_call();
     let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
-    assert!(!body.contains("AT ONCE"), "{body}");
+    assert!(!body.contains("TOGETHER"), "{body}");
     assert_eq!(body.matches("--remove-route-table-ids").count(), 2);
 }
 
@@ -393,7 +393,7 @@ fn the_exemption_command_quotes_the_tag_key_for_the_shell() {
         assert_eq!(how(tag), format!(r#"{command} '[{{"Key":"{tag}","Value":"s3"}}]'"#));
     }
     for tag in ["it's", "$(id)", "a,b", "`id`", "\"", "a\nb", "<!here>", "\\"] {
-        assert!(how(tag).starts_with("Give it a tag with the value s3 and the key \""), "{}", how(tag));
+        assert!(how(tag).starts_with("Add a tag with the value s3 and the key \""), "{}", how(tag));
     }
     assert_valid(
         Channel::Chat,
@@ -416,9 +416,9 @@ fn a_malformed_id_is_in_no_command() {
     assert_eq!(
         card["content"]["nextSteps"],
         json!([
-            "Fix S3 on rtb-0a1b2c3drm-rf/x: there is no command, because an id does not have the format of AWS.",
-            "Or exempt rtb-0a1b2c3drm-rf/x: tag it with the value `s3` and the key `\"gatewatch:exempt\"` (`s3 \
-             until=YYYY-MM-DD` ends by itself; an older value is replaced)"
+            "Fix S3 on rtb-0a1b2c3drm-rf/x: there is no command, because an id is not a valid AWS id.",
+            "Or exempt rtb-0a1b2c3drm-rf/x: add a tag with the value `s3` and the key `\"gatewatch:exempt\"` (`s3 \
+             until=YYYY-MM-DD` ends after that day; the command replaces the current value)"
         ])
     );
     assert_eq!(card["metadata"]["relatedResources"], json!([VPC]));
@@ -459,8 +459,9 @@ fn an_interface_endpoint_is_the_only_way_if_subnets_have_no_default_route() {
         let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
         body.lines().find(|line| line.to_lowercase().contains("interface endpoint")).unwrap().to_owned()
     };
-    let only = "Only interface endpoint vpce-0a1b2c3d4e5f60009 leads to S3. It does not cover the table.";
-    let beside = "Interface endpoint vpce-0a1b2c3d4e5f60009 for S3 does not cover the table.";
+    let only =
+        "S3 can be reached only through interface endpoint vpce-0a1b2c3d4e5f60009. It does not replace this route.";
+    let beside = "Interface endpoint vpce-0a1b2c3d4e5f60009 for S3 does not replace this route.";
     assert_eq!(line(None, true), only);
     assert_eq!(line(Some(NAT), true), beside);
     assert_eq!(line(None, false), beside);
