@@ -130,3 +130,72 @@ impl<'a> AlertGroup<'a> {
         self.alerts.iter().map(|alert| alert.finding_id().to_owned()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{NAT, VPC, alert_group, finding, opened, private, since},
+        *,
+    };
+    use crate::{
+        alerts::{
+            plan::{Outgoing, Step, TrackedPlan, UntrackedPlan},
+            testing,
+        },
+        events::{record::Record, scope::Scope},
+        network::{model::Vpc, testing::vpc},
+    };
+
+    #[test]
+    fn a_group_has_the_alerts_for_its_channel_and_the_newest_trigger() {
+        let alert = opened(finding(&private(Some(NAT))));
+        let channels = BTreeSet::from([Channel::Json]);
+        let step = Step::send(alert.clone(), channels.clone(), testing::record(VPC, "rtb-0000000a", &[]));
+        let tracked = Plan::Tracked(TrackedPlan {
+            vpc_id: VPC.into(),
+            version: 1,
+            lease_expires_at: None,
+            incident_started_at: since(),
+            steps: vec![step],
+        });
+        let untracked = Plan::Untracked(UntrackedPlan {
+            vpc_id: VPC.into(),
+            outgoing: vec![Outgoing { alert: alert.clone(), channels }],
+        });
+        let record = |trigger: Trigger, time: &str| Record {
+            scope: Scope::default(),
+            trigger,
+            time: Some(time.parse().unwrap()),
+            publish: true,
+        };
+        let records = [
+            record(Trigger::Schedule, "2026-11-20T10:00:00Z"),
+            record(Trigger::ConfigItem, "2026-11-20T10:00:05Z"),
+            record(Trigger::Manual, "2026-11-20T09:00:00Z"),
+            record(Trigger::Manual, "2026-11-20T11:00:00Z"),
+        ];
+        let affected: Vec<Affected<'_>> = (records.iter().zip([VPC, VPC, VPC, "vpc-0000000b"]))
+            .map(|(record, vpc_id)| Affected {
+                record,
+                route_table_ids: BTreeSet::new().into(),
+                vpc_ids: BTreeSet::from([vpc_id.to_owned()]).into(),
+            })
+            .collect();
+        let network = Network { vpcs: vec![Vpc { name: Some("prod".into()), ..vpc(VPC) }], ..Network::default() };
+        let context = MessageContext {
+            network: &network,
+            affected: &affected,
+            history: HistoryState::On,
+            exempt_tag: "gatewatch:exempt",
+        };
+
+        let alerts = [alert];
+        let expected = AlertGroup { triggers: 3, ..alert_group(&Trigger::ConfigItem, &alerts) };
+        assert_eq!(AlertGroup::new(&tracked, Channel::Json, &context), Some(expected.clone()));
+        assert_eq!(
+            AlertGroup::new(&untracked, Channel::Json, &context),
+            Some(AlertGroup { incident_started_at: None, ..expected })
+        );
+        assert_eq!(AlertGroup::new(&tracked, Channel::Chat, &context), None);
+    }
+}

@@ -159,3 +159,25 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
     }
     fixes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{NAT, alert_group, api_call, findings, private, since},
+        *,
+    };
+    use crate::{alerts::alert::OpenChange, network::service::GatewayService};
+
+    #[test]
+    fn alerts_about_one_table_share_a_group_if_they_are_open_since_the_same_time() {
+        let findings = findings(&private(Some(NAT)), &[GatewayService::S3, GatewayService::DynamoDb]);
+        let group_count = |times: [jiff::Timestamp; 2]| {
+            let alerts: Vec<Alert> = (findings.iter().cloned().zip(times))
+                .map(|(finding, since)| Alert::Open { finding, change: OpenChange::Reminder, since })
+                .collect();
+            groups(&alert_group(&api_call(), &alerts)).len()
+        };
+        assert_eq!(group_count([since(), since()]), 1);
+        assert_eq!(group_count([since(), since() + jiff::SignedDuration::from_secs(1)]), 2);
+    }
+}

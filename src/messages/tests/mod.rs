@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-const VPC: &str = "vpc-0a1b2c3d4e5f60001";
+pub(super) const VPC: &str = "vpc-0a1b2c3d4e5f60001";
 const TABLE: &str = "rtb-0a1b2c3d4e5f60004";
 pub(super) const NAT: (TargetKind, &str) = (TargetKind::NatGateway, "nat-0a1b2c3d4e5f60005");
 
@@ -43,7 +43,7 @@ fn moment(text: &str) -> Timestamp {
 }
 
 /// When the problems of the scenarios were first found.
-fn since() -> Timestamp {
+pub(super) fn since() -> Timestamp {
     moment("2026-11-20T10:00:00Z")
 }
 
