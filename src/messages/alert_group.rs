@@ -32,7 +32,7 @@ pub struct AlertGroup<'a> {
     /// The newest record that affects the VPC.
     pub trigger: Option<&'a Trigger>,
     /// The number of records that affect it.
-    pub triggers: usize,
+    pub trigger_count: usize,
     /// Whether the alerts are recorded in the alert history.
     pub history: HistoryState,
     /// When the incident started that the alerts belong to; `None` without an alert history.
@@ -74,7 +74,7 @@ impl<'a> AlertGroup<'a> {
             vpc_name: network.vpcs.iter().find(|vpc| vpc.id == vpc_id).and_then(|vpc| vpc.name.as_deref()),
             // If several records have the same second, or none has a time, the last in the batch counts as the newest.
             trigger: records().max_by_key(|record| record.time).map(|record| &record.trigger),
-            triggers: records().count(),
+            trigger_count: records().count(),
             history,
             incident_started_at: plan.incident_started_at(),
             exempt_tag,
@@ -190,7 +190,7 @@ mod tests {
         };
 
         let alerts = [alert];
-        let expected = AlertGroup { triggers: 3, ..alert_group(&Trigger::ConfigItem, &alerts) };
+        let expected = AlertGroup { trigger_count: 3, ..alert_group(&Trigger::ConfigItem, &alerts) };
         assert_eq!(AlertGroup::new(&tracked, Channel::Json, &context), Some(expected.clone()));
         assert_eq!(
             AlertGroup::new(&untracked, Channel::Json, &context),

@@ -324,8 +324,8 @@ pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
         }
         Some(Trigger::Manual) => vec!["Somebody started this check by hand.".into()],
     };
-    if message.triggers > 1 {
-        lines.push(format!("This is the newest of {} events that affect the VPC.", message.triggers).into());
+    if message.trigger_count > 1 {
+        lines.push(format!("This is the newest of {} events that affect the VPC.", message.trigger_count).into());
     }
     lines
 }
@@ -547,7 +547,7 @@ mod tests {
             vpc_id: VPC,
             vpc_name: None,
             trigger: None,
-            triggers: 0,
+            trigger_count: 0,
             history: HistoryState::On,
             incident_started_at: None,
             exempt_tag: "gatewatch:exempt",

@@ -27,7 +27,7 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         severity: Name(alerts.severity()),
         summary: &summary,
         trigger: alerts.trigger.map(Into::into),
-        triggers: alerts.triggers,
+        triggers: alerts.trigger_count,
         ledger: Name(alerts.history),
         part: None,
         findings: &[],

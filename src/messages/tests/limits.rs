@@ -298,7 +298,7 @@ fn the_shortest_card_always_fits() {
         vpc_name: Some(&longest),
         history: HistoryState::Unavailable,
         region: "ap-southeast-2",
-        triggers: usize::MAX,
+        trigger_count: usize::MAX,
         ..alert_group(&trigger, &alerts)
     };
     let [message] = render(&group, Channel::Chat).try_into().unwrap();

@@ -128,7 +128,7 @@ pub(super) fn alert_group<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> Aler
         vpc_id: VPC,
         vpc_name: Some("prod"),
         trigger: Some(trigger),
-        triggers: 1,
+        trigger_count: 1,
         history: if no_history { HistoryState::Off } else { HistoryState::On },
         incident_started_at: (!no_history).then(since),
         exempt_tag: "gatewatch:exempt",

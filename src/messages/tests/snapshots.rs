@@ -95,8 +95,8 @@ fn the_text_of_each_severity_and_egress() {
             ("HIGH: NAT gateway", alert_group(&call, &nat)),
             ("MEDIUM: transit gateway", alert_group(&call, &transit)),
             ("MEDIUM: firewall", alert_group(&call, &firewall)),
-            ("MEDIUM: no way out", alert_group(&call, &no_egress)),
-            ("MEDIUM: no way out but an interface endpoint", alert_group(&call, &only_interface)),
+            ("MEDIUM: no default route", alert_group(&call, &no_egress)),
+            ("MEDIUM: no default route, with an interface endpoint", alert_group(&call, &only_interface)),
             ("LOW: internet gateway", alert_group(&call, &internet)),
             ("LOW: no subnet", alert_group(&call, &unused)),
         ],
@@ -118,7 +118,7 @@ fn the_text_of_each_change() {
     let mut scenarios: Vec<_> =
         alerts.iter().map(|(change, alerts)| (change.name(), alert_group(&call, alerts))).collect();
     let unavailable = AlertGroup { history: HistoryState::Unavailable, ..alert_group(&call, &alerts[0].1) };
-    scenarios.insert(1, ("reported, the ledger out of reach", unavailable));
+    scenarios.insert(1, ("reported, the alert history is not available", unavailable));
     assert_snapshots("changes", &scenarios);
 }
 
@@ -130,7 +130,7 @@ fn the_text_of_each_resolution_reason() {
     let call = api_call();
     let scenarios: Vec<_> =
         names.iter().zip(&alerts).map(|(name, alerts)| (*name, alert_group(&call, alerts))).collect();
-    assert_snapshots("ends", &scenarios);
+    assert_snapshots("resolutions", &scenarios);
 }
 
 #[test]
@@ -147,12 +147,12 @@ fn the_text_of_each_trigger() {
     assert_snapshots(
         "triggers",
         &[
-            ("an API call, the newest of 4 events", AlertGroup { triggers: 4, ..alert_group(&call, &alerts) }),
-            ("an API call of which little is known", alert_group(&minimal, &alerts)),
+            ("an API call, the newest of 4 events", AlertGroup { trigger_count: 4, ..alert_group(&call, &alerts) }),
+            ("an API call with few details", alert_group(&minimal, &alerts)),
             ("a configuration item", alert_group(&Trigger::ConfigItem, &alerts)),
-            ("the sweep", alert_group(&Trigger::Schedule, &alerts)),
-            ("by hand", alert_group(&Trigger::Manual, &alerts)),
-            ("nothing known", AlertGroup { trigger: None, account: "", vpc_name: None, ..alert_group(&call, &alerts) }),
+            ("the scheduled sweep", alert_group(&Trigger::Schedule, &alerts)),
+            ("a manual request", alert_group(&Trigger::Manual, &alerts)),
+            ("no trigger", AlertGroup { trigger: None, account: "", vpc_name: None, ..alert_group(&call, &alerts) }),
         ],
     );
 }
@@ -188,7 +188,7 @@ fn the_text_of_open_and_resolved_findings() {
     let call = api_call();
     assert_snapshots(
         "mixed",
-        &[("two stand, one is over", alert_group(&call, &mixed)), ("all are over", alert_group(&call, &all_resolved))],
+        &[("two are open, one is resolved", alert_group(&call, &mixed)), ("all are resolved", alert_group(&call, &all_resolved))],
     );
 }
 
@@ -197,5 +197,5 @@ fn the_text_with_hostile_names() {
     let (network, trigger) = hostile();
     let alerts = [opened(finding(&network))];
     let group = AlertGroup { vpc_name: Some(HOSTILE[2]), ..alert_group(&trigger, &alerts) };
-    assert_snapshots("hostile", &[("names of others", group)]);
+    assert_snapshots("hostile", &[("hostile names", group)]);
 }
