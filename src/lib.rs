@@ -12,7 +12,8 @@
 //! | [`aws`] | the only code that uses SDK types: EC2, DynamoDB, SNS |
 //! | [`app`] | one invocation: the handler, the delivery of alerts, the answer |
 //!
-//! [`settings`] reads the environment variables. [`error`] lists the kinds of error. Dependencies point one way:
+//! [`settings`] reads the environment variables. [`channel`] lists the message formats, [`error`] the kinds of error.
+//! Dependencies point one way:
 //!
 //! ```text
 //! app → aws → messages → alerts → checks, events → network
@@ -25,6 +26,7 @@ pub mod alerts;
 pub mod app;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod channel;
 pub mod checks;
 pub mod error;
 pub mod events;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::{
-    alerts::channel::Channel,
+    channel::Channel,
     checks::{exemption::is_tag_character, severity::Severity},
     error::Error,
     network::{

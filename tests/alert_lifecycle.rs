@@ -24,7 +24,6 @@ use gatewatch::{
     alerts::{
         affected::{Affected, with_history},
         alert::{Alert, Change},
-        channel::Channel,
         history::{AlertHistory, AlertRecord, VpcHistory},
         observation::Observation,
         plan::Plan,
@@ -32,6 +31,7 @@ use gatewatch::{
         policy::Policy,
         recorded::Recorded,
     },
+    channel::Channel,
     checks::{gateway_endpoint::rule::evaluate, severity::Severity},
     error::Error,
     events::{
@@ -553,7 +553,7 @@ impl Simulation {
             AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
         };
 
-        let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, publish: true };
+        let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, alerts: AlertRequest::Changes };
         let payload = Payload::Direct(Box::new(record));
         let affected = Affected::of_records(&payload, &network, &history, &self.account_region);
         let checked = with_history(scope, &history, &network).tables_in(&network, &self.account_region).route_table_ids;

@@ -13,7 +13,7 @@ use std::{
 const LAYERS: [&[&str]; 6] = [&["app"], &["aws"], &["messages"], &["alerts"], &["checks", "events"], &["network"]];
 
 /// Files that any folder may import. They import nothing from `app` or `aws`.
-const SHARED: [&str; 2] = ["error", "settings"];
+const SHARED: [&str; 3] = ["channel", "error", "settings"];
 
 /// Modules by their path from the crate root, such as `alerts::plan`, with their code without tests and comments.
 type Modules = BTreeMap<String, String>;

@@ -190,17 +190,17 @@ fn a_message_names_the_caller_and_the_time_of_a_call() -> Result {
 
 #[test]
 fn a_manual_request_has_the_scope_that_it_names() -> Result {
-    let manual = |scope, publish| Record { scope, trigger: Trigger::Manual, time: None, publish };
-    assert_eq!(record("manual-region")?, manual(scope(&Affects::Region), true));
-    assert_eq!(record("manual-vpc")?, manual(scope(&Affects::Vpc(1)), true));
-    assert_eq!(record("manual-quiet")?, manual(scope(&Affects::Vpc(1)), false));
+    let manual = |scope, alerts| Record { scope, trigger: Trigger::Manual, time: None, alerts };
+    assert_eq!(record("manual-region")?, manual(scope(&Affects::Region), AlertRequest::Changes));
+    assert_eq!(record("manual-vpc")?, manual(scope(&Affects::Vpc(1)), AlertRequest::Changes));
+    assert_eq!(record("manual-quiet")?, manual(scope(&Affects::Vpc(1)), AlertRequest::None));
     assert_eq!(
         record("manual-not-found")?.scope.subnets,
         BTreeMap::from([("subnet-0a1b2c3d4e5f6ffff".to_owned(), None)])
     );
     let mut several = scope(&Affects::TableAndSubnet(3, 4));
     several.merge(&scope(&Affects::Subnet(5, None)));
-    assert_eq!(record("manual-subnets-and-tables")?, manual(several, true));
+    assert_eq!(record("manual-subnets-and-tables")?, manual(several, AlertRequest::Changes));
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use gatewatch::{
     alerts::{
         affected::{Affected, with_history},
         alert::{Alert, OpenChange, Resolution, ResolutionReason},
-        channel::Channel,
         history::{AlertHistory, AlertRecord, HistoryState, RecordState, VpcHistory},
         observation::Observation,
         plan::{Plan, TrackedPlan},
@@ -14,6 +13,7 @@ use gatewatch::{
         policy::Policy,
         recorded::Recorded,
     },
+    channel::Channel,
     app::report::Report,
     checks::{
         finding::{Gap, TableRef, finding_id},

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    channel::Channel,
     alerts::history::{AlertHistory, AlertRecord},
     events::{payload::Payload, record::Record, scope::Scope},
     network::{account::AccountRegion, model::Network},
@@ -25,10 +26,12 @@ pub struct Affected<'a> {
     pub route_table_ids: Ids,
     /// The ids of the VPCs of these tables.
     pub vpc_ids: Ids,
+    /// How often SQS has delivered the record; `None` for a direct payload.
+    pub receive_count: Option<u32>,
 }
 
 impl<'a> Affected<'a> {
-    /// The tables and VPCs that each record of the payload affects. Records with `publish: false` are left out, because
+    /// The tables and VPCs that each record of the payload affects. Records with `alerts: AlertRequest::None` are left out, because
     /// they only ask for the report.
     #[must_use]
     pub fn of_records(
@@ -38,15 +41,35 @@ impl<'a> Affected<'a> {
         account_region: &AccountRegion,
     ) -> Vec<Self> {
         let mut ids_by_scope: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
-        let mut affected_by = |record: &'a Record| {
+        let mut affected_by = |(record, receive_count): (&'a Record, Option<u32>)| {
             let compute_ids = || {
                 let (tables, vpcs) = affected_ids(&record.scope, network, history, account_region);
                 (Arc::new(tables), Arc::new(vpcs))
             };
             let (route_table_ids, vpc_ids) = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
-            Self { record, route_table_ids, vpc_ids }
+            Self { record, route_table_ids, vpc_ids, receive_count }
         };
-        payload.records().filter(|record| record.publish).map(&mut affected_by).collect()
+        (payload.records_with_receive_count())
+            .filter(|(record, _)| record.alerts != AlertRequest::None)
+            .map(&mut affected_by)
+            .collect()
+    }
+
+    /// Whether findings of this record are sent as `reported` if the alert history is unavailable.
+    ///
+    /// A check of the whole Region would send every open finding again. It sends nothing: its retry or the next sweep
+    /// finds the same. A record from SQS is retried, and most failures of DynamoDB are short, so only its third delivery
+    /// sends. A direct request that names resources has no retry.
+    #[must_use]
+    pub fn reports_without_history(&self) -> bool {
+        const REPORTING_DELIVERY: u32 = 3;
+        !self.record.scope.region && self.receive_count.is_none_or(|count| count == REPORTING_DELIVERY)
+    }
+
+    /// The channels on which the record asks for all open findings again.
+    #[must_use]
+    pub fn resend(&self) -> BTreeSet<Channel> {
+        if let AlertRequest::Resend(channels) = &self.record.alerts { channels.clone() } else { BTreeSet::new() }
     }
 }
 
@@ -158,7 +181,7 @@ mod tests {
     }
 
     fn record(scope: Scope) -> Record {
-        Record { scope, trigger: Trigger::Manual, time: None, publish: true }
+        Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes }
     }
 
     fn tables(tables: &[&str]) -> Scope {
@@ -183,24 +206,45 @@ mod tests {
 
     #[test]
     fn a_record_that_does_not_publish_is_left_out() {
-        let message = |table: &str, publish| Message {
+        let message = |table: &str, alerts| Message {
             id: table.into(),
-            record: Ok(Record { publish, ..record(tables(&[table])) }),
+            record: Ok(Record { alerts, ..record(tables(&[table])) }),
+            receive_count: 2,
         };
-        let payload = Payload::Batch(vec![message("rtb-0000000b", true), message("rtb-0000000c", false)]);
+        let payload = Payload::Batch(vec![
+            message("rtb-0000000b", AlertRequest::Changes),
+            message("rtb-0000000c", AlertRequest::None),
+        ]);
         assert_eq!(
             Affected::of_records(&payload, &network(), &AlertHistory::Off, &account_region()),
             [Affected {
                 record: payload.records().next().unwrap(),
                 route_table_ids: Arc::new(ids(&["rtb-0000000b"])),
                 vpc_ids: Arc::new(ids(&[A])),
+                receive_count: Some(2),
             }]
         );
     }
 
     #[test]
+    fn findings_are_reported_without_a_history_once_and_never_for_the_whole_region() {
+        let reports = |scope: Scope, receive_count| {
+            let record = record(scope);
+            let no_ids = || Arc::new(BTreeSet::new());
+            Affected { record: &record, route_table_ids: no_ids(), vpc_ids: no_ids(), receive_count }
+                .reports_without_history()
+        };
+        for (receive_count, of_a_table) in
+            [(None, true), (Some(1), false), (Some(2), false), (Some(3), true), (Some(4), false), (Some(5), false)]
+        {
+            assert_eq!(reports(tables(&["rtb-0000000b"]), receive_count), of_a_table, "{receive_count:?}");
+            assert!(!reports(Scope::region(), receive_count), "{receive_count:?}");
+        }
+    }
+
+    #[test]
     fn each_record_has_its_own_tables_and_records_with_the_same_scope_share_them() {
-        let message = |scope| Message { id: "m".into(), record: Ok(record(scope)) };
+        let message = |scope| Message { id: "m".into(), record: Ok(record(scope)), receive_count: 1 };
         let payload = Payload::Batch(vec![
             message(Scope::region()),
             message(tables(&["rtb-0000000c"])),

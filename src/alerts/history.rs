@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     alerts::{
         alert::{Change, OpenChange, Resolution},
-        channel::Channel,
         recorded::Recorded,
     },
+    channel::Channel,
     checks::{
         finding::{Finding, Gap, TableRef},
         severity::Severity,
@@ -75,8 +75,32 @@ pub struct VpcHistory {
     pub version: u64,
     /// When the lease of another invocation expires, unless that invocation releases it earlier.
     pub lease_expires_at: Option<Timestamp>,
-    /// One record for each finding that an alert was sent about, open or resolved.
+    /// The incident of the newest alert. `None` if no alert was sent for two days or more.
+    pub last_incident: Option<Incident>,
+    /// One record for each finding that is open, or whose `resolved` alert some channel has not received.
     pub records: Vec<AlertRecord>,
+}
+
+/// Alerts about one VPC that belong together. A chat shows them as one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Incident {
+    /// When the last alert was sent.
+    pub last_alert_at: Timestamp,
+    /// When the incident began: when its first finding opened.
+    pub started_at: Timestamp,
+}
+
+impl VpcHistory {
+    /// When the incident began that a finding belongs to if it opens now. It joins the incident with the newest alert if
+    /// that alert is at most one day old. Otherwise it begins a new incident.
+    #[must_use]
+    pub fn incident_of_new_finding(&self, now: Timestamp) -> Timestamp {
+        const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+        let of_records = self.records.iter().map(AlertRecord::incident);
+        (self.last_incident.into_iter().chain(of_records).max())
+            .filter(|incident| now.duration_since(incident.last_alert_at) <= MAX_AGE)
+            .map_or(now, |incident| incident.started_at)
+    }
 }
 
 /// One finding that alerts were sent about, and what the last alert said.
@@ -111,10 +135,9 @@ pub struct AlertRecord {
     pub notified_at: Timestamp,
     /// The channels that did not receive the last alert, or may not have received it.
     pub undelivered: BTreeSet<Channel>,
-    /// The channels that received no alert since the finding opened.
-    pub not_notified: BTreeSet<Channel>,
-    /// When the incident of the finding began. Findings of one VPC that are open at the same time belong to one
-    /// incident. An incident is one thread in a chat.
+    /// The channels that received an alert since the finding opened, or may have received one.
+    pub notified: BTreeSet<Channel>,
+    /// When the incident of the finding began: see [`Incident`].
     pub incident_started_at: Timestamp,
 }
 
@@ -145,7 +168,18 @@ impl AlertRecord {
         matches!(self.state, RecordState::Open(_))
     }
 
-    /// The record of a finding that opens now. No channel is marked as undelivered or not notified.
+    /// Whether an alert about the finding may follow: the finding is open, or some channel has not received `resolved`.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.is_open() || !self.undelivered.is_empty()
+    }
+
+    /// The incident of the finding, as far as this record knows it.
+    fn incident(&self) -> Incident {
+        Incident { last_alert_at: self.notified_at, started_at: self.incident_started_at }
+    }
+
+    /// The record of a finding that opens now. No channel is marked as undelivered or notified.
     #[must_use]
     pub fn opened(finding: &Finding, incident_started_at: Timestamp, now: Timestamp) -> Self {
         Self {
@@ -163,7 +197,7 @@ impl AlertRecord {
             since: now,
             notified_at: now,
             undelivered: BTreeSet::new(),
-            not_notified: BTreeSet::new(),
+            notified: BTreeSet::new(),
             incident_started_at,
         }
     }
@@ -182,7 +216,7 @@ impl AlertRecord {
             state: self.state.clone(),
             since: self.since,
             undelivered: self.undelivered.clone(),
-            not_notified: self.not_notified.clone(),
+            notified: self.notified.clone(),
             ..Self::opened(finding, self.incident_started_at, self.notified_at)
         }
     }

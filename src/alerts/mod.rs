@@ -4,7 +4,6 @@
 
 pub mod affected;
 pub mod alert;
-pub mod channel;
 pub mod history;
 pub mod observation;
 pub mod plan;

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use crate::{
     alerts::{
         alert::{Alert, Change},
-        channel::Channel,
         history::AlertRecord,
     },
+    channel::Channel,
     error::Error,
     network::service::GatewayService,
 };

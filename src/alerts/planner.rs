@@ -27,6 +27,7 @@ use crate::{
         policy::Policy,
         resolved::Resolver,
     },
+    channel::Channel,
     checks::finding::Finding,
 };
 
@@ -159,7 +160,6 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::{Change, Resolution, ResolutionReason, ResolvedFinding},
-            channel::Channel,
             recorded::Recorded,
             testing::unavailable,
         },
@@ -285,7 +285,7 @@ mod tests {
 
     impl Given {
         fn plans_at(&self, now: Timestamp) -> Vec<Plan> {
-            let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, publish: true };
+            let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
             let payload = Payload::Direct(Box::new(record));
             let Self { network, findings, exempt, history, policy, .. } = self;
             let affected = Affected::of_records(&payload, network, history, &account_region());

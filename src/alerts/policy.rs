@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use crate::{
-    alerts::{channel::Channel, history::AlertRecord},
+    alerts::history::AlertRecord,
+    channel::Channel,
     checks::severity::Severity,
     network::service::GatewayService,
 };

@@ -6,6 +6,7 @@ use super::{
     recorded::Recorded,
 };
 use crate::{
+    channel::Channel,
     checks::{
         finding::{Gap, TableRef},
         severity::Severity,
@@ -35,7 +36,7 @@ pub fn record(vpc_id: &str, table: &str, subnets: &[&str]) -> AlertRecord {
         since: moment,
         notified_at: moment,
         undelivered: [].into(),
-        not_notified: [].into(),
+        notified: Channel::ALL.into(),
         incident_started_at: moment,
     }
 }

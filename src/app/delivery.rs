@@ -13,10 +13,10 @@ use tokio::time::timeout_at;
 
 use crate::{
     alerts::{
-        channel::Channel,
         history::HistoryState,
         plan::{DeliveryResult, Plan, TrackedPlan},
     },
+    channel::Channel,
     app::deadline::Deadline,
     aws::{
         clients::Clients,

@@ -234,7 +234,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::{alerts::channel::Channel, checks::severity::Severity, network::service::GatewayService};
+    use crate::{channel::Channel, checks::severity::Severity, network::service::GatewayService};
 
     #[test]
     fn the_policy_has_the_values_of_the_settings() {

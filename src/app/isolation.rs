@@ -65,7 +65,7 @@ mod tests {
 
     fn message(id: &str) -> Message {
         let scope = Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
-        Message { id: id.into(), record: Ok(Record { scope, trigger: Trigger::Manual, time: None, publish: true }) }
+        Message { id: id.into(), record: Ok(Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes }) }
     }
 
     fn failure(id: &str, error: Error) -> Failure {

@@ -145,7 +145,7 @@ mod tests {
     };
 
     fn record() -> Record {
-        Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, publish: true }
+        Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes }
     }
 
     fn affected<'a>(record: &'a Record, vpc_ids: &[&str]) -> Affected<'a> {
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_direct_invocation_without_alerts_or_without_a_scope_needs_no_history() {
-        let report_only = Payload::Direct(Box::new(Record { publish: false, ..record() }));
+        let report_only = Payload::Direct(Box::new(Record { alerts: AlertRequest::None, ..record() }));
         assert_eq!(
             Outcome::new(&report_only, report(), &[], &[], Some(&history_error())),
             Ok(Outcome::Report(report()))
@@ -251,7 +251,7 @@ mod tests {
         let payload = Payload::Batch(vec![
             message("sweep", record()),
             message("idle", Record { scope: Scope::default(), ..record() }),
-            message("asking", Record { publish: false, ..record() }),
+            message("asking", Record { alerts: AlertRequest::None, ..record() }),
             message("untold", record()),
         ]);
         let records: Vec<&Record> = payload.records().collect();

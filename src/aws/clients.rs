@@ -9,7 +9,7 @@ use aws_smithy_http_client::{
 };
 
 use crate::{
-    alerts::channel::Channel,
+    channel::Channel,
     aws::{ec2::complete_response::CompleteResponse, sns::SnsTopic},
     settings::{Settings, Topic},
 };

@@ -4,7 +4,7 @@ use aws_sdk_sns::{Client, types::MessageAttributeValue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    alerts::channel::Channel,
+    channel::Channel,
     aws::error::describe,
     error::Error,
     messages::message::{Attribute, Message},

@@ -43,7 +43,7 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
         time: text_at(item, &["configurationItemCaptureTime"])
             .and_then(|time| time.parse().ok())
             .or_else(|| time_of(envelope)),
-        publish: true,
+        alerts: AlertRequest::Changes,
     })
 }
 
@@ -232,7 +232,7 @@ mod tests {
                 scope: vpc(),
                 trigger: Trigger::ConfigItem,
                 time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
-                publish: true
+                alerts: AlertRequest::Changes
             })
         );
     }

@@ -69,7 +69,7 @@ pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> 
     let event_name = text_at(envelope, &["detail", "eventName"])
         .ok_or_else(|| Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".to_owned()))?;
     let call = Call { detail: envelope.get("detail").unwrap_or(&Value::Null), event_name: &event_name, exempt_tag };
-    Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), publish: true })
+    Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), alerts: AlertRequest::Changes })
 }
 
 /// One CloudTrail record.

@@ -41,7 +41,7 @@ pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: 
         }
         (_, Some(detail_type)) if detail_type == "Scheduled Event" => {
             refuse_foreign(payload, account_region)?;
-            Ok(Record { scope: Scope::region(), trigger: Trigger::Schedule, time: time_of(payload), publish: true })
+            Ok(Record { scope: Scope::region(), trigger: Trigger::Schedule, time: time_of(payload), alerts: AlertRequest::Changes })
         }
         _ => Err(unsupported(payload)),
     }

@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use super::{
     json_path::quoted,
-    record::{Record, Trigger},
+    record::{AlertRequest, Record, Trigger},
     scope::Scope,
 };
 use crate::{
+    channel::Channel,
     error::Error,
     network::ids::{self, is_id},
 };
@@ -24,20 +25,49 @@ const ALLOWED: &str =
 ///
 /// [`Error::UnsupportedEvent`] if a key is unknown or a value is malformed.
 pub(super) fn read(payload: &Value) -> Result<Record, Error> {
-    let publish = match payload.get("publish") {
-        None => true,
-        Some(Value::Bool(publish)) => *publish,
-        Some(_) => return Err(refused("\"publish\" is neither true nor false")),
-    };
     if let Some(fields) = payload.as_object() {
-        refuse_unknown_keys(fields, &["check", "publish"])?;
+        refuse_unknown_keys(fields, &["check", "publish", "resend", "channels"])?;
     }
     let scope = match payload.get("check") {
         Some(Value::String(text)) if text == "region" => Scope::region(),
         Some(Value::Object(check)) => scope(check)?,
         _ => return Err(refused(ALLOWED)),
     };
-    Ok(Record { scope, trigger: Trigger::Manual, time: None, publish })
+    Ok(Record { scope, trigger: Trigger::Manual, time: None, alerts: alerts(payload)? })
+}
+
+/// Reads `publish`, `resend` and `channels`.
+fn alerts(payload: &Value) -> Result<AlertRequest, Error> {
+    let publish = boolean(payload, "publish")?.unwrap_or(true);
+    let resend = boolean(payload, "resend")?.unwrap_or(false);
+    match (publish, resend, channels(payload)?) {
+        (true, true, channels) => Ok(AlertRequest::Resend(channels.unwrap_or_else(|| Channel::ALL.into()))),
+        (false, true, _) => Err(refused("\"resend\" is true, but \"publish\" is false; only one of them is allowed")),
+        (_, false, Some(_)) => Err(refused("\"channels\" is allowed only with \"resend\": true")),
+        (true, false, None) => Ok(AlertRequest::Changes),
+        (false, false, None) => Ok(AlertRequest::None),
+    }
+}
+
+fn boolean(payload: &Value, name: &str) -> Result<Option<bool>, Error> {
+    match payload.get(name) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(_) => Err(refused(&format!("\"{name}\" is neither true nor false"))),
+    }
+}
+
+fn channels(payload: &Value) -> Result<Option<BTreeSet<Channel>>, Error> {
+    let Some(list) = payload.get("channels") else { return Ok(None) };
+    let allowed = || {
+        let names = Channel::ALL.map(Channel::name).join("\", \"");
+        refused(&format!("\"channels\" is not a list with one or more of \"{names}\""))
+    };
+    let channel = |name: &Value| name.as_str().and_then(Channel::from_name).ok_or_else(allowed);
+    match list.as_array() {
+        Some(list) if !list.is_empty() => list.iter().map(channel).collect::<Result<_, _>>().map(Some),
+        _ => Err(allowed()),
+    }
 }
 
 fn scope(check: &Map<String, Value>) -> Result<Scope, Error> {
@@ -87,16 +117,16 @@ mod tests {
 
     use super::*;
 
-    fn manual(scope: Scope, publish: bool) -> Record {
-        Record { scope, trigger: Trigger::Manual, time: None, publish }
+    fn manual(scope: Scope, alerts: AlertRequest) -> Record {
+        Record { scope, trigger: Trigger::Manual, time: None, alerts }
     }
 
     #[test]
     fn a_request_names_the_region_or_ids() {
-        assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), true)));
+        assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), AlertRequest::Changes)));
         assert_eq!(
             read(&json!({"check": {"vpcIds": ["vpc-0a1b2c3d"]}, "publish": false})),
-            Ok(manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, false))
+            Ok(manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, AlertRequest::None))
         );
         assert_eq!(
             read(&json!({"check": {
@@ -108,16 +138,38 @@ mod tests {
                     route_tables: [("rtb-0a1b2c3d".to_owned(), None)].into(),
                     ..Scope::default()
                 },
-                true
+                AlertRequest::Changes
             ))
         );
+    }
+
+    #[test]
+    fn a_request_can_ask_for_all_open_findings_again() {
+        let resend = |channels: &[Channel]| {
+            Ok(manual(Scope::region(), AlertRequest::Resend(channels.iter().copied().collect())))
+        };
+        for (payload, record) in [
+            (json!({"check": "region", "resend": true}), resend(&Channel::ALL)),
+            (json!({"check": "region", "resend": true, "publish": true, "channels": ["text"]}), resend(&[Channel::Text])),
+            (
+                json!({"check": "region", "resend": true, "channels": ["chat", "json", "chat"]}),
+                resend(&[Channel::Json, Channel::Chat]),
+            ),
+            (json!({"check": "region", "resend": false}), Ok(manual(Scope::region(), AlertRequest::Changes))),
+            (
+                json!({"check": "region", "resend": false, "publish": false}),
+                Ok(manual(Scope::region(), AlertRequest::None)),
+            ),
+        ] {
+            assert_eq!(read(&payload), record, "{payload}");
+        }
     }
 
     #[test]
     fn empty_lists_give_an_empty_scope() {
         assert_eq!(
             read(&json!({"check": {"vpcIds": [], "subnetIds": [], "routeTableIds": []}})),
-            Ok(manual(Scope::default(), true))
+            Ok(manual(Scope::default(), AlertRequest::Changes))
         );
     }
 
@@ -125,6 +177,7 @@ mod tests {
     fn a_malformed_request_is_refused_with_the_allowed_values() {
         let allowed = "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \
                        \"routeTableIds\"";
+        let channels = "\"channels\" is not a list with one or more of \"json\", \"text\", \"chat\"";
         let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";
         for (payload, why) in [
             (json!({"check": "Region"}), allowed.to_owned()),
@@ -147,9 +200,22 @@ mod tests {
                 format!("\"{}…\" in \"vpcIds\" is not an id; {ids}", "x".repeat(60)),
             ),
             (json!({"check": "region", "publish": "no"}), "\"publish\" is neither true nor false".to_owned()),
+            (json!({"check": "region", "resend": 1}), "\"resend\" is neither true nor false".to_owned()),
+            (json!({"check": "region", "resend": true, "channels": []}), channels.to_owned()),
+            (json!({"check": "region", "resend": true, "channels": "text"}), channels.to_owned()),
+            (json!({"check": "region", "resend": true, "channels": ["text", "sms"]}), channels.to_owned()),
+            (json!({"check": "region", "resend": true, "channels": [7]}), channels.to_owned()),
+            (
+                json!({"check": "region", "channels": ["text"]}),
+                "\"channels\" is allowed only with \"resend\": true".to_owned(),
+            ),
+            (
+                json!({"check": "region", "resend": true, "publish": false}),
+                "\"resend\" is true, but \"publish\" is false; only one of them is allowed".to_owned(),
+            ),
             (
                 json!({"check": "region", "Publish\n": false}),
-                "unknown key \"Publish\\n\"; allowed are check, publish".to_owned(),
+                "unknown key \"Publish\\n\"; allowed are check, publish, resend, channels".to_owned(),
             ),
         ] {
             assert_eq!(read(&payload), Err(Error::UnsupportedEvent(format!("manual request: {why}"))), "{payload}");

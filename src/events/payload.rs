@@ -41,11 +41,17 @@ impl Payload {
 
     /// The records that could be read.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records_with_receive_count().map(|(record, _)| record)
+    }
+
+    /// The records that could be read, each with how often SQS has delivered it; `None` for a direct payload.
+    pub fn records_with_receive_count(&self) -> impl Iterator<Item = (&Record, Option<u32>)> {
         let (direct, batch) = match self {
-            Self::Direct(record) => (Some(record.as_ref()), &[][..]),
+            Self::Direct(record) => (Some((record.as_ref(), None)), &[][..]),
             Self::Batch(messages) => (None, messages.as_slice()),
         };
-        direct.into_iter().chain(batch.iter().filter_map(|message| message.record.as_ref().ok()))
+        let of_batch = |message: &'_ Message| Some((message.record.as_ref().ok()?, Some(message.receive_count)));
+        direct.into_iter().chain(batch.iter().filter_map(of_batch))
     }
 
     /// The union of the scopes of all records. The network is read once for all of them.
@@ -101,7 +107,7 @@ mod tests {
                 scope: Scope::region(),
                 trigger: Trigger::Schedule,
                 time: Some("2026-11-20T04:00:00Z".parse().unwrap()),
-                publish: true
+                alerts: AlertRequest::Changes
             })))
         );
     }
@@ -207,7 +213,7 @@ mod tests {
                 scope: Scope { vpc_ids: ["vpc-0a1b2c3d".to_owned()].into(), ..Scope::default() },
                 trigger: Trigger::ConfigItem,
                 time: Some("2026-11-20T10:00:00Z".parse().unwrap()),
-                publish: true
+                alerts: AlertRequest::Changes
             })))
         );
     }
@@ -220,7 +226,7 @@ mod tests {
                 scope: Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() },
                 trigger: Trigger::Manual,
                 time: time.map(|time| time.parse().unwrap()),
-                publish: true,
+                alerts: AlertRequest::Changes,
             }),
         };
         let payload = Payload::Batch(vec![
@@ -236,7 +242,7 @@ mod tests {
     #[test]
     fn the_scope_of_a_batch_is_the_union_of_its_readable_messages() {
         let message = |id: &str, record| Message { id: id.into(), record };
-        let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, publish: true };
+        let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
         let vpc = |id: &str| Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
         let payload = Payload::Batch(vec![
             message("a", Ok(manual(vpc("vpc-0000000a")))),

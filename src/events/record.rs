@@ -1,8 +1,11 @@
 //! One event or request.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::scope::Scope;
+use crate::channel::Channel;
 
 /// One event or request: a direct payload, or one message of an SQS batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +16,19 @@ pub struct Record {
     pub trigger: Trigger,
     /// When it happened, if the payload says so.
     pub time: Option<Timestamp>,
-    /// Whether findings are sent. A manual request can ask for the report only.
-    pub publish: bool,
+    /// Which alerts it asks for.
+    pub alerts: AlertRequest,
+}
+
+/// Which alerts a record asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertRequest {
+    /// No alert: a manual request with `"publish": false` asks only for the report.
+    None,
+    /// Alerts about what has changed.
+    Changes,
+    /// The same, and on these channels a reminder of every open finding: a manual request with `"resend": true`.
+    Resend(BTreeSet<Channel>),
 }
 
 /// What caused a check, as messages describe it.

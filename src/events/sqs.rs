@@ -18,6 +18,8 @@ pub struct Message {
     pub id: String,
     /// The record in its body, or the reason why the body cannot be read.
     pub record: Result<Record, Error>,
+    /// How often SQS has delivered the message, with this time; 1 at the first time.
+    pub receive_count: u32,
 }
 
 /// Reads `Records`. A wrong body fails only its own message.
@@ -33,7 +35,11 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
         .iter()
         .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
             (Some(source), Some(id)) if source == "aws:sqs" => {
-                Ok(Message { id, record: isolated(|| body(record, account_region, exempt_tag)) })
+                Ok(Message {
+                    id,
+                    record: isolated(|| body(record, account_region, exempt_tag)),
+                    receive_count: receive_count(record),
+                })
             }
             (Some(source), None) if source == "aws:sqs" => {
                 Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
@@ -49,6 +55,11 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
 /// Reads one message. A panic fails only this message.
 fn isolated(read: impl FnOnce() -> Result<Record, Error>) -> Result<Record, Error> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(Error::panicked()))
+}
+
+/// The attribute `ApproximateReceiveCount`, which is a number in a string. A message without it counts as new.
+fn receive_count(record: &Value) -> u32 {
+    text_at(record, &["attributes", "ApproximateReceiveCount"]).and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 fn body(record: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
@@ -85,13 +96,17 @@ mod tests {
             message("c", &json!({"check": "region"})),
             message("d", &json!(r#"{"Records": []}"#)),
         ]);
-        let failed = |id: &str, why: &str| Message { id: id.into(), record: Err(Error::UnsupportedEvent(why.into())) };
+        let failed = |id: &str, why: &str| Message {
+            id: id.into(),
+            record: Err(Error::UnsupportedEvent(why.into())),
+            receive_count: 1,
+        };
         assert_eq!(
             read(&records, &account_region(), "gatewatch:exempt"),
             Ok(vec![
                 Message {
                     id: "a".into(),
-                    record: Ok(Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, publish: true })
+                    record: Ok(Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes })
                 },
                 failed("b", "the body is not JSON (line 1, column 11)"),
                 failed("c", "an SQS record without a body"),
@@ -106,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_panic_fails_only_its_message() {
-        let record = || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, publish: true };
+        let record = || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
         assert_eq!(isolated(|| panic!("a bug")), Err(Error::panicked()));
         assert_eq!(isolated(|| Ok(record())), Ok(record()));
     }

@@ -9,10 +9,10 @@ use crate::{
     alerts::{
         affected::Affected,
         alert::{Alert, Change},
-        channel::Channel,
         history::HistoryState,
         plan::Plan,
     },
+    channel::Channel,
     checks::severity::Severity,
     events::record::Trigger,
     network::model::Network,
@@ -166,7 +166,7 @@ mod tests {
             scope: Scope::default(),
             trigger,
             time: Some(time.parse().unwrap()),
-            publish: true,
+            alerts: AlertRequest::Changes,
         };
         let records = [
             record(Trigger::Schedule, "2026-11-20T10:00:00Z"),

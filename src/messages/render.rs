@@ -1,7 +1,7 @@
 //! Renders the alerts of one VPC as messages.
 
 use super::{alert_group::AlertGroup, chat, email, json, message::Message};
-use crate::alerts::channel::Channel;
+use crate::channel::Channel;
 
 /// Renders the alerts for a channel: one message, or several if one would be too large.
 #[must_use]

@@ -31,10 +31,10 @@ use super::attribute_value::{to_attribute, to_json};
 use crate::{
     alerts::{
         alert::{OpenChange, Resolution, ResolutionReason},
-        channel::Channel,
         history::{AlertRecord, RecordState},
         recorded::Recorded,
     },
+    channel::Channel,
     checks::{
         finding::{Gap, TableRef},
         severity::Severity,

@@ -94,13 +94,13 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::Change,
-            channel::Channel,
             history::{AlertHistory, AlertRecord, HistoryState, VpcHistory},
             observation::Observation,
             plan::Plan,
             planner::plans,
             policy::Policy,
         },
+        channel::Channel,
         checks::{finding::Finding, gateway_endpoint::rule::evaluate, severity::Severity},
         events::{
             record::{Record, Trigger},
@@ -155,7 +155,7 @@ mod tests {
                 invoked_by: None,
             },
             time: time.map(|time| time.parse().unwrap()),
-            publish: true,
+            alerts: AlertRequest::Changes,
         }
     }
 

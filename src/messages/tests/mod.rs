@@ -16,10 +16,10 @@ use super::{
 use crate::{
     alerts::{
         alert::{Alert, Change, OpenChange, Resolution, ResolutionReason, ResolvedFinding},
-        channel::Channel,
         history::HistoryState,
         recorded::Recorded,
     },
+    channel::Channel,
     checks::{
         finding::{Finding, Gap},
         gateway_endpoint::rule::evaluate,
