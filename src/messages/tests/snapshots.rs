@@ -188,7 +188,10 @@ fn the_text_of_open_and_resolved_findings() {
     let call = api_call();
     assert_snapshots(
         "mixed",
-        &[("two are open, one is resolved", alert_group(&call, &mixed)), ("all are resolved", alert_group(&call, &all_resolved))],
+        &[
+            ("two are open, one is resolved", alert_group(&call, &mixed)),
+            ("all are resolved", alert_group(&call, &all_resolved)),
+        ],
     );
 }
 
