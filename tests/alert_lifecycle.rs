@@ -36,7 +36,7 @@ use gatewatch::{
     error::Error,
     events::{
         payload::Payload,
-        record::{Record, Trigger},
+        record::{AlertRequest, Record, Trigger},
         scope::Scope,
     },
     network::{
@@ -86,6 +86,19 @@ enum Step {
     StartSlowInvocation,
     /// The slow invocation sends the alerts that follow from what it has read.
     FinishSlowInvocation(Conditions),
+    /// The topic of the text channel reaches this state, if it comes later than the current one.
+    TextTopic(TextTopic),
+}
+
+/// The states of the topic of the text channel, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum TextTopic {
+    /// There is no topic.
+    Missing,
+    /// There is a topic. No subscription is confirmed yet.
+    WithoutSubscribers,
+    /// The subscriber receives what is published.
+    Subscribed,
 }
 
 /// A change of the network.
@@ -180,12 +193,15 @@ fn step() -> impl Strategy<Value = Step> {
         2 => hours.prop_map(|hours| Step::Wait(SignedDuration::from_hours(hours))),
         1 => Just(Step::StartSlowInvocation),
         1 => conditions().prop_map(Step::FinishSlowInvocation),
+        1 => select(vec![TextTopic::WithoutSubscribers, TextTopic::Subscribed]).prop_map(Step::TextTopic),
     ]
 }
 
-/// The input of a simulation: the minimum severity, whether reminders are on, and the steps.
-fn simulation_input() -> impl Strategy<Value = (Severity, bool, Vec<Step>)> {
-    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), vec(step(), 1..60))
+/// The input of a simulation: the minimum severity, whether reminders are on, whether the text channel has a subscriber
+/// from the start, and the steps.
+fn simulation_input() -> impl Strategy<Value = (Severity, bool, TextTopic, Vec<Step>)> {
+    let text_topic = prop_oneof![1 => Just(TextTopic::Missing), 1 => Just(TextTopic::WithoutSubscribers), 2 => Just(TextTopic::Subscribed)];
+    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), text_topic, vec(step(), 1..60))
 }
 
 #[derive(Clone, Debug)]
@@ -431,6 +447,8 @@ struct SubscriberView {
 #[derive(Clone, Debug)]
 struct Planned {
     plans: Vec<Plan>,
+    /// The tables whose findings are sent as `reported` if the lease cannot be acquired.
+    reported_tables: BTreeSet<String>,
     now: Timestamp,
 }
 
@@ -442,6 +460,8 @@ struct Simulation {
     account_region: AccountRegion,
     history: BTreeMap<String, VpcHistory>,
     slow_invocation: Option<Planned>,
+    /// Whether the topic of the text channel exists and has a subscription. The JSON channel always has one.
+    text_topic: TextTopic,
     /// One subscriber per channel.
     subscribers: BTreeMap<Channel, BTreeMap<ProblemKey, SubscriberView>>,
     /// How often each kind of event occurred, by name.
@@ -460,7 +480,8 @@ impl Simulation {
                 required_services: SERVICES.into(),
                 min_severity,
                 remind_after: has_reminders.then_some(WEEK),
-                channels: CHANNELS.into(),
+                channels: [Channel::Json].into(),
+                without_subscribers: BTreeSet::new(),
             },
             account_region: AccountRegion {
                 partition: "aws".into(),
@@ -469,8 +490,16 @@ impl Simulation {
             },
             history: BTreeMap::new(),
             slow_invocation: None,
+            text_topic: TextTopic::Missing,
             subscribers: CHANNELS.into_iter().map(|channel| (channel, BTreeMap::new())).collect(),
             counts: BTreeMap::new(),
+        }
+    }
+
+    fn set_text_topic(&mut self, state: TextTopic) {
+        self.text_topic = state;
+        if state > TextTopic::Missing {
+            self.policy.channels.insert(Channel::Text);
         }
     }
 
@@ -491,6 +520,7 @@ impl Simulation {
                 }
                 Step::Wait(time) => self.now += *time,
                 Step::StartSlowInvocation => self.slow_invocation = Some(self.read_and_plan(&Scope::region(), true)),
+                Step::TextTopic(state) => self.set_text_topic(self.text_topic.max(*state)),
                 Step::FinishSlowInvocation(conditions) => {
                     if let Some(planned) = self.slow_invocation.take() {
                         self.deliver(&planned, conditions);
@@ -509,8 +539,8 @@ impl Simulation {
     /// Runs one invocation.
     fn invoke(&mut self, scope: &Scope, conditions: &Conditions) {
         let planned = self.read_and_plan(scope, conditions.fault != Fault::ReadFails);
-        if conditions.fault == Fault::ReadFails && scope.region {
-            self.check_all_is_reported(&planned.plans);
+        if conditions.fault == Fault::ReadFails {
+            self.check_reported(&planned.plans, scope);
         }
         let all_delivered = self.deliver(&planned, conditions);
         if all_delivered && conditions.fault == Fault::None && conditions.failing_channels.is_empty() {
@@ -553,7 +583,8 @@ impl Simulation {
             AlertHistory::Unavailable(Error::LedgerFailed("Query: timed out".into()))
         };
 
-        let record = Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, alerts: AlertRequest::Changes };
+        let record =
+            Record { scope: scope.clone(), trigger: Trigger::Schedule, time: None, alerts: AlertRequest::Changes };
         let payload = Payload::Direct(Box::new(record));
         let affected = Affected::of_records(&payload, &network, &history, &self.account_region);
         let checked = with_history(scope, &history, &network).tables_in(&network, &self.account_region).route_table_ids;
@@ -568,7 +599,15 @@ impl Simulation {
             account_region: &self.account_region,
             now: self.now,
         };
-        Planned { plans: plans(&observation, &history, &self.policy), now: self.now }
+        let mut planned = plans(&observation, &history, &self.policy);
+        if !self.has_subscribers(Channel::Text)
+            && planned.iter().flat_map(Plan::channels).any(|channel| channel == Channel::Text)
+        {
+            planned = plans(&observation, &history, &self.policy.clone().without([Channel::Text].into()));
+        }
+        let reported = affected.iter().filter(|affected| affected.reports_without_history());
+        let reported_tables = reported.flat_map(|affected| affected.route_table_ids.iter().cloned()).collect();
+        Planned { plans: planned, reported_tables, now: self.now }
     }
 
     /// Acquires the lease of each VPC, publishes its alerts and writes its records. Returns whether every VPC got its
@@ -581,7 +620,11 @@ impl Simulation {
                 continue;
             };
             if conditions.fault == Fault::LeaseFails {
-                self.publish(&Plan::Untracked(tracked.to_untracked()), planned.now, conditions);
+                self.publish(
+                    &Plan::Untracked(tracked.to_untracked(|table| planned.reported_tables.contains(table))),
+                    planned.now,
+                    conditions,
+                );
                 continue;
             }
             // The lease is granted if no invocation has it, or has acquired it since the history was read.
@@ -599,6 +642,7 @@ impl Simulation {
             }
             vpc.version += 1;
             vpc.lease_expires_at = Some(planned.now + LEASE);
+            vpc.last_incident = tracked.last_incident;
             self.write_records(&tracked.vpc_id, tracked.records_before());
             let received = self.publish(plan, planned.now, conditions);
             if conditions.fault == Fault::Crash {
@@ -606,7 +650,10 @@ impl Simulation {
                 return false;
             }
             self.write_records(&tracked.vpc_id, tracked.records_after(&received));
-            self.history.get_mut(&tracked.vpc_id).unwrap().lease_expires_at = None;
+            let vpc = self.history.get_mut(&tracked.vpc_id).unwrap();
+            vpc.lease_expires_at = None;
+            // A resolved finding that every channel knows of is not read again.
+            vpc.records.retain(AlertRecord::is_active);
         }
         all_delivered
     }
@@ -623,7 +670,7 @@ impl Simulation {
     /// findings that each channel received.
     fn publish(&mut self, plan: &Plan, now: Timestamp, conditions: &Conditions) -> BTreeMap<Channel, BTreeSet<String>> {
         let mut received: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
-        for outgoing in plan.outgoing() {
+        for (_, outgoing) in plan.outgoing() {
             let alert = &outgoing.alert;
             for channel in &outgoing.channels {
                 let key = (alert.route_table().id.clone(), alert.service());
@@ -636,6 +683,9 @@ impl Simulation {
                 view.receive(alert, now, conditions.fault == Fault::Crash, self.policy.min_severity);
                 received.entry(*channel).or_default().insert(alert.finding_id().to_owned());
                 self.count(alert.change().name());
+                if alert.change() == Change::Opened && alert.since() != Some(now) {
+                    self.count("opened later");
+                }
                 if let Some(resolved) = alert.resolved_finding() {
                     let Recorded::Known(reason) = resolved.resolution.reason else { panic!("{resolved:?}") };
                     self.count(&format!("{reason:?}"));
@@ -654,7 +704,9 @@ impl Simulation {
         self.count("sweeps without a fault");
         let problems = self.network.problems();
         for (channel, views) in &self.subscribers {
-            for (key, problem) in &problems {
+            let is_subscribed = self.has_subscribers(*channel);
+            assert!(is_subscribed || views.is_empty(), "{channel:?} has no subscribers, but received {views:?}");
+            for (key, problem) in problems.iter().filter(|_| is_subscribed) {
                 if problem.severity < self.policy.min_severity {
                     continue;
                 }
@@ -682,19 +734,33 @@ impl Simulation {
         }
     }
 
-    /// Checks that without an alert history every channel receives `reported` for every problem that is severe enough.
-    fn check_all_is_reported(&self, plans: &[Plan]) {
+    /// Checks that without an alert history every channel receives `reported` for every problem that is severe enough in
+    /// the VPCs that the scope names. A check of the whole Region sends nothing.
+    fn check_reported(&self, plans: &[Plan], scope: &Scope) {
+        let vpc_of = |table_id: &String| &self.network.tables.iter().find(|table| table.id == *table_id).unwrap().vpc;
         let expected: BTreeSet<ProblemKey> = (self.network.problems().into_iter())
-            .filter(|(_, problem)| problem.severity >= self.policy.min_severity)
+            .filter(|((table, _), problem)| {
+                scope.vpc_ids.contains(vpc_of(table)) && problem.severity >= self.policy.min_severity
+            })
             .map(|(key, _)| key)
             .collect();
         for channel in CHANNELS {
-            let outgoing = plans.iter().flat_map(Plan::outgoing).filter(|sent| sent.channels.contains(&channel));
-            let alerts: Vec<&Alert> = outgoing.map(|sent| &sent.alert).collect();
+            let outgoing = plans.iter().flat_map(Plan::outgoing).map(|(_, outgoing)| outgoing);
+            let alerts: Vec<&Alert> =
+                outgoing.filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
             assert!(alerts.iter().all(|alert| alert.change() == Change::Reported));
-            let keys = alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service()));
-            assert_eq!(keys.collect::<BTreeSet<_>>(), expected);
+            let keys: BTreeSet<ProblemKey> =
+                alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service())).collect();
+            if scope.region {
+                assert_eq!(keys, BTreeSet::new());
+            } else if !scope.vpc_ids.is_empty() && self.has_subscribers(channel) {
+                assert_eq!(keys, expected);
+            }
         }
+    }
+
+    fn has_subscribers(&self, channel: Channel) -> bool {
+        channel == Channel::Json || self.text_topic == TextTopic::Subscribed
     }
 }
 
@@ -737,7 +803,9 @@ impl SubscriberView {
                 gap: ["route_inactive", "not_associated"].into_iter().find(|name| gap == *name).unwrap(),
                 subnets: alert.subnets().iter().map(|subnet| subnet.id.clone()).collect(),
             }),
-            received_at: (!had_fault).then_some(now),
+            // The reminder to a channel that was informed later is due when it is due for the others.
+            received_at: (!had_fault && (alert.change() != Change::Opened || alert.since() == Some(now)))
+                .then_some(now),
             missed: false,
             crashed: invocation_crashes,
         };
@@ -746,8 +814,10 @@ impl SubscriberView {
 
 #[test]
 fn subscribers_receive_consistent_alerts() {
-    let outcome = runner(CASES).run(&simulation_input(), |(min_severity, has_reminders, steps)| {
-        Simulation::new(min_severity, has_reminders).run(&steps);
+    let outcome = runner(CASES).run(&simulation_input(), |(min_severity, has_reminders, text_topic, steps)| {
+        let mut simulation = Simulation::new(min_severity, has_reminders);
+        simulation.set_text_topic(text_topic);
+        simulation.run(&steps);
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
@@ -761,8 +831,9 @@ fn each_kind_of_event_occurs_in_the_simulations() {
     let inputs = simulation_input();
     let mut counts = BTreeMap::<String, u32>::new();
     for _ in 0..CASES {
-        let (min_severity, has_reminders, steps) = inputs.new_tree(&mut runner).unwrap().current();
+        let (min_severity, has_reminders, text_topic, steps) = inputs.new_tree(&mut runner).unwrap().current();
         let mut simulation = Simulation::new(min_severity, has_reminders);
+        simulation.set_text_topic(text_topic);
         simulation.run(&steps);
         for (name, count) in simulation.counts {
             *counts.entry(name).or_default() += count;
@@ -777,6 +848,7 @@ fn each_kind_of_event_occurs_in_the_simulations() {
         "crashed",
         "lost lease",
         "opened",
+        "opened later",
         "reminder",
         "reported",
         "resolved",

@@ -141,6 +141,7 @@ fn every_module_belongs_to_a_layer_and_its_imports_are_found() {
     assert_eq!(
         planner,
         [
+            "alerts::affected",
             "alerts::alert",
             "alerts::history",
             "alerts::observation",
@@ -148,6 +149,7 @@ fn every_module_belongs_to_a_layer_and_its_imports_are_found() {
             "alerts::policy",
             "alerts::resolved",
             "checks::finding",
+            "events::record",
         ]
     );
 }

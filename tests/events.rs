@@ -6,7 +6,7 @@ use gatewatch::{
     error::Error,
     events::{
         payload::Payload,
-        record::{Record, Trigger},
+        record::{AlertRequest, Record, Trigger},
         scope::Scope,
     },
     messages::json::notification,

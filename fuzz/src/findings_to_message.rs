@@ -6,15 +6,15 @@ use gatewatch::{
     alerts::{
         affected::{Affected, with_history},
         alert::{Alert, OpenChange, Resolution, ResolutionReason},
-        history::{AlertHistory, AlertRecord, HistoryState, RecordState, VpcHistory},
+        history::{AlertHistory, AlertRecord, RecordState, VpcHistory},
         observation::Observation,
         plan::{Plan, TrackedPlan},
         planner::plans,
         policy::Policy,
         recorded::Recorded,
     },
+    app::report::{Report, Sent},
     channel::Channel,
-    app::report::Report,
     checks::{
         finding::{Gap, TableRef, finding_id},
         gateway_endpoint::rule::evaluate,
@@ -23,7 +23,7 @@ use gatewatch::{
     error::Error,
     events::{
         payload::Payload,
-        record::{Record, Trigger},
+        record::{AlertRequest, Record, Trigger},
         scope::Scope,
         sqs,
     },
@@ -48,6 +48,9 @@ const UNTRUSTED_MARK: char = '¤';
 /// Maximum size of an SNS message in bytes, including its attributes.
 const MAX_MESSAGE_BYTES: usize = 262_144;
 
+/// A record from SQS that is delivered as often as this is sent as `reported` if the alert history cannot be read.
+const REPORTING_DELIVERY: u32 = 3;
+
 const CHANNELS: [Channel; 3] = [Channel::Json, Channel::Text, Channel::Chat];
 
 /// 2026-11-23T10:00:00Z.
@@ -71,14 +74,15 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     add_deletions(&mut bytes, &mut payload, &network, &history);
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
-    let policy = Policy { required_services, min_severity, remind_after, channels };
+    let without_subscribers = BTreeSet::new();
+    let policy = Policy { required_services, min_severity, remind_after, channels, without_subscribers };
 
     let scope = payload.scope();
     let resolved = with_history(&scope, &history, &network).tables_in(&network, &account_region);
     let today = jiff::civil::date(2026, 11, 23);
     let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &account_region, today);
     let checked = resolved.route_table_ids.clone();
-    let report = Report::new(scope, &network, resolved, verdict, HistoryState::Off, 0);
+    let report = Report::new(scope, &network, resolved, verdict, Sent::default());
     check_report(&report, &checked, &policy.required_services, assert_answer);
 
     let affected = Affected::of_records(&payload, &network, &history, &account_region);
@@ -103,7 +107,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     for plan in &plans {
         inputs.check_messages(plan);
         if let Plan::Tracked(tracked) = plan {
-            inputs.check_messages(&Plan::Untracked(tracked.to_untracked()));
+            inputs.check_messages(&Plan::Untracked(tracked.to_untracked(|_| true)));
             check_records_after(tracked);
         }
     }
@@ -163,11 +167,12 @@ struct Inputs<'a> {
 impl Inputs<'_> {
     /// The plans hold every alert that is due, on every channel that has not received it, and no other alert.
     fn check_alerts(&self, plans: &[Plan]) {
-        let affected = self.affected();
+        let affected = self.affected_by_records(|record| self.sends(record));
         let is_affected = |table: &str| affected.iter().flatten().any(|(_, affected)| affected == table);
         let record_of = |id: &str| self.history.records().find(|record| record.finding_id == id);
         let alert_for = |id: &str, channel: Channel| -> Option<&Alert> {
             let mut alerts = (plans.iter().flat_map(Plan::outgoing))
+                .map(|(_, outgoing)| outgoing)
                 .filter(|outgoing| outgoing.channels.contains(&channel))
                 .map(|outgoing| &outgoing.alert)
                 .filter(|alert| alert.finding_id() == id);
@@ -188,7 +193,8 @@ impl Inputs<'_> {
                     Some(record) => {
                         let is_changed = record.gap != Recorded::Known(finding.gap);
                         let has_change = finding.severity > record.severity || is_changed;
-                        !has_change && !record.undelivered.contains(&channel)
+                        let has_missed = record.undelivered.contains(&channel) || !record.notified.contains(&channel);
+                        !has_change && !has_missed
                     }
                     None => false,
                 };
@@ -208,7 +214,7 @@ impl Inputs<'_> {
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {
                 let is_undelivered = record.undelivered.contains(&channel);
                 let is_reminder_due =
-                    if record.is_open() { !record.not_notified.contains(&channel) } else { is_undelivered };
+                    if record.is_open() { record.notified.contains(&channel) } else { is_undelivered };
                 let alert = alert_for(&record.finding_id, channel).filter(|alert| alert.is_resolved());
                 // A finding can come back below the minimum severity. Then its undelivered resolution is still due.
                 let reopened = self.observation.findings.iter().find(|finding| finding.id == record.finding_id);
@@ -227,21 +233,30 @@ impl Inputs<'_> {
             MessageContext { network, affected, history: self.history.state(), exempt_tag: "gatewatch:exempt" };
         for channel in CHANNELS {
             let alerts: Vec<&Alert> =
-                (plan.outgoing()).filter(|o| o.channels.contains(&channel)).map(|outgoing| &outgoing.alert).collect();
-            let group = AlertGroup::new(plan, channel, &context);
-            assert_eq!(group.is_some(), !alerts.is_empty());
-            let messages = group.map_or(Vec::new(), |group| render(&group, channel));
-            assert_eq!(messages.is_empty(), alerts.is_empty());
-            for message in &messages {
-                check_message(message);
-                check_attributes(message, &alerts);
+                (plan.outgoing()).filter(|(_, o)| o.channels.contains(&channel)).map(|(_, o)| &o.alert).collect();
+            let groups = AlertGroup::of_plan(plan, channel, &context);
+            let incidents: BTreeSet<_> = groups.iter().map(|group| group.incident_started_at).collect();
+            assert_eq!(incidents.len(), groups.len(), "two groups of one incident");
+            assert_eq!(groups.iter().map(|group| group.alerts.len()).sum::<usize>(), alerts.len());
+            for group in &groups {
+                self.check_messages_of_group(plan, channel, group);
             }
-            let ids: BTreeSet<&str> =
-                messages.iter().flat_map(|message| &message.finding_ids).map(String::as_str).collect();
-            assert_eq!(ids, alerts.iter().map(|alert| alert.finding_id()).collect());
-            if channel == Channel::Json {
-                self.check_bodies(plan, &messages, &alerts);
-            }
+        }
+    }
+
+    fn check_messages_of_group(&self, plan: &Plan, channel: Channel, group: &AlertGroup<'_>) {
+        let alerts = &group.alerts;
+        let messages = render(group, channel);
+        assert!(!messages.is_empty() && !alerts.is_empty());
+        for message in &messages {
+            check_message(message);
+            check_attributes(message, alerts);
+        }
+        let ids: BTreeSet<&str> =
+            messages.iter().flat_map(|message| &message.finding_ids).map(String::as_str).collect();
+        assert_eq!(ids, alerts.iter().map(|alert| alert.finding_id()).collect());
+        if channel == Channel::Json {
+            self.check_bodies(plan, &messages, alerts);
         }
     }
 
@@ -305,8 +320,18 @@ impl Inputs<'_> {
     /// The affected tables, with their VPCs, of each record that asks for alerts. The scopes of these records hold the
     /// Region, VPCs, tables and deleted resources.
     fn affected(&self) -> Vec<BTreeSet<(String, String)>> {
-        let records = self.payload.records().filter(|record| record.publish);
+        self.affected_by_records(|record| record.alerts != AlertRequest::None)
+    }
+
+    fn affected_by_records(&self, includes: impl Fn(&Record) -> bool) -> Vec<BTreeSet<(String, String)>> {
+        let records = self.payload.records().filter(|record| includes(record));
         records.map(|record| self.affected_by(&record.scope)).collect()
+    }
+
+    /// Whether the findings of a record are sent. If the alert history cannot be read, those of the whole Region are not.
+    fn sends(&self, record: &Record) -> bool {
+        let is_unavailable = matches!(self.history, AlertHistory::Unavailable(_));
+        record.alerts != AlertRequest::None && !(is_unavailable && record.scope.region)
     }
 
     fn affected_by(&self, scope: &Scope) -> BTreeSet<(String, String)> {
@@ -374,29 +399,28 @@ fn check_records_after(plan: &TrackedPlan) {
         for step in &plan.steps {
             let record = &step.record;
             let id = &record.finding_id;
-            let notified = |channels: &BTreeSet<Channel>| match step.outgoing {
-                Some(_) => AlertRecord { not_notified: &record.not_notified - channels, ..record.clone() },
-                None => record.clone(),
+            let channels: BTreeSet<Channel> =
+                step.outgoing.iter().flat_map(|outgoing| outgoing.channels.iter().copied()).collect();
+            assert!(channels.is_empty() || record.undelivered.is_empty(), "an alert is missing: {step:?}");
+            let after = |missed: &BTreeSet<Channel>| AlertRecord {
+                undelivered: &record.undelivered | &(&channels & missed),
+                notified: &record.notified | &(&channels - missed),
+                ..record.clone()
             };
-            assert_eq!(all.get(id), Some(&notified(&CHANNELS.into())), "all channels received it");
-            let channels = step.outgoing.as_ref().map(|outgoing| outgoing.channels.clone());
-            let undelivered = channels.clone().unwrap_or_else(|| record.undelivered.clone());
-            let expected = AlertRecord { undelivered, ..record.clone() };
-            assert_eq!(none.get(id), Some(&expected), "no channel received it");
-            let others = CHANNELS.into_iter().filter(|other| *other != channel).collect();
-            let expected = if channels.is_some_and(|channels| channels.contains(&channel)) {
-                AlertRecord { undelivered: BTreeSet::from([channel]), ..notified(&others) }
-            } else {
-                notified(&others)
-            };
-            assert_eq!(all_but_one.get(id), Some(&expected), "all channels but {channel:?} received it");
+            assert_eq!(all.get(id), Some(&after(&BTreeSet::new())), "all channels received it");
+            assert_eq!(none.get(id), Some(&after(&CHANNELS.into())), "no channel received it");
+            assert_eq!(
+                all_but_one.get(id),
+                Some(&after(&[channel].into())),
+                "all channels but {channel:?} received it"
+            );
         }
     }
 }
 
 /// All outgoing findings of a plan, as received on all channels.
 fn everything_received(plan: &TrackedPlan) -> BTreeMap<Channel, BTreeSet<String>> {
-    let outgoing = || plan.steps.iter().filter_map(|step| step.outgoing.as_ref());
+    let outgoing = || plan.steps.iter().flat_map(|step| &step.outgoing);
     let ids = || outgoing().map(|outgoing| outgoing.alert.finding_id().to_owned());
     CHANNELS.into_iter().map(|channel| (channel, ids().collect())).collect()
 }
@@ -589,7 +613,11 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
 
 fn payload(bytes: &mut Bytes<'_>, network: &Network) -> Payload {
     let records = 0..=bytes.below(4);
-    let messages = records.map(|n| sqs::Message { id: n.to_string(), record: Ok(record(bytes, network)) });
+    let messages = records.map(|n| sqs::Message {
+        id: n.to_string(),
+        record: Ok(record(bytes, network)),
+        receive_count: REPORTING_DELIVERY,
+    });
     Payload::Batch(messages.collect())
 }
 
@@ -618,7 +646,8 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
         },
     };
     let time = bytes.yes().then(|| jiff::Timestamp::constant(i64::from(bytes.next()), 0));
-    Record { scope, trigger, time, publish: bytes.below(4) != 1 }
+    let alerts = if bytes.below(4) == 1 { AlertRequest::None } else { AlertRequest::Changes };
+    Record { scope, trigger, time, alerts }
 }
 
 /// An alert history of this network: records about tables that exist, and about some that were deleted, alone or with
@@ -640,7 +669,7 @@ fn alert_history(bytes: &mut Bytes<'_>, network: &Network, account_region: &Acco
         let version = u64::from(bytes.next());
         let lease_expires_at =
             bytes.one_of(&[None, Some(NOW - SignedDuration::from_secs(1)), Some(NOW), Some(Timestamp::MAX)]);
-        let new_vpc = VpcHistory { version, lease_expires_at, records: Vec::new() };
+        let new_vpc = VpcHistory { version, lease_expires_at, ..VpcHistory::default() };
         let vpc = history.entry(vpc_id.clone()).or_insert(new_vpc);
         for service in GatewayService::ALL {
             if bytes.below(3) == 1 {
@@ -690,7 +719,7 @@ fn record_of(
         since,
         notified_at,
         undelivered: CHANNELS.into_iter().filter(|_| bytes.below(4) == 1).collect(),
-        not_notified: CHANNELS.into_iter().filter(|_| is_open && bytes.below(8) == 1).collect(),
+        notified: CHANNELS.into_iter().filter(|_| !is_open || bytes.below(8) != 1).collect(),
         incident_started_at,
     }
 }

@@ -7,9 +7,13 @@ use std::{
 };
 
 use crate::{
-    channel::Channel,
     alerts::history::{AlertHistory, AlertRecord},
-    events::{payload::Payload, record::Record, scope::Scope},
+    channel::Channel,
+    events::{
+        payload::Payload,
+        record::{AlertRequest, Record},
+        scope::Scope,
+    },
     network::{account::AccountRegion, model::Network},
 };
 
@@ -69,7 +73,10 @@ impl<'a> Affected<'a> {
     /// The channels on which the record asks for all open findings again.
     #[must_use]
     pub fn resend(&self) -> BTreeSet<Channel> {
-        if let AlertRequest::Resend(channels) = &self.record.alerts { channels.clone() } else { BTreeSet::new() }
+        match &self.record.alerts {
+            AlertRequest::Resend(channels) => channels.clone().unwrap_or_else(|| Channel::ALL.into()),
+            AlertRequest::None | AlertRequest::Changes => BTreeSet::new(),
+        }
     }
 }
 

@@ -24,3 +24,10 @@ pub struct Observation<'a> {
     /// The time of the check, in whole seconds.
     pub now: Timestamp,
 }
+
+impl Observation<'_> {
+    /// The input records that affect a route table.
+    pub(super) fn affecting(&self, table: &str) -> impl Iterator<Item = &Affected<'_>> {
+        self.affected.iter().filter(move |affected| affected.route_table_ids.contains(table))
+    }
+}

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::{
-        alert::{Alert, Change},
-        history::AlertRecord,
+        alert::Alert,
+        history::{AlertRecord, Incident},
     },
     channel::Channel,
     error::Error,
@@ -41,8 +41,8 @@ pub struct TrackedPlan {
     pub version: u64,
     /// When the lease of another invocation expires; `None` if no other invocation has the lease.
     pub lease_expires_at: Option<Timestamp>,
-    /// When the incident of the alerts began.
-    pub incident_started_at: Timestamp,
+    /// The newest incident of the VPC after this plan; `None` if there is none.
+    pub last_incident: Option<Incident>,
     /// One step for each finding that needs an alert or a new record, sorted by route table and service.
     pub steps: Vec<Step>,
 }
@@ -56,13 +56,15 @@ pub struct Outgoing {
     pub channels: BTreeSet<Channel>,
 }
 
-/// The alert to send and the record to write for one finding.
+/// The alerts to send and the record to write for one finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The alert to send; `None` if only the record changes, for example because the severity is lower.
-    pub outgoing: Option<Outgoing>,
-    /// The record to write if every channel receives the alert. But `not_notified` still has the channels from before
-    /// the alert: [`TrackedPlan::records_after`] removes those that received it.
+    /// The alerts to send. Channels can need different alerts, for example one that was added after the finding opened.
+    /// Each channel is in at most one of them. Empty if only the record changes, for example because the severity is
+    /// lower.
+    pub outgoing: Vec<Outgoing>,
+    /// The record to write. Its `undelivered` and `notified` do not know the alerts of this step yet:
+    /// [`TrackedPlan::records_before`] and [`TrackedPlan::records_after`] add them.
     pub record: AlertRecord,
 }
 
@@ -76,7 +78,8 @@ pub struct DeliveryResult {
     /// Whether another invocation has the lease of this VPC, or had it after the history was read. If so, nothing was
     /// sent, and the VPC has to be checked again.
     pub lost_lease: bool,
-    /// `Ok` if everything was sent and recorded. Errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`].
+    /// `Ok` if everything was sent and recorded. Errors are [`Error::PublishFailed`], [`Error::LedgerFailed`], and
+    /// [`Error::Ec2ReadFailed`] if the VPC had to be read again.
     pub result: Result<(), Error>,
 }
 
@@ -90,42 +93,42 @@ impl Plan {
         }
     }
 
-    /// When the incident of the alerts began; `None` without an alert history.
-    #[must_use]
-    pub fn incident_started_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Untracked(_) => None,
-            Self::Tracked(plan) => Some(plan.incident_started_at),
-        }
-    }
-
-    /// The alerts to send, sorted by route table and service.
-    pub fn outgoing(&self) -> impl Iterator<Item = &Outgoing> {
+    /// The alerts to send, sorted by route table and service, each with the start of its incident. Without an alert
+    /// history, an alert belongs to no incident.
+    pub fn outgoing(&self) -> impl Iterator<Item = (Option<Timestamp>, &Outgoing)> {
         let (untracked, tracked) = match self {
             Self::Untracked(plan) => (plan.outgoing.as_slice(), &[][..]),
             Self::Tracked(plan) => (&[][..], plan.steps.as_slice()),
         };
-        untracked.iter().chain(tracked.iter().filter_map(|step| step.outgoing.as_ref()))
+        let tracked = tracked.iter().flat_map(|step| {
+            let incident = step.record.incident_started_at;
+            step.outgoing.iter().map(move |outgoing| (Some(incident), outgoing))
+        });
+        untracked.iter().map(|outgoing| (None, outgoing)).chain(tracked)
+    }
+
+    /// The channels that the plan sends alerts to.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> {
+        self.outgoing().flat_map(|(_, outgoing)| outgoing.channels.iter().copied())
     }
 }
 
 impl Step {
-    /// A step that sends an alert and writes the record.
+    /// A step that sends one alert and writes the record.
     #[must_use]
     pub fn send(alert: Alert, channels: BTreeSet<Channel>, record: AlertRecord) -> Self {
-        Self { outgoing: Some(Outgoing { alert, channels }), record }
+        Self { outgoing: vec![Outgoing { alert, channels }], record }
     }
 
     /// A step that only writes the record.
     #[must_use]
     pub fn record_only(record: AlertRecord) -> Self {
-        Self { outgoing: None, record }
+        Self { outgoing: Vec::new(), record }
     }
 
-    /// The change that the alert reports; `None` if no alert is sent.
-    #[must_use]
-    pub fn change(&self) -> Option<Change> {
-        self.outgoing.as_ref().map(|outgoing| outgoing.alert.change())
+    /// The channels that the step sends an alert to.
+    fn channels(&self) -> BTreeSet<Channel> {
+        self.outgoing.iter().flat_map(|outgoing| &outgoing.channels).copied().collect()
     }
 
     /// The sort key: route table and service.
@@ -135,30 +138,33 @@ impl Step {
 }
 
 impl TrackedPlan {
-    /// The plan to use if the alert history cannot be written: the same open findings, sent as without an alert
-    /// history. `resolved` alerts are left out. A later invocation sends them, because the history keeps their
-    /// records.
+    /// The plan to use if the lease cannot be acquired because of an error: the open findings on these route tables,
+    /// sent as without an alert history. `resolved` alerts are left out. A later invocation sends them, because the
+    /// history keeps their records.
     #[must_use]
-    pub fn to_untracked(&self) -> UntrackedPlan {
-        let outgoing = self.steps.iter().filter_map(|step| {
-            let Outgoing { alert, channels } = step.outgoing.as_ref()?;
-            Some(Outgoing { alert: Alert::Reported(alert.open_finding()?.clone()), channels: channels.clone() })
+    pub fn to_untracked(&self, is_reported: impl Fn(&str) -> bool) -> UntrackedPlan {
+        let outgoing = (self.steps.iter()).filter(|step| is_reported(&step.record.route_table.id)).filter_map(|step| {
+            let finding = step.outgoing.first()?.alert.open_finding()?;
+            Some(Outgoing { alert: Alert::Reported(finding.clone()), channels: step.channels() })
         });
         UntrackedPlan { vpc_id: self.vpc_id.clone(), outgoing: outgoing.collect() }
     }
 
-    /// Records to write before publishing. Each channel is marked as undelivered, because after a crash we cannot know
-    /// which channels received the alert. For the same reason these channels are removed from `not_notified`.
+    /// Records to write before publishing. Each channel that an alert is sent to is marked as undelivered, and as
+    /// notified, because after a crash we cannot know which channels received the alert.
     ///
     /// Steps that send nothing are left out: their records are written after publishing.
     #[must_use]
     pub fn records_before(&self) -> Vec<AlertRecord> {
         (self.steps.iter())
-            .filter_map(|step| {
-                let channels = &step.outgoing.as_ref().filter(|outgoing| !outgoing.channels.is_empty())?.channels;
-                let record = &step.record;
-                let not_notified = &record.not_notified - channels;
-                Some(AlertRecord { undelivered: channels.clone(), not_notified, ..record.clone() })
+            .filter(|step| !step.outgoing.is_empty())
+            .map(|step| {
+                let (record, channels) = (&step.record, step.channels());
+                AlertRecord {
+                    undelivered: &record.undelivered | &channels,
+                    notified: &record.notified | &channels,
+                    ..record.clone()
+                }
             })
             .collect()
     }
@@ -170,11 +176,13 @@ impl TrackedPlan {
         (self.steps.iter())
             .map(|step| {
                 let record = &step.record;
-                let Some(outgoing) = &step.outgoing else { return record.clone() };
-                let did_not_receive = |channel: &&Channel| !did_receive(channel, &record.finding_id);
-                let undelivered = outgoing.channels.iter().filter(did_not_receive).copied().collect();
-                let not_notified = record.not_notified.iter().filter(did_not_receive).copied().collect();
-                AlertRecord { undelivered, not_notified, ..record.clone() }
+                let (received, missed): (BTreeSet<Channel>, BTreeSet<Channel>) =
+                    step.channels().into_iter().partition(|channel| did_receive(channel, &record.finding_id));
+                AlertRecord {
+                    undelivered: &record.undelivered | &missed,
+                    notified: &record.notified | &received,
+                    ..record.clone()
+                }
             })
             .collect()
     }

@@ -8,8 +8,11 @@
 //! | an open finding, last sent `REMIND_DAYS` ago | the same finding | `reminder` |
 //! | an open finding | the same finding, or a less severe one | nothing is sent; differences are recorded |
 //! | an open finding | a covered or exempt route table, or no route table | `resolved` |
+//! | an open finding that a channel was never notified about | the same finding | `opened`, to this channel |
 //! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
-//! | no alert history, or one that cannot be read | a finding | `reported` |
+//! | an open finding that a request asks for again | no other change | `reminder`, to the channels of the request |
+//! | no alert history | a finding | `reported` |
+//! | an alert history that cannot be read | a finding | see [`Affected::reports_without_history`] |
 //!
 //! A finding below the minimum severity sends no alert while it is open. But if an alert was sent about a finding,
 //! `resolved` is sent as well, even if its severity is below the minimum by then.
@@ -20,8 +23,9 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::{
+        affected::Affected,
         alert::{Alert, OpenChange},
-        history::{AlertHistory, AlertRecord, RecordState, VpcHistory},
+        history::{AlertHistory, AlertRecord, Incident, RecordState, VpcHistory},
         observation::Observation,
         plan::{Outgoing, Plan, Step, TrackedPlan, UntrackedPlan},
         policy::Policy,
@@ -29,41 +33,53 @@ use crate::{
     },
     channel::Channel,
     checks::finding::Finding,
+    events::record::AlertRequest,
 };
 
 /// The plans, sorted by VPC id. A VPC with nothing to send and nothing to record has no plan.
 #[must_use]
 pub fn plans(observation: &Observation<'_>, history: &AlertHistory, policy: &Policy) -> Vec<Plan> {
-    let is_affected =
-        |table: &str| observation.affected.iter().any(|affected| affected.route_table_ids.contains(table));
-    let findings = observation.findings.iter().filter(|finding| is_affected(&finding.route_table.id));
     match history {
-        AlertHistory::Off | AlertHistory::Unavailable(_) => {
-            without_history(findings, policy).into_iter().map(Plan::Untracked).collect()
-        }
+        AlertHistory::Off => untracked(observation, policy, true),
+        AlertHistory::Unavailable(_) => untracked(observation, policy, false),
         AlertHistory::Available(vpcs) => {
-            with_history(findings, vpcs, &is_affected, observation, policy).into_iter().map(Plan::Tracked).collect()
+            with_history(observation, vpcs, policy).into_iter().map(Plan::Tracked).collect()
         }
     }
 }
 
-fn without_history<'a>(findings: impl Iterator<Item = &'a Finding>, policy: &Policy) -> Vec<UntrackedPlan> {
+/// The plans without an alert history: `reported` for every finding on a table that an input record affects. If there is a
+/// history, and it could not be read, not every record reports its findings.
+fn untracked(observation: &Observation<'_>, policy: &Policy, every_record_reports: bool) -> Vec<Plan> {
     let mut by_vpc: BTreeMap<&str, Vec<Outgoing>> = BTreeMap::new();
-    for finding in findings.filter(|finding| finding.severity >= policy.min_severity) {
-        let outgoing = Outgoing { alert: Alert::Reported(finding.clone()), channels: policy.channels.clone() };
-        by_vpc.entry(&finding.vpc_id).or_default().push(outgoing);
+    for finding in observation.findings.iter().filter(|finding| finding.severity >= policy.min_severity) {
+        let channels: BTreeSet<Channel> = (observation.affecting(&finding.route_table.id))
+            .filter(|affected| every_record_reports || affected.reports_without_history())
+            .flat_map(|affected| match &affected.record.alerts {
+                AlertRequest::Resend(Some(channels)) => &policy.channels & channels,
+                _ => policy.channels.clone(),
+            })
+            .collect();
+        if !channels.is_empty() {
+            let outgoing = Outgoing { alert: Alert::Reported(finding.clone()), channels };
+            by_vpc.entry(&finding.vpc_id).or_default().push(outgoing);
+        }
     }
-    by_vpc.into_iter().map(|(vpc_id, outgoing)| UntrackedPlan { vpc_id: vpc_id.to_owned(), outgoing }).collect()
+    let plan = |(vpc_id, outgoing): (&str, _)| Plan::Untracked(UntrackedPlan { vpc_id: vpc_id.to_owned(), outgoing });
+    by_vpc.into_iter().map(plan).collect()
 }
 
-fn with_history<'a>(
-    findings: impl Iterator<Item = &'a Finding>,
-    history: &BTreeMap<String, VpcHistory>,
-    is_affected: &impl Fn(&str) -> bool,
+fn with_history(
     observation: &Observation<'_>,
+    history: &BTreeMap<String, VpcHistory>,
     policy: &Policy,
 ) -> Vec<TrackedPlan> {
-    let open_findings: HashMap<&str, &Finding> = findings.map(|finding| (finding.id.as_str(), finding)).collect();
+    let now = observation.now;
+    let is_affected = |table: &str| observation.affecting(table).next().is_some();
+    let open_findings: HashMap<&str, &Finding> = (observation.findings.iter())
+        .filter(|finding| is_affected(&finding.route_table.id))
+        .map(|finding| (finding.id.as_str(), finding))
+        .collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in open_findings.values() {
         by_vpc.entry(&finding.vpc_id).or_default().push(finding);
@@ -76,16 +92,19 @@ fn with_history<'a>(
         let vpc = history.get(vpc_id).unwrap_or(&no_history);
         let records_by_finding: HashMap<&str, &AlertRecord> =
             vpc.records.iter().map(|record| (record.finding_id.as_str(), record)).collect();
-        let active = vpc.records.iter().filter(|record| record.is_open() || !policy.undelivered(record).is_empty());
-        let incident_started_at = active.map(|record| record.incident_started_at).min().unwrap_or(observation.now);
+        let new_incident = vpc.incident_of_new_finding(now);
 
         let mut steps: Vec<Step> = (by_vpc.get(vpc_id).into_iter().flatten())
             .filter_map(|finding| match records_by_finding.get(finding.id.as_str()) {
-                Some(record) if record.is_open() => still_open(finding, record, observation.now, policy),
+                Some(record) if record.is_open() => {
+                    let resend = observation.affecting(&finding.route_table.id).flat_map(Affected::resend).collect();
+                    still_open(finding, record, &resend, now, policy)
+                }
                 // If a resolved finding is found again below the minimum severity, `opened` is not sent. Then an
                 // undelivered `resolved` is still sent.
-                before => opened(finding, before.copied(), incident_started_at, observation.now, policy)
-                    .or_else(|| resolver.send_again(before?)),
+                before => {
+                    opened(finding, before.copied(), new_incident, now, policy).or_else(|| resolver.send_again(before?))
+                }
             })
             .collect();
         steps.extend(
@@ -102,13 +121,20 @@ fn with_history<'a>(
             plans.push(TrackedPlan {
                 vpc_id: vpc_id.to_owned(),
                 version: vpc.version,
-                lease_expires_at: vpc.lease_expires_at.filter(|expires| *expires > observation.now),
-                incident_started_at,
+                lease_expires_at: vpc.lease_expires_at.filter(|expires| *expires > now),
+                last_incident: last_incident(vpc, &steps, now),
                 steps,
             });
         }
     }
     plans
+}
+
+/// The newest incident of a VPC after these steps.
+fn last_incident(vpc: &VpcHistory, steps: &[Step], now: Timestamp) -> Option<Incident> {
+    let sending = steps.iter().filter(|step| !step.outgoing.is_empty());
+    let continued = sending.map(|step| Incident { last_alert_at: now, started_at: step.record.incident_started_at });
+    continued.chain(vpc.last_incident).max()
 }
 
 /// The step for a finding that is new, or that is found again after it was resolved; `None` below the minimum severity.
@@ -122,35 +148,75 @@ fn opened(
     policy: &Policy,
 ) -> Option<Step> {
     (finding.severity >= policy.min_severity).then(|| {
-        let alert = Alert::Open { finding: finding.clone(), change: OpenChange::Opened, since: now };
         let notified = before.map_or_else(BTreeSet::new, |before| policy.undelivered(before));
-        let not_notified = &policy.channels - &notified;
-        let record = AlertRecord { not_notified, ..AlertRecord::opened(finding, incident_started_at, now) };
-        Step::send(alert, policy.channels.clone(), record)
+        let record = AlertRecord { notified, ..AlertRecord::opened(finding, incident_started_at, now) };
+        let outgoing = outgoing(finding, &record, [(OpenChange::Opened, policy.channels.clone())]);
+        Step { outgoing, record }
     })
 }
 
 /// The step for a finding that is still open; `None` if there is nothing to send and nothing to record.
-fn still_open(finding: &Finding, record: &AlertRecord, now: Timestamp, policy: &Policy) -> Option<Step> {
-    let after = record.updated(finding);
-    let is_severe_enough = finding.severity >= policy.min_severity;
+///
+/// A channel that was never notified about the finding receives `opened`, for example because its topic is new. The
+/// other channels receive what has changed. If nothing has changed, they receive the last alert if they missed it, or a
+/// reminder if `resend` names them.
+fn still_open(
+    finding: &Finding,
+    record: &AlertRecord,
+    resend: &BTreeSet<Channel>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Option<Step> {
+    let after = policy.without_unsubscribed(record.updated(finding));
+    let record_only = || (after != *record).then_some(Step::record_only(after.clone()));
+    if finding.severity < policy.min_severity {
+        return record_only();
+    }
+    let notified = &policy.channels & &after.notified;
+    let not_notified = &policy.channels - &after.notified;
     let change = record
         .change(finding)
         .or_else(|| record.is_reminder_due(policy.remind_after, now).then_some(OpenChange::Reminder));
-    let undelivered = policy.undelivered(record);
-    let (change, channels, after) = match (change, &record.state) {
-        // All channels receive the alert, also those that did not receive `opened`: it describes the whole finding.
-        (Some(change), _) if is_severe_enough => {
-            (change, policy.channels.clone(), AlertRecord { notified_at: now, ..after })
+    let (after, alerts) = match (change, &record.state) {
+        (Some(change), _) => {
+            let after = AlertRecord { state: RecordState::Open(change), notified_at: now, ..after.clone() };
+            (after, vec![(OpenChange::Opened, not_notified), (change, notified)])
         }
-        (_, RecordState::Open(last_change)) if is_severe_enough && !undelivered.is_empty() => {
-            (*last_change, undelivered, after)
+        (None, RecordState::Open(last_change)) => {
+            let missed = &notified & &record.undelivered;
+            let again = &(&notified - &missed) & resend;
+            let alerts =
+                vec![(OpenChange::Opened, not_notified), (*last_change, missed), (OpenChange::Reminder, again)];
+            (after.clone(), alerts)
         }
-        _ => return (after != *record).then_some(Step::record_only(after)),
+        (None, RecordState::Resolved(_)) => return record_only(),
     };
-    let alert = Alert::Open { finding: finding.clone(), change, since: record.since };
-    let after = AlertRecord { state: RecordState::Open(change), undelivered: BTreeSet::new(), ..after };
-    Some(Step::send(alert, channels, after))
+    let outgoing = outgoing(finding, &after, alerts);
+    if outgoing.is_empty() {
+        return record_only();
+    }
+    // Each channel that misses an alert is in one of the alerts.
+    Some(Step { outgoing, record: AlertRecord { undelivered: BTreeSet::new(), ..after } })
+}
+
+/// The alerts about an open finding, without those that no channel needs. Channels that need the same change share an
+/// alert.
+fn outgoing(
+    finding: &Finding,
+    record: &AlertRecord,
+    alerts: impl IntoIterator<Item = (OpenChange, BTreeSet<Channel>)>,
+) -> Vec<Outgoing> {
+    let mut by_change = BTreeMap::<OpenChange, BTreeSet<Channel>>::new();
+    for (change, channels) in alerts {
+        by_change.entry(change).or_default().extend(channels);
+    }
+    (by_change.into_iter())
+        .filter(|(_, channels)| !channels.is_empty())
+        .map(|(change, channels)| {
+            let alert = Alert::Open { finding: finding.clone(), change, since: record.since };
+            Outgoing { alert, channels }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -173,6 +239,7 @@ mod tests {
             payload::Payload,
             record::{Record, Trigger},
             scope::Scope,
+            sqs::Message,
         },
         network::{
             model::{Association, Network, RouteTable, Subnet, Target, TargetKind},
@@ -219,9 +286,9 @@ mod tests {
         finding_on(TABLE, A)
     }
 
-    /// The record of a finding that opened three days ago, and that every channel received.
+    /// The record of a finding that opened three days ago, and that both channels received.
     fn record_of(finding: &Finding) -> AlertRecord {
-        AlertRecord::opened(finding, three_days_ago(), three_days_ago())
+        AlertRecord { notified: both(), ..AlertRecord::opened(finding, three_days_ago(), three_days_ago()) }
     }
 
     fn record() -> AlertRecord {
@@ -251,6 +318,10 @@ mod tests {
         policy: Policy,
         /// The scope of the only input record.
         scope: Scope,
+        /// The alerts that it asks for.
+        alerts: AlertRequest,
+        /// How often SQS has delivered it; `None` for a direct payload.
+        receive_count: Option<u32>,
     }
 
     fn policy() -> Policy {
@@ -259,6 +330,7 @@ mod tests {
             min_severity: Severity::Low,
             remind_after: Some(SignedDuration::from_hours(7 * 24)),
             channels: BTreeSet::from([Channel::Json, Channel::Text]),
+            without_subscribers: BTreeSet::new(),
         }
     }
 
@@ -280,13 +352,21 @@ mod tests {
             history: AlertHistory::Available(history),
             policy: policy(),
             scope: Scope::region(),
+            alerts: AlertRequest::Changes,
+            receive_count: None,
         }
     }
 
     impl Given {
         fn plans_at(&self, now: Timestamp) -> Vec<Plan> {
-            let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
-            let payload = Payload::Direct(Box::new(record));
+            let alerts = self.alerts.clone();
+            let record = Record { scope: self.scope.clone(), trigger: Trigger::Manual, time: None, alerts };
+            let payload = match self.receive_count {
+                None => Payload::Direct(Box::new(record)),
+                Some(receive_count) => {
+                    Payload::Batch(vec![Message { id: "message".into(), record: Ok(record), receive_count }])
+                }
+            };
             let Self { network, findings, exempt, history, policy, .. } = self;
             let affected = Affected::of_records(&payload, network, history, &account_region());
             plans(
@@ -346,7 +426,7 @@ mod tests {
 
     /// The record of a finding that opens now.
     fn record_opened_now(finding: &Finding, incident_started_at: Timestamp) -> AlertRecord {
-        AlertRecord { not_notified: both(), ..AlertRecord::opened(finding, incident_started_at, now()) }
+        AlertRecord::opened(finding, incident_started_at, now())
     }
 
     fn send_to_both(finding: &Finding, change: OpenChange, record: AlertRecord) -> Step {
@@ -392,7 +472,7 @@ mod tests {
                 vpc_id: A.into(),
                 version: 0,
                 lease_expires_at: None,
-                incident_started_at: now(),
+                last_incident: Some(Incident { last_alert_at: now(), started_at: now() }),
                 steps: vec![Step::send(
                     open_alert(&finding(), OpenChange::Opened, now()),
                     both(),
@@ -411,7 +491,7 @@ mod tests {
                         since: now(),
                         notified_at: now(),
                         undelivered: BTreeSet::new(),
-                        not_notified: both(),
+                        notified: BTreeSet::new(),
                         incident_started_at: now(),
                     }
                 )],
@@ -685,26 +765,192 @@ mod tests {
 
     #[test]
     fn a_channel_that_was_not_notified_does_not_receive_resolved() {
-        let resolved_channels = |not_notified: &[Channel], undelivered: &[Channel]| {
-            let set = |channels: &[Channel]| channels.iter().copied().collect();
-            let before = AlertRecord { not_notified: set(not_notified), undelivered: set(undelivered), ..record() };
+        let resolved = |notified: &[Channel], undelivered: &[Channel]| {
+            let before = AlertRecord { notified: set(notified), undelivered: set(undelivered), ..record() };
             let [step] = given([], [before]).steps().try_into().unwrap();
-            let Step { outgoing: Some(outgoing), record } = step else { panic!() };
-            assert_eq!(record, record_resolved_now(ResolutionReason::Covered));
-            assert_eq!(outgoing.alert, resolved_alert(ResolutionReason::Covered));
-            outgoing.channels
+            let after = AlertRecord { notified: set(notified), ..record_resolved_now(ResolutionReason::Covered) };
+            assert_eq!(step.record, after);
+            step.outgoing
         };
-        assert_eq!(resolved_channels(&[], &[]), both());
-        assert_eq!(resolved_channels(&[Channel::Text], &[Channel::Text]), [Channel::Json].into());
-        assert_eq!(resolved_channels(&[Channel::Json, Channel::Text], &[]), BTreeSet::new());
+        let to = |channels: &[Channel]| {
+            vec![Outgoing { alert: resolved_alert(ResolutionReason::Covered), channels: set(channels) }]
+        };
+        let (json, text) = (Channel::Json, Channel::Text);
+        assert_eq!(resolved(&[json, text], &[]), to(&[json, text]));
+        assert_eq!(resolved(&[json], &[text]), to(&[json]));
+        assert_eq!(resolved(&[], &[]), []);
         // The text channel received `opened`, but not the last alert.
-        assert_eq!(resolved_channels(&[], &[Channel::Text]), both());
+        assert_eq!(resolved(&[json, text], &[text]), to(&[json, text]));
+        // The topic of the chat channel was removed.
+        assert_eq!(resolved(&[json, Channel::Chat], &[]), to(&[json]));
+    }
+
+    /// Each change that a step reports, with its channels.
+    fn changes_of(step: &Step) -> Vec<(Change, BTreeSet<Channel>)> {
+        step.outgoing.iter().map(|outgoing| (outgoing.alert.change(), outgoing.channels.clone())).collect()
+    }
+
+    fn set(channels: &[Channel]) -> BTreeSet<Channel> {
+        channels.iter().copied().collect()
+    }
+
+    fn outgoing_to(finding: &Finding, change: OpenChange, since: Timestamp, channels: &[Channel]) -> Outgoing {
+        Outgoing { alert: open_alert(finding, change, since), channels: set(channels) }
+    }
+
+    #[test]
+    fn a_channel_that_was_added_later_receives_opened_with_the_original_since() {
+        let before = AlertRecord { notified: set(&[Channel::Json]), ..record() };
+        let opened = outgoing_to(&finding(), OpenChange::Opened, three_days_ago(), &[Channel::Text]);
+        assert_eq!(
+            given([finding()], [before.clone()]).steps(),
+            [Step { outgoing: vec![opened.clone()], record: before.clone() }]
+        );
+        // The other channel receives the change.
+        let worse = Finding { severity: Severity::High, ..finding() };
+        let after = AlertRecord {
+            severity: Severity::High,
+            worst_severity: Severity::High,
+            notified_at: now(),
+            state: RecordState::Open(OpenChange::Worsened),
+            ..before.clone()
+        };
+        let opened = outgoing_to(&worse, OpenChange::Opened, three_days_ago(), &[Channel::Text]);
+        let worsened = outgoing_to(&worse, OpenChange::Worsened, three_days_ago(), &[Channel::Json]);
+        assert_eq!(
+            given([worse], [before.clone()]).steps(),
+            [Step { outgoing: vec![opened, worsened], record: after }]
+        );
+        // Below the minimum severity, nothing is sent.
+        assert_eq!(given([finding()], [before]).with_min_severity(Severity::High).plans(), []);
+    }
+
+    #[test]
+    fn a_late_channel_receives_opened_until_it_is_delivered_and_then_nothing() {
+        let before = AlertRecord { notified: set(&[Channel::Json]), ..record() };
+        let missed = records_after(&given([finding()], [before.clone()]).tracked(), &[]);
+        assert_eq!(missed, [AlertRecord { undelivered: set(&[Channel::Text]), ..before }]);
+        let [step] = given([finding()], missed.clone()).steps().try_into().unwrap();
+        assert_eq!(changes_of(&step), [(Change::Opened, set(&[Channel::Text]))]);
+        let received = records_after(&given([finding()], missed).tracked(), &[Channel::Text]);
+        assert_eq!(received, [record()]);
+        assert_eq!(given([finding()], received).plans(), []);
+    }
+
+    #[test]
+    fn a_channel_without_subscribers_counts_as_not_notified() {
+        let without_text = |mut given: Given| {
+            given.policy = given.policy.without(set(&[Channel::Text]));
+            given
+        };
+        let json = [Channel::Json];
+        // A new finding.
+        let opened = outgoing_to(&finding(), OpenChange::Opened, now(), &json);
+        let record_opened = record_opened_now(&finding(), now());
+        let new = without_text(given([finding()], []));
+        assert_eq!(new.steps(), [Step { outgoing: vec![opened], record: record_opened.clone() }]);
+        // An open finding that the channel received when it had subscribers. With a subscription, it receives `opened`.
+        let notified_json = AlertRecord { notified: set(&json), ..record() };
+        let missed = AlertRecord { undelivered: set(&[Channel::Text]), ..record() };
+        for before in [record(), missed] {
+            let open = without_text(given([finding()], [before]));
+            assert_eq!(open.steps(), [Step::record_only(notified_json.clone())]);
+        }
+        assert_eq!(without_text(given([finding()], [notified_json.clone()])).plans(), []);
+        let [step] = given([finding()], [notified_json.clone()]).steps().try_into().unwrap();
+        assert_eq!(changes_of(&step), [(Change::Opened, set(&[Channel::Text]))]);
+        // A resolved finding.
+        let resolved = without_text(given([], [record()]));
+        let after = AlertRecord { notified: set(&json), ..record_resolved_now(ResolutionReason::Covered) };
+        assert_eq!(resolved.steps(), [Step::send(resolved_alert(ResolutionReason::Covered), set(&json), after)]);
+        // A `resolved` that only this channel did not receive.
+        let resolved_earlier = record_resolved_earlier(ResolutionReason::Covered);
+        let missed = AlertRecord { undelivered: set(&[Channel::Text]), ..resolved_earlier.clone() };
+        let after = AlertRecord { notified: set(&json), ..resolved_earlier };
+        assert_eq!(without_text(given([], [missed])).steps(), [Step::record_only(after)]);
+    }
+
+    #[test]
+    fn a_finding_opens_without_an_alert_if_no_channel_has_subscribers() {
+        let mut without_any = given([finding()], []);
+        without_any.policy = without_any.policy.without(both());
+        let opened = record_opened_now(&finding(), now());
+        assert_eq!(without_any.steps(), [Step::record_only(opened.clone())]);
+        assert_eq!(without_any.tracked()[0].last_incident, None);
+        // The channels receive `opened` once they have subscribers, with the time at which the problem was found.
+        let later = given([finding()], [opened.clone()]);
+        assert_eq!(later.steps(), [send_to_both(&finding(), OpenChange::Opened, opened)]);
+    }
+
+    #[test]
+    fn a_resend_sends_a_reminder_of_every_open_finding_to_its_channels() {
+        let resend = |findings: Vec<Finding>, record: AlertRecord, channels: Option<&[Channel]>| {
+            let alerts = AlertRequest::Resend(channels.map(set));
+            Given { alerts, ..given(findings, [record]) }
+        };
+        let unchanged = resend(vec![finding()], record(), None);
+        let reminder = outgoing_to(&finding(), OpenChange::Reminder, three_days_ago(), &[Channel::Json, Channel::Text]);
+        assert_eq!(unchanged.steps(), [Step { outgoing: vec![reminder], record: record() }]);
+        let to_text = resend(vec![finding()], record(), Some(&[Channel::Text]));
+        let reminder = outgoing_to(&finding(), OpenChange::Reminder, three_days_ago(), &[Channel::Text]);
+        assert_eq!(to_text.steps(), [Step { outgoing: vec![reminder], record: record() }]);
+        // What each channel needs is sent as well, and a channel receives one alert.
+        let change_and_channels = |given: &Given| given.steps().iter().flat_map(changes_of).collect::<Vec<_>>();
+        let late = AlertRecord { notified: set(&[Channel::Json]), ..record() };
+        assert_eq!(
+            change_and_channels(&resend(vec![finding()], late, None)),
+            [(Change::Opened, set(&[Channel::Text])), (Change::Reminder, set(&[Channel::Json]))]
+        );
+        let missed = AlertRecord { undelivered: set(&[Channel::Text]), ..record() };
+        assert_eq!(
+            change_and_channels(&resend(vec![finding()], missed, None)),
+            [(Change::Opened, set(&[Channel::Text])), (Change::Reminder, set(&[Channel::Json]))]
+        );
+        let worse = Finding { severity: Severity::High, ..finding() };
+        assert_eq!(
+            change_and_channels(&resend(vec![worse], record(), Some(&[Channel::Text]))),
+            [(Change::Worsened, both())]
+        );
+        // A resolved finding is not sent again, nor is one below the minimum severity.
+        let resolved = record_resolved_earlier(ResolutionReason::Covered);
+        assert_eq!(resend(vec![], resolved, None).plans(), []);
+        let low = resend(vec![finding()], record(), None).with_min_severity(Severity::High);
+        assert_eq!(low.plans(), []);
+        // A table that the request does not name is not sent again.
+        let mut other = resend(vec![finding()], record(), None);
+        other.scope = Scope { vpc_ids: ids(&[B]), ..Scope::default() };
+        assert_eq!(other.plans(), []);
+    }
+
+    #[test]
+    fn a_resend_without_a_history_sends_reported_to_its_channels() {
+        let plans = |alerts| Given { alerts, history: AlertHistory::Off, ..given([finding()], []) }.plans();
+        let reported = |channels: &[Channel]| {
+            let outgoing = vec![Outgoing { alert: Alert::Reported(finding()), channels: set(channels) }];
+            [Plan::Untracked(UntrackedPlan { vpc_id: A.into(), outgoing })]
+        };
+        assert_eq!(plans(AlertRequest::Resend(None)), reported(&[Channel::Json, Channel::Text]));
+        assert_eq!(plans(AlertRequest::Resend(Some(set(&[Channel::Text])))), reported(&[Channel::Text]));
+        assert_eq!(plans(AlertRequest::Resend(Some(set(&[Channel::Chat])))), []);
+    }
+
+    #[test]
+    fn a_history_that_cannot_be_read_reports_findings_on_named_tables_at_the_third_delivery() {
+        let plans = |scope: &Scope, receive_count| {
+            let history = unavailable();
+            let given = Given { history, scope: scope.clone(), receive_count, ..given([finding()], []) };
+            given.plans().len()
+        };
+        let named = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
+        let counts = [None, Some(1), Some(2), Some(3), Some(4)];
+        assert_eq!(counts.map(|count| plans(&named, count)), [1, 0, 0, 1, 0]);
+        assert_eq!(counts.map(|count| plans(&Scope::region(), count)), [0; 5]);
     }
 
     /// The records after these plans, if only these channels received their alerts.
     fn records_after(plans: &[TrackedPlan], channels: &[Channel]) -> Vec<AlertRecord> {
         let received = |plan: &TrackedPlan| -> BTreeMap<Channel, BTreeSet<String>> {
-            let outgoing = plan.steps.iter().filter_map(|step| step.outgoing.as_ref());
+            let outgoing = plan.steps.iter().flat_map(|step| &step.outgoing);
             let ids: BTreeSet<String> = outgoing.map(|outgoing| outgoing.alert.finding_id().to_owned()).collect();
             channels.iter().map(|channel| (*channel, ids.clone())).collect()
         };
@@ -714,22 +960,23 @@ mod tests {
     #[test]
     fn a_channel_is_not_notified_until_it_receives_an_alert() {
         let high = Finding { severity: Severity::High, ..finding() };
+        let resolved_channels = |records: &[AlertRecord]| {
+            let [step] = given([], records).steps().try_into().unwrap();
+            changes_of(&step)
+        };
         let opened = records_after(&given([finding()], []).tracked(), &[Channel::Json]);
-        assert_eq!(opened[0].not_notified, [Channel::Text].into());
+        assert_eq!(opened[0].notified, set(&[Channel::Json]));
         let worse = records_after(&given([high.clone()], opened).tracked(), &[Channel::Json]);
-        assert_eq!((worse[0].state.change(), &worse[0].not_notified), (Change::Worsened, &[Channel::Text].into()));
-        assert_eq!(given([], worse.clone()).steps()[0].outgoing.as_ref().unwrap().channels, [Channel::Json].into());
+        assert_eq!((worse[0].state.change(), &worse[0].notified), (Change::Worsened, &set(&[Channel::Json])));
+        assert_eq!(resolved_channels(&worse), [(Change::Resolved, set(&[Channel::Json]))]);
         // A step that sends nothing notifies no channel.
         let less_severe =
             records_after(&given([finding()], worse.clone()).with_min_severity(Severity::High).tracked(), &[]);
-        assert_eq!(
-            (less_severe[0].severity, &less_severe[0].not_notified),
-            (Severity::Medium, &[Channel::Text].into())
-        );
+        assert_eq!((less_severe[0].severity, &less_severe[0].notified), (Severity::Medium, &set(&[Channel::Json])));
         // Any alert about the finding notifies the channel.
         let all_notified = records_after(&given([high], worse).tracked(), &[Channel::Text]);
-        assert_eq!(all_notified[0].not_notified, BTreeSet::new());
-        assert_eq!(given([], all_notified).steps()[0].outgoing.as_ref().unwrap().channels, both());
+        assert_eq!(all_notified[0].notified, both());
+        assert_eq!(resolved_channels(&all_notified), [(Change::Resolved, both())]);
     }
 
     #[test]
@@ -739,7 +986,7 @@ mod tests {
             records = records_after(&given(findings, records).tracked(), &[Channel::Json]);
         }
         let [step] = given([], records).steps().try_into().unwrap();
-        assert_eq!(step.outgoing.as_ref().unwrap().channels, both());
+        assert_eq!(changes_of(&step), [(Change::Resolved, both())]);
     }
 
     #[test]
@@ -752,8 +999,7 @@ mod tests {
         // The finding exists again, but below the minimum severity.
         assert_eq!(given([finding()], [before.clone()]).with_min_severity(Severity::High).steps(), [step]);
         // The finding opens again: only `opened` is sent. The text channel counts as notified from before.
-        let opened =
-            AlertRecord { not_notified: [Channel::Json].into(), ..record_opened_now(&finding(), three_days_ago()) };
+        let opened = AlertRecord { notified: set(&[Channel::Text]), ..record_opened_now(&finding(), now()) };
         assert_eq!(given([finding()], [before]).steps(), [send_to_both(&finding(), OpenChange::Opened, opened)]);
         assert_eq!(given([], [record_resolved_earlier(ResolutionReason::Exempt)]).plans(), []);
     }
@@ -770,7 +1016,7 @@ mod tests {
         }];
         let [step] = given.steps().try_into().unwrap();
         assert_eq!(
-            step.outgoing.as_ref().unwrap().alert.subnets(),
+            step.outgoing[0].alert.subnets(),
             [
                 SubnetRef {
                     id: "subnet-0000000a".into(),
@@ -783,61 +1029,68 @@ mod tests {
         );
     }
 
-    /// The incident start of a finding that opens on [`TABLE`], given these records of its VPC.
-    fn incident_start_given(records: Vec<AlertRecord>) -> Timestamp {
-        let [plan] = given([finding()], records).tracked().try_into().unwrap();
-        let [Step { outgoing: Some(_), record }] = &plan.steps[..] else { panic!() };
-        assert_eq!(plan.incident_started_at, record.incident_started_at);
-        record.incident_started_at
-    }
-
-    #[test]
-    fn a_finding_that_opens_while_another_is_open_joins_its_incident() {
-        let main = finding_on("rtb-0000000a", A);
-        let earlier = three_days_ago() - SignedDuration::from_hours(1);
-        let open = |incident_started_at| AlertRecord { incident_started_at, ..record_of(&main) };
-        let other = AlertRecord { finding_id: "another".into(), ..open(earlier) };
-        // The incident is the same if the input record does not affect the table of the open finding.
-        let mut unaffected = given([finding()], [open(three_days_ago()), other.clone()]);
-        unaffected.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
-        let [plan] = unaffected.tracked().try_into().unwrap();
-        assert_eq!(plan.incident_started_at, earlier);
-        assert_eq!(plan.steps, [send_to_both(&finding(), OpenChange::Opened, record_opened_now(&finding(), earlier))]);
-        // A finding in another VPC belongs to another incident.
-        let in_other_vpc = AlertRecord { vpc_id: B.into(), ..record_of(&finding_on("rtb-0000000c", B)) };
-        let mut given = given([finding(), finding_on("rtb-0000000c", B)], [in_other_vpc]);
-        given.vpc_history(B).version = 1;
-        let plans = given.tracked();
+    /// The incident start of a finding that opens now on [`TABLE`], in a VPC with these records and this last incident.
+    fn incident_start_given(records: Vec<AlertRecord>, last_incident: Option<Incident>) -> Timestamp {
+        let mut given = given([finding()], records);
+        given.vpc_history(A).last_incident = last_incident;
+        // The incident is the same if the input record does not affect the tables of the other findings.
+        given.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
+        let [plan] = given.tracked().try_into().unwrap();
+        let [Step { record, .. }] = &plan.steps[..] else { panic!() };
+        let started_at = record.incident_started_at;
+        assert_eq!(plan.last_incident, Some(Incident { last_alert_at: now(), started_at }));
         assert_eq!(
-            plans.iter().map(|plan| (plan.vpc_id.as_str(), plan.incident_started_at)).collect::<Vec<_>>(),
-            [(A, now())]
+            plan.steps,
+            [send_to_both(&finding(), OpenChange::Opened, record_opened_now(&finding(), started_at))]
         );
+        started_at
     }
 
     #[test]
-    fn a_finding_that_opens_after_all_others_are_resolved_starts_an_incident() {
-        assert_eq!(incident_start_given(vec![]), now());
-        assert_eq!(incident_start_given(vec![record_resolved_earlier(ResolutionReason::Covered)]), now());
-        let undelivered_to = |channel| AlertRecord {
-            undelivered: [channel].into(),
-            ..record_resolved_earlier(ResolutionReason::Covered)
+    fn a_finding_that_opens_within_a_day_of_the_last_alert_joins_its_incident() {
+        let day = SignedDuration::from_hours(24);
+        let second = SignedDuration::from_secs(1);
+        let ago = |last_alert_at| AlertRecord {
+            notified_at: now() - last_alert_at,
+            ..record_of(&finding_on("rtb-0000000a", A))
         };
-        assert_eq!(
-            incident_start_given(vec![undelivered_to(Channel::Text)]),
-            three_days_ago(),
-            "a channel has not received `resolved`"
-        );
-        assert_eq!(incident_start_given(vec![undelivered_to(Channel::Chat)]), now(), "the channel was removed");
+        let incident = |last_alert_at| Incident { last_alert_at: now() - last_alert_at, started_at: three_days_ago() };
+        assert_eq!(incident_start_given(vec![], None), now());
+        // The alert history has the last incident if its findings are resolved, and the records if they are open.
+        assert_eq!(incident_start_given(vec![], Some(incident(day))), three_days_ago());
+        assert_eq!(incident_start_given(vec![], Some(incident(day + second))), now());
+        assert_eq!(incident_start_given(vec![ago(day)], None), three_days_ago());
+        assert_eq!(incident_start_given(vec![ago(day + second)], None), now());
+        // The incident with the newest alert counts.
+        let newer = Incident { last_alert_at: now(), started_at: now() - day };
+        assert_eq!(incident_start_given(vec![ago(second)], Some(newer)), now() - day);
+        assert_eq!(incident_start_given(vec![ago(second)], Some(incident(day))), three_days_ago());
+        // A finding in another VPC belongs to another incident.
+        let in_other_vpc = AlertRecord { vpc_id: B.into(), ..ago(second) };
+        assert_eq!(incident_start_given(vec![in_other_vpc], None), now());
     }
 
     #[test]
     fn an_open_finding_keeps_its_incident() {
         let worse = Finding { severity: Severity::High, ..finding() };
+        let newer = Incident { last_alert_at: now() - SignedDuration::from_hours(1), started_at: now() };
         for findings in [vec![worse], vec![]] {
-            let [plan] = given(findings, [record()]).tracked().try_into().unwrap();
-            assert_eq!(plan.incident_started_at, three_days_ago());
+            let mut given = given(findings, [record()]);
+            given.vpc_history(A).last_incident = Some(newer);
+            let [plan] = given.tracked().try_into().unwrap();
             assert_eq!(plan.steps[0].record.incident_started_at, three_days_ago());
+            let continued = Incident { last_alert_at: now(), started_at: three_days_ago() };
+            assert_eq!(plan.last_incident, Some(continued));
         }
+    }
+
+    #[test]
+    fn a_plan_that_sends_nothing_keeps_the_last_incident() {
+        let better = Finding { severity: Severity::Low, ..finding() };
+        let last = Incident { last_alert_at: now() - SignedDuration::from_hours(1), started_at: three_days_ago() };
+        let mut given = given([better], [record()]);
+        given.vpc_history(A).last_incident = Some(last);
+        assert_eq!(given.tracked()[0].last_incident, Some(last));
     }
 
     #[test]
@@ -845,7 +1098,8 @@ mod tests {
         let second = SignedDuration::from_secs(1);
         for (expires_at, is_held) in [(now() + second, true), (now(), false), (now() - second, false)] {
             let mut given = given([finding()], []);
-            *given.vpc_history(A) = VpcHistory { version: 7, lease_expires_at: Some(expires_at), records: Vec::new() };
+            *given.vpc_history(A) =
+                VpcHistory { version: 7, lease_expires_at: Some(expires_at), ..VpcHistory::default() };
             let [plan] = given.tracked().try_into().unwrap();
             assert_eq!((plan.version, plan.lease_expires_at), (7, is_held.then_some(expires_at)));
         }
@@ -863,7 +1117,7 @@ mod tests {
         let steps: Vec<_> = (given(findings, [record_of(&main)]).tracked().iter())
             .map(|plan| {
                 let id_and_change = |step: &Step| {
-                    let alert = &step.outgoing.as_ref().unwrap().alert;
+                    let alert = &step.outgoing[0].alert;
                     (alert.finding_id().to_owned(), alert.change())
                 };
                 (plan.vpc_id.clone(), plan.steps.iter().map(id_and_change).collect::<Vec<_>>())
@@ -910,145 +1164,177 @@ mod tests {
                 outgoing: vec![Outgoing { alert: Alert::Reported(finding.clone()), channels: both() }],
             })
         };
-        for history in [AlertHistory::Off, unavailable()] {
-            let mut given = Given { history, ..given(findings.clone(), []) }.with_min_severity(Severity::Medium);
-            assert_eq!(given.plans(), [reported(&finding()), reported(&other)]);
-            given.scope = Scope { vpc_ids: ids(&[B]), ..Scope::default() };
-            assert_eq!(given.plans(), [reported(&other)]);
-        }
+        let mut given = Given { history: AlertHistory::Off, ..given(findings, []) }.with_min_severity(Severity::Medium);
+        assert_eq!(given.plans(), [reported(&finding()), reported(&other)]);
+        given.scope = Scope { vpc_ids: ids(&[B]), ..Scope::default() };
+        assert_eq!(given.plans(), [reported(&other)]);
     }
 
-    /// A plan with four steps: send `opened`, send `resolved`, send an undelivered `opened` to one channel, and only
-    /// record.
+    /// A plan with five steps: send `opened`; send `resolved`; send an undelivered `opened` to one channel; send
+    /// `worsened` to one channel and `opened` to the other; and only record.
     fn plan_with_each_step() -> TrackedPlan {
         let on = |table: &str| finding_on(table, A);
-        let undelivered = AlertRecord { undelivered: [Channel::Text].into(), ..record_of(&on("rtb-00000002")) };
+        let undelivered = AlertRecord { undelivered: set(&[Channel::Text]), ..record_of(&on("rtb-00000002")) };
+        let late = AlertRecord { notified: set(&[Channel::Json]), ..record_of(&on("rtb-00000003")) };
         let more_severe = AlertRecord {
             severity: Severity::High,
-            undelivered: [Channel::Text].into(),
-            ..record_of(&on("rtb-00000003"))
+            undelivered: set(&[Channel::Text]),
+            ..record_of(&on("rtb-00000004"))
         };
-        let less_severe = Finding { severity: Severity::Low, ..on("rtb-00000003") };
-        let findings = [on("rtb-00000000"), on("rtb-00000002"), less_severe];
-        let mut given = given(findings, [record_of(&on("rtb-00000001")), undelivered, more_severe])
+        let worse = Finding { severity: Severity::High, ..on("rtb-00000003") };
+        let less_severe = Finding { severity: Severity::Low, ..on("rtb-00000004") };
+        let findings = [on("rtb-00000000"), on("rtb-00000002"), worse, less_severe];
+        let mut given = given(findings, [record_of(&on("rtb-00000001")), undelivered, late, more_severe])
             .with_min_severity(Severity::Medium);
-        let tables = (0..4).map(|n| table(&format!("rtb-0000000{n}"), A));
+        let tables = (0..5).map(|n| table(&format!("rtb-0000000{n}"), A));
         given.network.route_tables.extend(tables);
-        *given.vpc_history(A) = VpcHistory {
-            version: 3,
-            lease_expires_at: Some(now() + SignedDuration::from_secs(9)),
-            ..given.vpc_history(A).clone()
-        };
         let [plan] = given.tracked().try_into().unwrap();
-        let changes: Vec<_> = plan.steps.iter().map(Step::change).collect();
-        assert_eq!(changes, [Some(Change::Opened), Some(Change::Resolved), Some(Change::Opened), None]);
+        let changes: Vec<_> = plan.steps.iter().map(changes_of).collect();
+        let (json, text) = (set(&[Channel::Json]), set(&[Channel::Text]));
+        assert_eq!(
+            changes,
+            [
+                vec![(Change::Opened, both())],
+                vec![(Change::Resolved, both())],
+                vec![(Change::Opened, text.clone())],
+                vec![(Change::Opened, text), (Change::Worsened, json)],
+                vec![],
+            ]
+        );
         plan
     }
 
     #[test]
-    fn an_untracked_plan_sends_reported_for_open_findings() {
+    fn an_untracked_plan_sends_reported_for_open_findings_on_these_tables() {
         let plan = plan_with_each_step();
-        let reported = |step: &Step| {
-            let Outgoing { alert, channels } = step.outgoing.as_ref().unwrap();
-            let finding = alert.open_finding().unwrap().clone();
-            Outgoing { alert: Alert::Reported(finding), channels: channels.clone() }
+        let reported = |step: &Step, channels: &[Channel]| {
+            let finding = step.outgoing[0].alert.open_finding().unwrap().clone();
+            Outgoing { alert: Alert::Reported(finding), channels: set(channels) }
         };
+        let (json, text) = (Channel::Json, Channel::Text);
+        let all = vec![
+            reported(&plan.steps[0], &[json, text]),
+            reported(&plan.steps[2], &[text]),
+            reported(&plan.steps[3], &[json, text]),
+        ];
+        assert_eq!(plan.to_untracked(|_| true), UntrackedPlan { vpc_id: A.into(), outgoing: all.clone() });
         assert_eq!(
-            plan.to_untracked(),
-            UntrackedPlan { vpc_id: A.into(), outgoing: vec![reported(&plan.steps[0]), reported(&plan.steps[2])] }
+            plan.to_untracked(|table| table == "rtb-00000002"),
+            UntrackedPlan { vpc_id: A.into(), outgoing: all[1..2].to_vec() }
         );
     }
 
     #[test]
-    fn records_after_have_the_channels_that_did_not_receive_the_alert() {
+    fn a_plan_names_the_channels_that_it_sends_to_and_the_incident_of_each_alert() {
+        let plan = plan_with_each_step();
+        let untracked = Plan::Untracked(plan.to_untracked(|table| table == "rtb-00000002"));
+        assert_eq!(untracked.channels().collect::<Vec<_>>(), [Channel::Text]);
+        assert_eq!(untracked.outgoing().map(|(incident, _)| incident).collect::<Vec<_>>(), [None]);
+        let tracked = Plan::Tracked(plan);
+        assert_eq!(tracked.channels().collect::<BTreeSet<_>>(), both());
+        let (new, old) = (Some(now()), Some(three_days_ago()));
+        assert_eq!(tracked.outgoing().map(|(incident, _)| incident).collect::<Vec<_>>(), [new, old, old, old, old]);
+    }
+
+    #[test]
+    fn records_after_have_the_channels_that_did_and_did_not_receive_the_alert() {
         let plan = plan_with_each_step();
         let all: Vec<String> = plan.steps.iter().map(|step| step.record.finding_id.clone()).collect();
-        let [new, resolved, resent, recorded]: [AlertRecord; 4] =
-            plan.steps.iter().map(|step| step.record.clone()).collect::<Vec<_>>().try_into().unwrap();
-        let undelivered_to =
-            |channel, record: &AlertRecord| AlertRecord { undelivered: [channel].into(), ..record.clone() };
-        assert_eq!(new.not_notified, both());
-        let (without_text, without_json, new) = (
-            AlertRecord { not_notified: [Channel::Text].into(), ..undelivered_to(Channel::Text, &new) },
-            AlertRecord { not_notified: [Channel::Json].into(), ..undelivered_to(Channel::Json, &new) },
-            AlertRecord { not_notified: BTreeSet::new(), ..new },
-        );
-        let records_if_received = |json: &[String], text: &[String]| {
+        let (json, text) = (Channel::Json, Channel::Text);
+        // The undelivered and the notified channels of each record.
+        let channels_if_received = |by_json: &[String], by_text: &[String]| {
             let set = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<String>>();
-            plan.records_after(&[(Channel::Json, set(json)), (Channel::Text, set(text))].into())
+            let after = plan.records_after(&[(json, set(by_json)), (text, set(by_text))].into());
+            let other_facts = |record: &AlertRecord| AlertRecord {
+                undelivered: BTreeSet::new(),
+                notified: BTreeSet::new(),
+                ..record.clone()
+            };
+            let planned = plan.steps.iter().map(|step| other_facts(&step.record));
+            assert_eq!(after.iter().map(other_facts).collect::<Vec<_>>(), planned.collect::<Vec<_>>());
+            after.into_iter().map(|record| (record.undelivered, record.notified)).collect::<Vec<_>>()
         };
-        assert_eq!(records_if_received(&all, &all), [new.clone(), resolved.clone(), resent.clone(), recorded.clone()]);
-        let still_undelivered = undelivered_to(Channel::Text, &resent);
+        let channels = |undelivered: &[Channel], notified: &[Channel]| (set(undelivered), set(notified));
+        let both = [json, text];
+        // A step that sends nothing delivers nothing.
+        let recorded = channels(&[text], &both);
+        let all_received = vec![
+            channels(&[], &both),
+            channels(&[], &both),
+            channels(&[], &both),
+            channels(&[], &both),
+            recorded.clone(),
+        ];
+        assert_eq!(channels_if_received(&all, &all), all_received);
         assert_eq!(
-            records_if_received(&all, &[]),
+            channels_if_received(&all, &[]),
             [
-                without_text.clone(),
-                undelivered_to(Channel::Text, &resolved),
-                still_undelivered.clone(),
-                recorded.clone()
+                channels(&[text], &[json]),
+                channels(&[text], &both),
+                channels(&[text], &both),
+                channels(&[text], &[json]),
+                recorded.clone(),
             ]
         );
         assert_eq!(
-            records_if_received(&[], &all),
-            [without_json, undelivered_to(Channel::Json, &resolved), resent, recorded.clone()]
+            channels_if_received(&[], &all),
+            [
+                channels(&[json], &[text]),
+                channels(&[json], &both),
+                channels(&[], &both),
+                channels(&[json], &both),
+                recorded.clone(),
+            ]
         );
-        assert_eq!(
-            records_if_received(&all[..1], &all[1..2]),
-            [without_text, undelivered_to(Channel::Json, &resolved), still_undelivered.clone(), recorded.clone()]
-        );
-        let undelivered_to_both = |record: &AlertRecord| AlertRecord { undelivered: both(), ..record.clone() };
         let none_received = [
-            AlertRecord { not_notified: both(), ..undelivered_to_both(&new) },
-            undelivered_to_both(&resolved),
-            still_undelivered,
-            recorded.clone(),
+            channels(&both, &[]),
+            channels(&both, &both),
+            channels(&[text], &both),
+            channels(&both, &[json]),
+            recorded,
         ];
-        assert_eq!(records_if_received(&[], &[]), none_received);
-        assert_eq!(plan.records_after(&BTreeMap::new()), none_received);
-        assert_eq!(recorded.undelivered, [Channel::Text].into(), "a step that sends nothing delivers nothing");
+        assert_eq!(channels_if_received(&[], &[]), none_received);
+        assert_eq!(plan.records_after(&BTreeMap::new())[0].undelivered, set(&both));
     }
 
     #[test]
-    fn records_before_mark_every_channel_of_the_alert_as_undelivered() {
+    fn records_before_mark_every_channel_of_the_alert_as_undelivered_and_notified() {
         let plan = plan_with_each_step();
-        let [new, resolved, resent]: [AlertRecord; 3] =
-            (plan.steps.iter().take(3)).map(|step| step.record.clone()).collect::<Vec<_>>().try_into().unwrap();
+        let text = set(&[Channel::Text]);
+        let marked = |step: &Step, undelivered| AlertRecord { undelivered, notified: both(), ..step.record.clone() };
         assert_eq!(
             plan.records_before(),
             [
-                AlertRecord { undelivered: both(), not_notified: BTreeSet::new(), ..new },
-                AlertRecord { undelivered: both(), ..resolved },
-                AlertRecord { undelivered: [Channel::Text].into(), ..resent },
+                marked(&plan.steps[0], both()),
+                marked(&plan.steps[1], both()),
+                marked(&plan.steps[2], text),
+                marked(&plan.steps[3], both()),
             ],
             "a step that sends nothing is written after publishing"
         );
     }
 
-    fn change_and_channels(step: &Step) -> (Change, BTreeSet<Channel>) {
-        let outgoing = step.outgoing.as_ref().unwrap();
-        (outgoing.alert.change(), outgoing.channels.clone())
-    }
-
     #[test]
     fn both_channels_receive_the_current_state_after_a_crash() {
+        let next = |findings: &[Finding], records: &[AlertRecord]| {
+            let [step] = given(findings, records).steps().try_into().unwrap();
+            changes_of(&step)
+        };
         let crashed_at_opened = given([finding()], []).tracked()[0].records_before();
-        let [step] = given([finding()], crashed_at_opened.clone()).steps().try_into().unwrap();
-        assert_eq!(change_and_channels(&step), (Change::Opened, both()));
-        let [step] = given([], crashed_at_opened).steps().try_into().unwrap();
-        assert_eq!(change_and_channels(&step), (Change::Resolved, both()));
+        assert_eq!(next(&[finding()], &crashed_at_opened), [(Change::Opened, both())]);
+        assert_eq!(next(&[], &crashed_at_opened), [(Change::Resolved, both())]);
 
         let crashed_at_resolved = given([], [record()]).tracked()[0].records_before();
-        let [step] = given([], crashed_at_resolved.clone()).steps().try_into().unwrap();
-        assert_eq!(change_and_channels(&step), (Change::Resolved, both()));
-        let [step] = given([finding()], crashed_at_resolved).steps().try_into().unwrap();
-        assert_eq!(change_and_channels(&step), (Change::Opened, both()));
+        assert_eq!(next(&[], &crashed_at_resolved), [(Change::Resolved, both())]);
+        assert_eq!(next(&[finding()], &crashed_at_resolved), [(Change::Opened, both())]);
     }
 
     #[test]
     fn a_finding_that_no_channel_received_is_resolved_without_an_alert() {
-        let before = AlertRecord { undelivered: both(), not_notified: both(), ..record() };
+        let before = AlertRecord { undelivered: both(), notified: BTreeSet::new(), ..record() };
         let [plan] = given([], [before]).tracked().try_into().unwrap();
         assert_eq!(plan.records_before(), [], "no alert is sent");
-        assert_eq!(plan.records_after(&BTreeMap::new()), [record_resolved_now(ResolutionReason::Covered)]);
+        let after = AlertRecord { notified: BTreeSet::new(), ..record_resolved_now(ResolutionReason::Covered) };
+        assert_eq!(plan.records_after(&BTreeMap::new()), [after]);
     }
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use crate::{
-    alerts::history::AlertRecord,
-    channel::Channel,
-    checks::severity::Severity,
-    network::service::GatewayService,
+    alerts::history::AlertRecord, channel::Channel, checks::severity::Severity, network::service::GatewayService,
 };
 
 /// The settings that decide which alerts are sent.
@@ -20,8 +17,11 @@ pub struct Policy {
     pub min_severity: Severity,
     /// How long after the last alert a reminder about an open finding is due; `None` for no reminders.
     pub remind_after: Option<SignedDuration>,
-    /// The channels that have a topic.
+    /// The channels to send to: those that have a topic with subscribers, as far as that is known.
     pub channels: BTreeSet<Channel>,
+    /// The channels whose topic has no confirmed subscription. Alerts to them would reach nobody, so they count as not
+    /// notified.
+    pub without_subscribers: BTreeSet<Channel>,
 }
 
 impl Policy {
@@ -29,6 +29,21 @@ impl Policy {
     /// have no topic any more are left out.
     #[must_use]
     pub fn undelivered(&self, record: &AlertRecord) -> BTreeSet<Channel> {
-        record.undelivered.intersection(&self.channels).copied().collect()
+        &record.undelivered & &self.channels
+    }
+
+    /// The policy if the topics of these channels have no confirmed subscription.
+    #[must_use]
+    pub fn without(self, without_subscribers: BTreeSet<Channel>) -> Self {
+        Self { channels: &self.channels - &without_subscribers, without_subscribers, ..self }
+    }
+
+    /// The record, in which channels without subscribers count as not notified.
+    pub(super) fn without_unsubscribed(&self, record: AlertRecord) -> AlertRecord {
+        AlertRecord {
+            undelivered: &record.undelivered - &self.without_subscribers,
+            notified: &record.notified - &self.without_subscribers,
+            ..record
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         policy::Policy,
         recorded::Recorded,
     },
+    channel::Channel,
     checks::finding::SubnetRef,
     network::{
         model::{RouteTable, Subnet},
@@ -44,15 +45,14 @@ impl<'a> Resolver<'a> {
         let reason = Recorded::Known(self.reason(record)?);
         let now = self.observation.now;
         let resolution = Resolution { reason, open_seconds: seconds_between(record.since, now) };
-        let channels = &self.policy.channels - &record.not_notified;
+        let channels = &self.policy.channels & &record.notified;
         let after = AlertRecord {
             state: RecordState::Resolved(resolution.clone()),
             notified_at: now,
             undelivered: BTreeSet::new(),
-            not_notified: BTreeSet::new(),
-            ..record.clone()
+            ..self.policy.without_unsubscribed(record.clone())
         };
-        Some(Step::send(self.alert(record, resolution), channels, after))
+        Some(self.step(record, resolution, channels, after))
     }
 
     /// The step that sends `resolved` again to the channels that did not receive it. `None` for an open record, or if
@@ -60,11 +60,26 @@ impl<'a> Resolver<'a> {
     pub(crate) fn send_again(&self, record: &AlertRecord) -> Option<Step> {
         let RecordState::Resolved(resolution) = &record.state else { return None };
         let channels = self.policy.undelivered(record);
+        let waiting = self.policy.without_unsubscribed(record.clone());
         if channels.is_empty() {
-            return None;
+            return (waiting != *record).then_some(Step::record_only(waiting));
         }
-        let after = AlertRecord { undelivered: BTreeSet::new(), ..record.clone() };
-        Some(Step::send(self.alert(record, resolution.clone()), channels, after))
+        let after = AlertRecord { undelivered: BTreeSet::new(), ..waiting };
+        Some(self.step(record, resolution.clone(), channels, after))
+    }
+
+    fn step(
+        &self,
+        record: &AlertRecord,
+        resolution: Resolution,
+        channels: BTreeSet<Channel>,
+        after: AlertRecord,
+    ) -> Step {
+        if channels.is_empty() {
+            Step::record_only(after)
+        } else {
+            Step::send(self.alert(record, resolution), channels, after)
+        }
     }
 
     /// Why a problem is resolved. `None` for a route table of another account: it exists, but is not checked.

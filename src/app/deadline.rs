@@ -60,9 +60,16 @@ impl Deadline {
     ///
     /// Those of the read, and [`Error::Ec2ReadFailed`] if the deadline passed.
     pub async fn read<T>(&self, reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        timeout_at(self.read_until, reading).await.unwrap_or_else(|_| {
-            Err(Error::Ec2ReadFailed("the network was not read to its end before the invocation's deadline".to_owned()))
-        })
+        read_until(self.read_until, reading).await
+    }
+
+    /// Runs a second read of a VPC, after its lease was acquired. Half of the remaining time is reserved for publishing.
+    ///
+    /// # Errors
+    ///
+    /// As in [`Deadline::read`].
+    pub async fn read_again<T>(&self, reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        read_until(halfway_to(self.publish_until), reading).await
     }
 
     /// Deadline for the consistency retry: 10 s after the start, or earlier.
@@ -71,15 +78,14 @@ impl Deadline {
         self.retry_until
     }
 
-    /// Deadline for acquiring the lease, if that starts now. Half of the remaining time is reserved for publishing: if the
-    /// history table fails, findings are sent without a lease.
+    /// Deadline for acquiring the lease, if that starts now. Half of the remaining time is reserved for publishing.
     #[must_use]
     pub fn acquire_until(&self) -> Instant {
         halfway_to(self.publish_until)
     }
 
-    /// Deadline for reading the alert history, if that starts now: half of the remaining time for reading. If the history
-    /// cannot be read, findings are sent without it.
+    /// Deadline for reading the alert history, if that starts now: half of the remaining time for reading. The other half
+    /// is for the VPCs that only the history knows.
     #[must_use]
     pub fn history_until(&self) -> Instant {
         halfway_to(self.read_until)
@@ -121,6 +127,12 @@ impl Deadline {
     pub fn publish_until(&self) -> Instant {
         self.publish_until
     }
+}
+
+async fn read_until<T>(until: Instant, reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout_at(until, reading).await.unwrap_or_else(|_| {
+        Err(Error::Ec2ReadFailed("the network was not read to its end before the invocation's deadline".to_owned()))
+    })
 }
 
 fn halfway_to(end: Instant) -> Instant {

@@ -5,7 +5,10 @@
 //! network has changed since. Two invocations do not send the same alert: only the invocation that has the lease of the VPC
 //! sends. The lease outlasts the invocation, so that no other one acquires it from an invocation that is only slow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::join_all, stream};
 use jiff::Timestamp;
@@ -16,13 +19,13 @@ use crate::{
         history::HistoryState,
         plan::{DeliveryResult, Plan, TrackedPlan},
     },
-    channel::Channel,
-    app::deadline::Deadline,
+    app::{assessment::Assessment, deadline::Deadline},
     aws::{
         clients::Clients,
         dynamodb::history_table::{HistoryTable, Lease},
         sns::SnsTopic,
     },
+    channel::Channel,
     error::Error,
     messages::{
         alert_group::{AlertGroup, MessageContext},
@@ -33,22 +36,34 @@ use crate::{
 
 /// Maximum number of VPCs notified concurrently.
 const MAX_CONCURRENT_VPCS: usize = 8;
+/// A VPC is read again if it was read longer ago than this when its lease is acquired: another invocation may have sent
+/// newer alerts in the meantime.
+const MAX_AGE: Duration = Duration::from_secs(2);
 
 /// Sends alerts and records them.
 #[derive(Clone, Copy, Debug)]
-pub struct Notifier<'a> {
+pub(super) struct Notifier<'a> {
     /// The AWS clients, with the topics.
-    pub clients: &'a Clients,
+    pub(super) clients: &'a Clients,
     /// The alert history, if there is one.
-    pub history: Option<&'a HistoryTable<'a>>,
-    /// What all messages have in common.
-    pub context: MessageContext<'a>,
+    pub(super) history: Option<&'a HistoryTable<'a>>,
+    /// The key of the exemption tag.
+    pub(super) exempt_tag: &'a str,
     /// Unique id of this invocation.
-    pub holder: &'a str,
+    pub(super) holder: &'a str,
     /// The deadlines of the steps.
-    pub deadline: &'a Deadline,
-    /// When the network was read.
-    pub now: Timestamp,
+    pub(super) deadline: &'a Deadline,
+    /// When the attempt started.
+    pub(super) now: Timestamp,
+}
+
+/// A VPC that was read and checked again.
+#[derive(Debug)]
+pub(super) struct Rechecked<'a> {
+    /// The new network, and what the records affect in it.
+    pub(super) assessment: Assessment<'a>,
+    /// What is still to be sent; `None` for nothing.
+    pub(super) plan: Option<Plan>,
 }
 
 /// The result of publishing a plan.
@@ -63,62 +78,129 @@ struct Published {
 }
 
 impl Notifier<'_> {
-    /// Carries out all plans. A plan that fails does not affect the others. The results are in the order of the plans.
+    /// Carries out all plans, which follow from this assessment. A plan that fails does not affect the others. The results
+    /// are in the order of the plans.
     ///
-    /// Their errors are [`Error::PublishFailed`] and [`Error::LedgerFailed`], also if a deadline passed.
-    pub async fn deliver(&self, plans: &[Plan]) -> Vec<DeliveryResult> {
-        stream::iter(plans).map(|plan| self.carry_out(plan)).buffered(MAX_CONCURRENT_VPCS).collect().await
+    /// `check_again` reads and checks a VPC again, if its network was read too long ago.
+    ///
+    /// Their errors are [`Error::PublishFailed`], [`Error::LedgerFailed`] and, of `check_again`, [`Error::Ec2ReadFailed`],
+    /// also if a deadline passed.
+    pub(super) async fn deliver<'p>(
+        &self,
+        plans: &[Plan],
+        assessment: &Assessment<'_>,
+        check_again: impl AsyncFn(&str) -> Result<Rechecked<'p>, Error>,
+    ) -> Vec<DeliveryResult> {
+        let check_again = &check_again;
+        let carrying_out = plans.iter().map(|plan| self.carry_out(plan, assessment, check_again));
+        stream::iter(carrying_out).buffered(MAX_CONCURRENT_VPCS).collect().await
     }
 
-    async fn carry_out(&self, plan: &Plan) -> DeliveryResult {
+    async fn carry_out<'p>(
+        &self,
+        plan: &Plan,
+        assessment: &Assessment<'_>,
+        check_again: &impl AsyncFn(&str) -> Result<Rechecked<'p>, Error>,
+    ) -> DeliveryResult {
         let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
-            let published = self.publish(plan, self.context.history).await;
+            let published = self.publish(plan, assessment, assessment.snapshot.history.state()).await;
             return delivered(plan.vpc_id(), &published, None);
         };
         let vpc_id = &tracked.vpc_id;
         if tracked.lease_expires_at.is_some() {
             return lost_lease(vpc_id);
         }
-        let lease = match self.acquire(history, tracked).await {
-            Ok(Some(lease)) => lease,
-            Ok(None) => return lost_lease(vpc_id),
-            Err(error) => {
-                let untracked = Plan::Untracked(tracked.to_untracked());
-                let published = self.publish(&untracked, HistoryState::Unavailable).await;
-                return delivered(vpc_id, &published, Some(error));
+        let expires_at = self.deadline.lease_expires_at(self.now);
+        let acquiring = history.acquire(tracked, self.holder, self.now, expires_at);
+        let lease = match timeout_at(self.deadline.acquire_until(), acquiring).await {
+            Ok(Ok(Some(lease))) => lease,
+            Ok(Ok(None)) => return lost_lease(vpc_id),
+            Ok(Err(error)) => return self.report_without_lease(tracked, assessment, error).await,
+            Err(_) => return failed(vpc_id, too_late()),
+        };
+        if assessment.snapshot.read_at.elapsed() <= MAX_AGE {
+            return self.send_with_lease(history, &lease, tracked, assessment).await;
+        }
+        match check_again(vpc_id).await {
+            Ok(Rechecked { assessment, plan: Some(Plan::Tracked(tracked)) }) => {
+                self.send_with_lease(history, &lease, &tracked, &assessment).await
             }
-        };
-        let published = self.publish(plan, HistoryState::On).await;
-        let recording = async {
-            history.write(&tracked.records_after(&published.received)).await?;
-            history.release(&lease).await
-        };
-        let recorded = timeout_at(self.deadline.record_until(), recording).await;
-        delivered(vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
+            Ok(_) => {
+                let released = self.release(history, &lease).await;
+                delivered(vpc_id, &Published::default(), released.err())
+            }
+            Err(error) => {
+                let _ = self.release(history, &lease).await;
+                failed(vpc_id, error)
+            }
+        }
     }
 
-    /// Acquires the lease and writes what will be sent. `None` if another invocation has the lease. If the write fails, tries
-    /// to release the lease, so that no other invocation waits for a lease that is not used.
-    async fn acquire(&self, history: &HistoryTable<'_>, plan: &TrackedPlan) -> Result<Option<Lease>, Error> {
-        let until = self.deadline.acquire_until();
-        let acquiring = history.acquire(plan, self.holder, self.now, self.deadline.lease_expires_at(self.now));
-        let Some(lease) = timeout_at(until, acquiring).await.unwrap_or_else(|_| Err(too_late()))? else {
-            return Ok(None);
-        };
-        let writing = timeout_at(until, history.write(&plan.records_before())).await;
-        if let Err(error) = writing.unwrap_or_else(|_| Err(too_late())) {
-            let _ = timeout_at(self.deadline.acquire_until(), history.release(&lease)).await;
-            return Err(error);
+    /// Writes what will be sent, publishes, writes what was sent, and releases the lease. If the first write fails, tries to
+    /// release the lease, so that no other invocation waits for a lease that is not used.
+    async fn send_with_lease(
+        &self,
+        history: &HistoryTable<'_>,
+        lease: &Lease,
+        plan: &TrackedPlan,
+        assessment: &Assessment<'_>,
+    ) -> DeliveryResult {
+        let writing = timeout_at(self.deadline.acquire_until(), history.write(&plan.records_before())).await;
+        match writing {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let _ = self.release(history, lease).await;
+                return self.report_without_lease(plan, assessment, error).await;
+            }
+            Err(_) => {
+                let _ = self.release(history, lease).await;
+                return failed(&plan.vpc_id, too_late());
+            }
         }
-        Ok(Some(lease))
+        let published = self.publish(&Plan::Tracked(plan.clone()), assessment, HistoryState::On).await;
+        let recording = async {
+            history.write(&plan.records_after(&published.received)).await?;
+            history.release(lease, plan.last_incident).await
+        };
+        let recorded = timeout_at(self.deadline.record_until(), recording).await;
+        delivered(&plan.vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
+    }
+
+    /// Releases a lease of which nothing was sent.
+    async fn release(&self, history: &HistoryTable<'_>, lease: &Lease) -> Result<(), Error> {
+        timeout_at(self.deadline.acquire_until(), history.release(lease, None))
+            .await
+            .unwrap_or_else(|_| Err(too_late()))
+    }
+
+    /// Sends the findings of those records that are sent without an alert history. The others wait for their retry.
+    async fn report_without_lease(
+        &self,
+        plan: &TrackedPlan,
+        assessment: &Assessment<'_>,
+        error: Error,
+    ) -> DeliveryResult {
+        let is_reported = |table: &str| {
+            let mut reporting = assessment.affected.iter().filter(|affected| affected.reports_without_history());
+            reporting.any(|affected| affected.route_table_ids.contains(table))
+        };
+        let untracked = Plan::Untracked(plan.to_untracked(is_reported));
+        let published = self.publish(&untracked, assessment, HistoryState::Unavailable).await;
+        delivered(&plan.vpc_id, &published, Some(error))
     }
 
     /// Publishes to all channels concurrently. A failing channel does not block the others.
-    async fn publish(&self, plan: &Plan, history: HistoryState) -> Published {
-        let context = MessageContext { history, ..self.context };
-        let publishing = self.clients.topics.iter().filter_map(|topic| {
-            let messages = render(&AlertGroup::new(plan, topic.channel, &context)?, topic.channel);
-            Some(self.publish_to(topic, plan.vpc_id(), messages))
+    async fn publish(&self, plan: &Plan, assessment: &Assessment<'_>, history: HistoryState) -> Published {
+        let context = MessageContext {
+            network: &assessment.snapshot.network,
+            affected: &assessment.affected,
+            history,
+            exempt_tag: self.exempt_tag,
+        };
+        let publishing = self.clients.topics.iter().map(|topic| {
+            let groups = AlertGroup::of_plan(plan, topic.channel, &context);
+            let messages = groups.iter().flat_map(|group| render(group, topic.channel)).collect();
+            self.publish_to(topic, plan.vpc_id(), messages)
         });
         let mut published = Published::default();
         for (channel, results) in join_all(publishing).await {
@@ -163,6 +245,10 @@ fn delivered(vpc_id: &str, published: &Published, history_error: Option<Error>) 
         lost_lease: false,
         result: published.error.clone().or(history_error).map_or(Ok(()), Err),
     }
+}
+
+fn failed(vpc_id: &str, error: Error) -> DeliveryResult {
+    delivered(vpc_id, &Published::default(), Some(error))
 }
 
 fn lost_lease(vpc_id: &str) -> DeliveryResult {

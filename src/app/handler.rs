@@ -1,39 +1,32 @@
 //! One invocation: read → check → plan → deliver → respond.
 
-use jiff::{Timestamp, tz::TimeZone};
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use crate::{
     alerts::{
-        affected::{Affected, with_history},
         alert::truncate_to_seconds,
         history::{AlertHistory, HistoryState},
-        observation::Observation,
         plan::{DeliveryResult, Plan},
-        planner::plans,
         policy::Policy,
     },
     app::{
+        assessment::{Assessment, Check},
         deadline::Deadline,
-        delivery::Notifier,
+        delivery::{Notifier, Rechecked},
         isolation::isolate,
         logging,
-        report::Report,
+        report::{Report, Sent},
         response::Outcome,
-        snapshot::{self, Snapshot},
+        subscriptions::Subscriptions,
     },
-    aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::reader::Reader},
-    checks::gateway_endpoint::rule::{Verdict, evaluate},
+    aws::{clients::Clients, dynamodb::history_table::HistoryTable},
     error::Error,
-    events::{
-        payload::Payload,
-        scope::{Scope, TablesInScope},
-    },
-    messages::{
-        alert_group::MessageContext,
-        json::{answer::Answer, error},
-    },
+    events::{payload::Payload, record::AlertRequest},
+    messages::json::{answer::Answer, error},
     network::account::AccountRegion,
     settings::Settings,
 };
@@ -58,136 +51,111 @@ impl Gatewatch {
     /// SQS batch fails alone, the answer lists it instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
         let invocation = Invocation::new(&event.context, &self.settings);
-        let payload = Payload::read(&event.payload, &invocation.account_region, &self.settings.exempt_tag)?;
+        let channels = self.settings.topics.keys().copied().collect();
+        let payload = Payload::read(&event.payload, &invocation.account_region, &self.settings.exempt_tag)?
+            .for_channels(&channels)?;
         let outcome = isolate(payload, async |payload: &Payload| self.process(payload, &invocation).await).await?;
         Ok(outcome.answer())
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
     async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
-        let (mut backoff, mut published) = (Deadline::backoff(), 0);
+        let subscriptions = Subscriptions::new(&self.clients.topics);
+        let mut backoff = Deadline::backoff();
+        let mut earlier = Vec::new();
         loop {
-            let attempt = self.attempt(payload, invocation, published).await?;
-            if !attempt.lost_lease || !invocation.deadline.allows_another_attempt(&mut backoff).await {
+            let attempt = self.attempt(payload, invocation, &subscriptions, earlier).await?;
+            if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
             }
-            published = attempt.published;
+            earlier = attempt.delivered.into_iter().filter(|result| !result.lost_lease).collect();
         }
     }
 
-    /// One attempt: the five steps. `published_before` is the number of messages that earlier attempts published.
+    /// One attempt: the five steps. `earlier` has the results of the VPCs that earlier attempts have dealt with. Nothing
+    /// more is sent about these VPCs.
     async fn attempt(
         &self,
         payload: &Payload,
         invocation: &Invocation,
-        published_before: usize,
+        subscriptions: &Subscriptions<'_>,
+        earlier: Vec<DeliveryResult>,
     ) -> Result<Attempt, Error> {
         let now = truncate_to_seconds(Timestamp::now());
+        let check = Check { gatewatch: self, payload, invocation, now };
         let history_table = self.history_table(payload, &invocation.account_region);
 
-        let snapshot = self.read(payload, history_table.as_ref(), &invocation.deadline, now).await?;
-        let check = self.check(&payload.scope(), &snapshot, &invocation.account_region, now);
-        let affected = Affected::of_records(payload, &snapshot.network, &snapshot.history, &invocation.account_region);
-        let plans = self.plan(&snapshot, &check, &affected, &invocation.account_region, now);
+        let snapshot = check.read(history_table.as_ref()).await?;
+        let assessment = check.assess(snapshot);
+        let plans = check.plan(&assessment, subscriptions).await;
+        let is_new = |plan: &&Plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id());
+        let plans: Vec<Plan> = plans.iter().filter(is_new).cloned().collect();
         let notifier = Notifier {
             clients: &self.clients,
             history: history_table.as_ref(),
-            context: MessageContext {
-                network: &snapshot.network,
-                affected: &affected,
-                history: snapshot.history.state(),
-                exempt_tag: &self.settings.exempt_tag,
-            },
+            exempt_tag: &self.settings.exempt_tag,
             holder: &invocation.id,
             deadline: &invocation.deadline,
             now,
         };
-        let delivered = notifier.deliver(&plans).await;
-        Ok(self.respond(payload, &snapshot, check, &affected, &delivered, published_before))
+        let check_again = async |vpc_id: &str| {
+            let snapshot = check.read_again(vpc_id, &assessment.snapshot.history).await?;
+            let assessment = check.assess(snapshot);
+            let plan = check.plan(&assessment, subscriptions).await.into_iter().find(|plan| plan.vpc_id() == vpc_id);
+            Ok(Rechecked { assessment, plan })
+        };
+        let delivered = notifier.deliver(&plans, &assessment, check_again).await;
+        let delivered = [earlier, delivered].concat();
+        let outcome = self.respond(payload, assessment, &delivered, subscriptions);
+        Ok(Attempt { outcome, delivered })
     }
 
     /// The alert history, if there is one and the payload asks for alerts.
     fn history_table(&self, payload: &Payload, account_region: &AccountRegion) -> Option<HistoryTable<'_>> {
-        let publishes = payload.records().any(|record| record.publish);
-        let table = self.settings.ledger_table.as_ref().filter(|_| publishes)?;
+        let asks_for_alerts = payload.records().any(|record| record.alerts != AlertRequest::None);
+        let table = self.settings.ledger_table.as_ref().filter(|_| asks_for_alerts)?;
         Some(HistoryTable::new(&self.clients.dynamodb, table, account_region))
-    }
-
-    async fn read(
-        &self,
-        payload: &Payload,
-        history_table: Option<&HistoryTable<'_>>,
-        deadline: &Deadline,
-        now: Timestamp,
-    ) -> Result<Snapshot, Error> {
-        let reader = Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag };
-        let (scope, recent) = (payload.scope(), payload.recent_scope(now));
-        deadline.read(snapshot::take(&reader, history_table, &scope, &recent, deadline)).await
-    }
-
-    fn check(&self, scope: &Scope, snapshot: &Snapshot, account_region: &AccountRegion, now: Timestamp) -> Check {
-        let Snapshot { network, history } = snapshot;
-        let tables = with_history(scope, history, network).tables_in(network, account_region);
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let required = &self.settings.required_services;
-        let verdict = evaluate(network, &tables.route_table_ids, required, account_region, today);
-        Check { tables, verdict }
-    }
-
-    fn plan(
-        &self,
-        snapshot: &Snapshot,
-        check: &Check,
-        affected: &[Affected<'_>],
-        account_region: &AccountRegion,
-        now: Timestamp,
-    ) -> Vec<Plan> {
-        let Verdict { findings, exempt, .. } = &check.verdict;
-        let observation = Observation { network: &snapshot.network, findings, exempt, affected, account_region, now };
-        plans(&observation, &snapshot.history, &policy(&self.settings))
     }
 
     fn respond(
         &self,
         payload: &Payload,
-        snapshot: &Snapshot,
-        check: Check,
-        affected: &[Affected<'_>],
+        assessment: Assessment<'_>,
         delivered: &[DeliveryResult],
-        published_before: usize,
-    ) -> Attempt {
-        let published = published_before + delivered.iter().map(|result| result.published).sum::<usize>();
-        let history_state = match &snapshot.history {
-            // There is a history. It was not read because no alert was requested.
-            AlertHistory::Off if self.settings.ledger_table.is_some() => HistoryState::On,
-            history => history.state(),
+        subscriptions: &Subscriptions<'_>,
+    ) -> Result<Outcome, Error> {
+        let Assessment { snapshot, tables, verdict, affected } = assessment;
+        let sent = Sent {
+            history: match &snapshot.history {
+                // There is a history. It was not read because no alert was requested.
+                AlertHistory::Off if self.settings.ledger_table.is_some() => HistoryState::On,
+                history => history.state(),
+            },
+            published: delivered.iter().map(|result| result.published).sum(),
+            without_subscribers: subscriptions.known_to_be_missing(),
         };
-        let report =
-            Report::new(payload.scope(), &snapshot.network, check.tables, check.verdict, history_state, published);
-        Attempt {
-            outcome: Outcome::new(payload, report, affected, delivered, snapshot.history.read_error()),
-            lost_lease: delivered.iter().any(|result| result.lost_lease),
-            published,
-        }
+        let report = Report::new(payload.scope(), &snapshot.network, tables, verdict, sent);
+        Outcome::new(payload, report, &affected, delivered, snapshot.history.read_error())
     }
 }
 
 /// The part of the settings that the planner needs.
-fn policy(settings: &Settings) -> Policy {
+pub(super) fn policy(settings: &Settings) -> Policy {
     Policy {
         required_services: settings.required_services.clone(),
         min_severity: settings.min_severity,
         remind_after: settings.remind_after,
         channels: settings.topics.keys().copied().collect(),
+        without_subscribers: BTreeSet::new(),
     }
 }
 
 /// The context of one invocation, independent of its payload.
 #[derive(Debug)]
-struct Invocation {
-    account_region: AccountRegion,
-    deadline: Deadline,
+pub(super) struct Invocation {
+    pub(super) account_region: AccountRegion,
+    pub(super) deadline: Deadline,
     /// Unique id of this invocation. A retry has the same request id, and so has an event that Lambda delivers twice
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>), so the start time is appended.
     id: String,
@@ -203,21 +171,20 @@ impl Invocation {
     }
 }
 
-/// The tables in scope, and the result of checking them.
-#[derive(Debug)]
-struct Check {
-    tables: TablesInScope,
-    verdict: Verdict,
-}
-
 /// The result of one attempt.
 #[derive(Debug)]
 struct Attempt {
     outcome: Result<Outcome, Error>,
-    /// Whether another invocation has the lease of a VPC, or had it after the history was read. The VPC has to be read again.
-    lost_lease: bool,
-    /// The number of messages that were published in all attempts.
-    published: usize,
+    /// The results of this attempt and of the earlier ones.
+    delivered: Vec<DeliveryResult>,
+}
+
+impl Attempt {
+    /// Whether another invocation has the lease of a VPC, or had it after the history was read. The VPC has to be read
+    /// again.
+    fn lost_lease(&self) -> bool {
+        self.delivered.iter().any(|result| result.lost_lease)
+    }
 }
 
 impl From<Error> for Diagnostic {
@@ -229,8 +196,6 @@ impl From<Error> for Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use jiff::SignedDuration;
 
     use super::*;
@@ -256,6 +221,7 @@ mod tests {
                 min_severity: Severity::Medium,
                 remind_after: Some(SignedDuration::from_hours(24)),
                 channels: BTreeSet::from([Channel::Json, Channel::Chat]),
+                without_subscribers: BTreeSet::new(),
             }
         );
     }

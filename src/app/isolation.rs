@@ -59,13 +59,17 @@ async fn run(
 mod tests {
     use super::*;
     use crate::events::{
-        record::{Record, Trigger},
+        record::{AlertRequest, Record, Trigger},
         scope::Scope,
     };
 
     fn message(id: &str) -> Message {
         let scope = Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
-        Message { id: id.into(), record: Ok(Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes }) }
+        Message {
+            id: id.into(),
+            record: Ok(Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes }),
+            receive_count: 1,
+        }
     }
 
     fn failure(id: &str, error: Error) -> Failure {

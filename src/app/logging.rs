@@ -71,8 +71,9 @@ fn log_counts(payload: &Payload, report: &Report, failed: usize) {
         unassessed = report.not_assessed.len(),
         not_found = report.not_found.len(),
         unreadable_exemptions = report.unreadable_exemptions.len(),
-        ledger = ?report.history,
-        published = report.published,
+        ledger = ?report.sent.history,
+        published = report.sent.published,
+        without_subscribers = ?report.sent.without_subscribers,
         "checked"
     );
 }

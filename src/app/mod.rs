@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "deadlines need the clock, and the log reads the environment")]
 
 #[cfg(feature = "aws")]
+mod assessment;
+#[cfg(feature = "aws")]
 pub mod deadline;
 #[cfg(feature = "aws")]
 pub mod delivery;
@@ -17,3 +19,5 @@ pub mod report;
 pub mod response;
 #[cfg(feature = "aws")]
 mod snapshot;
+#[cfg(feature = "aws")]
+mod subscriptions;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     alerts::history::HistoryState,
+    channel::Channel,
     checks::{
         exemption::{Exempt, UnreadableExemption},
         finding::Finding,
@@ -31,28 +32,30 @@ pub struct Report {
     pub not_found: BTreeSet<String>,
     /// Exemption tags with a value that cannot be read. They exempt nothing.
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
+    /// What was sent.
+    pub sent: Sent,
+}
+
+/// What an invocation sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
     /// Whether alerts are recorded in the alert history, so that each is sent once.
     pub history: HistoryState,
     /// The number of messages that were published.
     pub published: usize,
+    /// The channels that an alert was due on, and whose topic has no confirmed subscription.
+    pub without_subscribers: BTreeSet<Channel>,
 }
 
 impl Report {
     /// Combines the scope, the tables in it and the result of checking them into a report.
     #[must_use]
-    pub fn new(
-        scope: Scope,
-        network: &Network,
-        tables: TablesInScope,
-        verdict: Verdict,
-        history: HistoryState,
-        published: usize,
-    ) -> Self {
+    pub fn new(scope: Scope, network: &Network, tables: TablesInScope, verdict: Verdict, sent: Sent) -> Self {
         let checked = Checked::count(network, &tables);
         let TablesInScope { mut not_assessed, not_found, .. } = tables;
         let Verdict { findings, exempt, not_assessed: ipv6_only, unreadable_exemptions } = verdict;
         not_assessed.extend(ipv6_only);
-        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, history, published }
+        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, sent }
     }
 }
 
@@ -98,8 +101,9 @@ impl From<&Report> for answer::Report {
             unassessed: report.not_assessed.iter().map(Into::into).collect(),
             not_found: report.not_found.iter().cloned().collect(),
             unreadable_exemptions: report.unreadable_exemptions.iter().map(Into::into).collect(),
-            ledger: Name(report.history),
-            published: report.published,
+            ledger: Name(report.sent.history),
+            published: report.sent.published,
+            without_subscribers: report.sent.without_subscribers.iter().copied().map(Name).collect(),
             omitted: 0,
         }
     }

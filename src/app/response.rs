@@ -6,7 +6,10 @@ use crate::{
     alerts::{affected::Affected, plan::DeliveryResult},
     app::report::Report,
     error::Error,
-    events::{payload::Payload, record::Record},
+    events::{
+        payload::Payload,
+        record::{AlertRequest, Record},
+    },
     messages::json::answer::{self, Answer, Batch, ItemFailure},
 };
 
@@ -56,7 +59,7 @@ impl Outcome {
         // `affected` has one item for each record that publishes, in the same order.
         let mut affected = affected.iter();
         let mut failure = |record: &Record| {
-            let affected = if record.publish { affected.next() } else { None }?;
+            let affected = if record.alerts == AlertRequest::None { None } else { affected.next() }?;
             (delivered.iter())
                 .filter(|delivered| affected.vpc_ids.contains(&delivered.vpc_id))
                 .find_map(|delivered| delivered.result.as_ref().err())
@@ -128,10 +131,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        alerts::history::HistoryState,
+        app::report::Sent,
         checks::gateway_endpoint::rule::evaluate,
         events::{
-            record::{Record, Trigger},
+            record::{AlertRequest, Record, Trigger},
             scope::Scope,
             sqs::Message,
         },
@@ -150,7 +153,7 @@ mod tests {
 
     fn affected<'a>(record: &'a Record, vpc_ids: &[&str]) -> Affected<'a> {
         let vpc_ids: BTreeSet<String> = vpc_ids.iter().map(|&id| id.to_owned()).collect();
-        Affected { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.into() }
+        Affected { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.into(), receive_count: None }
     }
 
     fn delivery(vpc_id: &str, result: Result<(), Error>) -> DeliveryResult {
@@ -167,7 +170,7 @@ mod tests {
 
     /// Three published messages, as the handler counts them.
     fn report() -> Report {
-        Report { published: 3, ..Report::default() }
+        Report { sent: Sent { published: 3, ..Sent::default() }, ..Report::default() }
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
     #[test]
     fn unreadable_and_undelivered_messages_of_a_batch_fail() {
         let unreadable = Error::UnsupportedEvent("the body is not JSON".into());
-        let message = |id: &str, record| Message { id: id.into(), record };
+        let message = |id: &str, record| Message { id: id.into(), record, receive_count: 1 };
         let payload = Payload::Batch(vec![
             message("told", Ok(record())),
             message("unread", Err(unreadable.clone())),
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_message_that_may_need_an_alert_fails_without_the_history() {
-        let message = |id: &str, record| Message { id: id.into(), record: Ok(record) };
+        let message = |id: &str, record| Message { id: id.into(), record: Ok(record), receive_count: 1 };
         let payload = Payload::Batch(vec![
             message("sweep", record()),
             message("idle", Record { scope: Scope::default(), ..record() }),
@@ -285,7 +288,7 @@ mod tests {
         let required = [GatewayService::S3].into();
         let verdict =
             evaluate(&network, &tables.route_table_ids, &required, &account_region, jiff::civil::date(2026, 11, 23));
-        (&Report::new(Scope::region(), &network, tables, verdict, HistoryState::Off, 0)).into()
+        (&Report::new(Scope::region(), &network, tables, verdict, Sent::default())).into()
     }
 
     #[test]

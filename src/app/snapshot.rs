@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     alerts::{
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub network: Network,
     /// The alert history.
     pub history: AlertHistory,
+    /// When the network was read: the start of the reading.
+    pub read_at: Instant,
 }
 
 /// Reads the VPCs in scope. The history is read concurrently with EC2, so that it adds no time. A resource that EC2 does not
@@ -40,12 +42,13 @@ pub async fn take(
     recent: &Scope,
     deadline: &Deadline,
 ) -> Result<Snapshot, Error> {
+    let read_at = Instant::now();
     let lookup = reader.locate(scope).await?;
     let requested =
         if lookup.is_complete && scope.deleted.is_empty() { lookup.selection.clone() } else { VpcSelection::Region };
     let reading = reader.read_consistently(scope, recent, lookup, deadline.retry_until());
     let Some(table) = table else {
-        return Ok(Snapshot { network: reading.await?.0, history: AlertHistory::Off });
+        return Ok(Snapshot { network: reading.await?.0, history: AlertHistory::Off, read_at });
     };
     let (read, mut history) = join(reading, read_history(table, &requested, deadline)).await;
     let (mut network, mut selection) = read?;
@@ -60,7 +63,7 @@ pub async fn take(
     }
     let mut vpcs = match history {
         Ok(vpcs) => vpcs,
-        Err(error) => return Ok(Snapshot { network, history: AlertHistory::Unavailable(error) }),
+        Err(error) => return Ok(Snapshot { network, history: AlertHistory::Unavailable(error), read_at }),
     };
     // VPCs of resources that EC2 does not show any more: only the history knows these VPCs.
     let from_history = VpcSelection::Vpcs(affected_vpcs(scope, &vpcs)).difference(&selection);
@@ -72,7 +75,22 @@ pub async fn take(
     vpcs.retain(|vpc_id, _| selection.contains(vpc_id));
     // A route table counts as deleted only if a lookup by its id does not return it either.
     network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
-    Ok(Snapshot { network, history: AlertHistory::Available(vpcs) })
+    Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
+}
+
+/// Reads the network of one VPC again, for the part of the alert history about it that was read before.
+///
+/// # Errors
+///
+/// [`Error::Ec2ReadFailed`].
+pub async fn take_again(reader: &Reader<'_>, vpc_id: &str, history: &AlertHistory) -> Result<Snapshot, Error> {
+    let read_at = Instant::now();
+    let vpcs = if let AlertHistory::Available(vpcs) = history { vpcs } else { &BTreeMap::new() };
+    let vpcs: BTreeMap<String, VpcHistory> =
+        vpcs.get_key_value(vpc_id).map(|(id, history)| (id.clone(), history.clone())).into_iter().collect();
+    let mut network = reader.read_vpcs(&VpcSelection::Vpcs([vpc_id.to_owned()].into())).await?;
+    network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
+    Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }
 
 async fn read_history(

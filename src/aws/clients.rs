@@ -9,8 +9,8 @@ use aws_smithy_http_client::{
 };
 
 use crate::{
-    channel::Channel,
     aws::{ec2::complete_response::CompleteResponse, sns::SnsTopic},
+    channel::Channel,
     settings::{Settings, Topic},
 };
 

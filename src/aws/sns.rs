@@ -4,8 +4,8 @@ use aws_sdk_sns::{Client, types::MessageAttributeValue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    channel::Channel,
     aws::error::describe,
+    channel::Channel,
     error::Error,
     messages::message::{Attribute, Message},
 };
@@ -38,6 +38,19 @@ impl SnsTopic {
                 };
                 Error::PublishFailed(format!("Publish{form}, about {vpc_id}: {why}"))
             })
+    }
+
+    /// Whether the topic has a confirmed subscription. SNS accepts messages for a topic without one, and nobody receives
+    /// them (<https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html>).
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known, for the log.
+    pub async fn has_subscribers(&self) -> Result<bool, String> {
+        let call = self.client.get_topic_attributes().topic_arn(&self.topic_arn).send().await;
+        let attributes = call.map_err(|error| describe(&error))?.attributes.unwrap_or_default();
+        let confirmed = attributes.get("SubscriptionsConfirmed").and_then(|count| count.parse::<u64>().ok());
+        confirmed.map(|count| count > 0).ok_or_else(|| "the answer has no SubscriptionsConfirmed".to_owned())
     }
 
     async fn publish_now(&self, message: &Message) -> Result<(), String> {

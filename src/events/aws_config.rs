@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::{
     envelope::{CONFIG_ITEMS, time_of},
     json_path::{text_at, texts_at},
-    record::{Record, Trigger},
+    record::{AlertRequest, Record, Trigger},
     scope::Scope,
 };
 use crate::{

@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::{
     envelope::time_of,
     json_path::{text_at, texts_at},
-    record::{Record, Trigger},
+    record::{AlertRequest, Record, Trigger},
     scope::Scope,
 };
 use crate::{

@@ -14,7 +14,7 @@ use super::{
     envelope::{refuse_foreign, time_of},
     json_path::{quoted, text_at},
     manual,
-    record::{Record, Trigger},
+    record::{AlertRequest, Record, Trigger},
     scope::Scope,
 };
 use crate::{error::Error, network::account::AccountRegion};
@@ -41,7 +41,12 @@ pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: 
         }
         (_, Some(detail_type)) if detail_type == "Scheduled Event" => {
             refuse_foreign(payload, account_region)?;
-            Ok(Record { scope: Scope::region(), trigger: Trigger::Schedule, time: time_of(payload), alerts: AlertRequest::Changes })
+            Ok(Record {
+                scope: Scope::region(),
+                trigger: Trigger::Schedule,
+                time: time_of(payload),
+                alerts: AlertRequest::Changes,
+            })
         }
         _ => Err(unsupported(payload)),
     }

@@ -41,7 +41,7 @@ fn alerts(payload: &Value) -> Result<AlertRequest, Error> {
     let publish = boolean(payload, "publish")?.unwrap_or(true);
     let resend = boolean(payload, "resend")?.unwrap_or(false);
     match (publish, resend, channels(payload)?) {
-        (true, true, channels) => Ok(AlertRequest::Resend(channels.unwrap_or_else(|| Channel::ALL.into()))),
+        (true, true, channels) => Ok(AlertRequest::Resend(channels)),
         (false, true, _) => Err(refused("\"resend\" is true, but \"publish\" is false; only one of them is allowed")),
         (_, false, Some(_)) => Err(refused("\"channels\" is allowed only with \"resend\": true")),
         (true, false, None) => Ok(AlertRequest::Changes),
@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(read(&json!({"check": "region"})), Ok(manual(Scope::region(), AlertRequest::Changes)));
         assert_eq!(
             read(&json!({"check": {"vpcIds": ["vpc-0a1b2c3d"]}, "publish": false})),
-            Ok(manual(Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() }, AlertRequest::None))
+            Ok(manual(
+                Scope { vpc_ids: BTreeSet::from(["vpc-0a1b2c3d".into()]), ..Scope::default() },
+                AlertRequest::None
+            ))
         );
         assert_eq!(
             read(&json!({"check": {
@@ -145,15 +148,19 @@ mod tests {
 
     #[test]
     fn a_request_can_ask_for_all_open_findings_again() {
-        let resend = |channels: &[Channel]| {
-            Ok(manual(Scope::region(), AlertRequest::Resend(channels.iter().copied().collect())))
+        let resend = |channels: Option<&[Channel]>| {
+            let channels = channels.map(|channels| channels.iter().copied().collect());
+            Ok(manual(Scope::region(), AlertRequest::Resend(channels)))
         };
         for (payload, record) in [
-            (json!({"check": "region", "resend": true}), resend(&Channel::ALL)),
-            (json!({"check": "region", "resend": true, "publish": true, "channels": ["text"]}), resend(&[Channel::Text])),
+            (json!({"check": "region", "resend": true}), resend(None)),
+            (
+                json!({"check": "region", "resend": true, "publish": true, "channels": ["text"]}),
+                resend(Some(&[Channel::Text])),
+            ),
             (
                 json!({"check": "region", "resend": true, "channels": ["chat", "json", "chat"]}),
-                resend(&[Channel::Json, Channel::Chat]),
+                resend(Some(&[Channel::Json, Channel::Chat])),
             ),
             (json!({"check": "region", "resend": false}), Ok(manual(Scope::region(), AlertRequest::Changes))),
             (

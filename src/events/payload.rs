@@ -5,6 +5,8 @@
 //! | a batch from SQS | `Records`, each with `eventSource` `aws:sqs`; each body is one event |
 //! | one event | see `event` |
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ use super::{
     scope::Scope,
     sqs::{self, Message},
 };
-use crate::{error::Error, network::account::AccountRegion};
+use crate::{channel::Channel, error::Error, network::account::AccountRegion};
 
 /// A payload that gatewatch knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +52,25 @@ impl Payload {
             Self::Direct(record) => (Some((record.as_ref(), None)), &[][..]),
             Self::Batch(messages) => (None, messages.as_slice()),
         };
-        let of_batch = |message: &'_ Message| Some((message.record.as_ref().ok()?, Some(message.receive_count)));
-        direct.into_iter().chain(batch.iter().filter_map(of_batch))
+        let of_batch =
+            batch.iter().filter_map(|message| Some((message.record.as_ref().ok()?, Some(message.receive_count))));
+        direct.into_iter().chain(of_batch)
+    }
+
+    /// The payload, if these are the channels that have a topic. A record that names another channel cannot be handled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedEvent`]. A message of a batch has its own error.
+    pub fn for_channels(self, channels: &BTreeSet<Channel>) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Direct(record) => Self::Direct(Box::new(record.for_channels(channels)?)),
+            Self::Batch(messages) => {
+                let read = |record: Result<Record, Error>| record?.for_channels(channels);
+                let message = |message: Message| Message { record: read(message.record), ..message };
+                Self::Batch(messages.into_iter().map(message).collect())
+            }
+        })
     }
 
     /// The union of the scopes of all records. The network is read once for all of them.
@@ -82,7 +101,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{events::record::Trigger, network::testing::account_region};
+    use crate::{
+        events::record::{AlertRequest, Trigger},
+        network::testing::account_region,
+    };
 
     fn error(payload: &Value) -> String {
         match Payload::read(payload, &account_region(), "gatewatch:exempt") {
@@ -228,6 +250,7 @@ mod tests {
                 time: time.map(|time| time.parse().unwrap()),
                 alerts: AlertRequest::Changes,
             }),
+            receive_count: 1,
         };
         let payload = Payload::Batch(vec![
             record("vpc-59s", Some("2026-11-20T10:00:01Z")),
@@ -241,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_scope_of_a_batch_is_the_union_of_its_readable_messages() {
-        let message = |id: &str, record| Message { id: id.into(), record };
+        let message = |id: &str, record| Message { id: id.into(), record, receive_count: 1 };
         let manual = |scope| Record { scope, trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
         let vpc = |id: &str| Scope { vpc_ids: [id.to_owned()].into(), ..Scope::default() };
         let payload = Payload::Batch(vec![

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::scope::Scope;
-use crate::channel::Channel;
+use crate::{channel::Channel, error::Error};
 
 /// One event or request: a direct payload, or one message of an SQS batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,31 @@ pub enum AlertRequest {
     /// Alerts about what has changed.
     Changes,
     /// The same, and on these channels a reminder of every open finding: a manual request with `"resend": true`.
-    Resend(BTreeSet<Channel>),
+    /// `None` stands for all channels that have a topic.
+    Resend(Option<BTreeSet<Channel>>),
+}
+
+impl Record {
+    /// The record, if these are the channels that have a topic.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedEvent`] if the record names another channel.
+    pub(super) fn for_channels(self, channels: &BTreeSet<Channel>) -> Result<Self, Error> {
+        let requested =
+            if let AlertRequest::Resend(Some(named)) = &self.alerts { named.clone() } else { BTreeSet::new() };
+        let names = |channels: &BTreeSet<Channel>| {
+            channels.iter().map(|channel| format!("\"{}\"", channel.name())).collect::<Vec<_>>().join(", ")
+        };
+        match &requested - channels {
+            without_topic if without_topic.is_empty() => Ok(self),
+            without_topic => Err(Error::UnsupportedEvent(format!(
+                "manual request: no topic is set for {} in \"channels\"; allowed are {}",
+                names(&without_topic),
+                names(channels)
+            ))),
+        }
+    }
 }
 
 /// What caused a check, as messages describe it.

@@ -34,13 +34,11 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
     records
         .iter()
         .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
-            (Some(source), Some(id)) if source == "aws:sqs" => {
-                Ok(Message {
-                    id,
-                    record: isolated(|| body(record, account_region, exempt_tag)),
-                    receive_count: receive_count(record),
-                })
-            }
+            (Some(source), Some(id)) if source == "aws:sqs" => Ok(Message {
+                id,
+                record: isolated(|| body(record, account_region, exempt_tag)),
+                receive_count: receive_count(record),
+            }),
             (Some(source), None) if source == "aws:sqs" => {
                 Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
             }
@@ -78,7 +76,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::events::{record::Trigger, scope::Scope};
+    use crate::events::{
+        record::{AlertRequest, Trigger},
+        scope::Scope,
+    };
 
     fn account_region() -> AccountRegion {
         AccountRegion { partition: "aws".into(), account: None, region: "eu-west-1".into() }
@@ -106,7 +107,13 @@ mod tests {
             Ok(vec![
                 Message {
                     id: "a".into(),
-                    record: Ok(Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes })
+                    record: Ok(Record {
+                        scope: Scope::region(),
+                        trigger: Trigger::Manual,
+                        time: None,
+                        alerts: AlertRequest::Changes
+                    }),
+                    receive_count: 1,
                 },
                 failed("b", "the body is not JSON (line 1, column 11)"),
                 failed("c", "an SQS record without a body"),
@@ -121,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_panic_fails_only_its_message() {
-        let record = || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
+        let record =
+            || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
         assert_eq!(isolated(|| panic!("a bug")), Err(Error::panicked()));
         assert_eq!(isolated(|| Ok(record())), Ok(record()));
     }

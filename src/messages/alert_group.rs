@@ -1,6 +1,6 @@
-//! All alerts of one VPC for one channel, before a format renders them.
+//! All alerts of one VPC and one incident for one channel, before a format renders them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::{
     network::model::Network,
 };
 
-/// All alerts of one VPC for one channel.
+/// All alerts of one VPC and one incident for one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertGroup<'a> {
     /// The account, 12 digits; empty where it is not known.
@@ -57,13 +57,25 @@ pub struct MessageContext<'a> {
 }
 
 impl<'a> AlertGroup<'a> {
-    /// The alerts that a plan sends on a channel; `None` if there are none.
+    /// The alerts that a plan sends on a channel, with one group for each incident, the oldest first.
     #[must_use]
-    pub fn new(plan: &'a Plan, channel: Channel, context: &MessageContext<'a>) -> Option<Self> {
+    pub fn of_plan(plan: &'a Plan, channel: Channel, context: &MessageContext<'a>) -> Vec<Self> {
+        let mut by_incident = BTreeMap::<Option<Timestamp>, Vec<&'a Alert>>::new();
+        for (incident, outgoing) in plan.outgoing().filter(|(_, outgoing)| outgoing.channels.contains(&channel)) {
+            by_incident.entry(incident).or_default().push(&outgoing.alert);
+        }
+        (by_incident.into_iter())
+            .filter_map(|(incident, alerts)| Self::new(plan.vpc_id(), incident, alerts, context))
+            .collect()
+    }
+
+    fn new(
+        vpc_id: &'a str,
+        incident_started_at: Option<Timestamp>,
+        alerts: Vec<&'a Alert>,
+        context: &MessageContext<'a>,
+    ) -> Option<Self> {
         let MessageContext { network, affected, history, exempt_tag } = *context;
-        let vpc_id = plan.vpc_id();
-        let alerts: Vec<&Alert> =
-            plan.outgoing().filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
         let first = alerts.first()?;
         let records =
             || affected.iter().filter(|affected| affected.vpc_ids.contains(vpc_id)).map(|affected| affected.record);
@@ -76,7 +88,7 @@ impl<'a> AlertGroup<'a> {
             trigger: records().max_by_key(|record| record.time).map(|record| &record.trigger),
             trigger_count: records().count(),
             history,
-            incident_started_at: plan.incident_started_at(),
+            incident_started_at,
             exempt_tag,
             alerts,
         })
@@ -134,29 +146,37 @@ impl<'a> AlertGroup<'a> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tests::{NAT, VPC, alert_group, finding, opened, private, since},
+        super::tests::{NAT, VPC, alert_group, finding, moment, opened, private, since},
         *,
     };
     use crate::{
         alerts::{
+            history::AlertRecord,
             plan::{Outgoing, Step, TrackedPlan, UntrackedPlan},
             testing,
         },
-        events::{record::Record, scope::Scope},
+        events::{
+            record::{AlertRequest, Record},
+            scope::Scope,
+        },
         network::{model::Vpc, testing::vpc},
     };
 
     #[test]
-    fn a_group_has_the_alerts_for_its_channel_and_the_newest_trigger() {
+    fn a_group_has_the_alerts_of_one_incident_for_one_channel_and_the_newest_trigger() {
         let alert = opened(finding(&private(Some(NAT))));
         let channels = BTreeSet::from([Channel::Json]);
-        let step = Step::send(alert.clone(), channels.clone(), testing::record(VPC, "rtb-0000000a", &[]));
+        let step = |started_at, table| {
+            let record = AlertRecord { incident_started_at: started_at, ..testing::record(VPC, table, &[]) };
+            Step::send(alert.clone(), channels.clone(), record)
+        };
+        let later = moment("2026-11-23T10:00:00Z");
         let tracked = Plan::Tracked(TrackedPlan {
             vpc_id: VPC.into(),
             version: 1,
             lease_expires_at: None,
-            incident_started_at: since(),
-            steps: vec![step],
+            last_incident: None,
+            steps: vec![step(later, "rtb-0000000a"), step(since(), "rtb-0000000b"), step(later, "rtb-0000000c")],
         });
         let untracked = Plan::Untracked(UntrackedPlan {
             vpc_id: VPC.into(),
@@ -179,6 +199,7 @@ mod tests {
                 record,
                 route_table_ids: BTreeSet::new().into(),
                 vpc_ids: BTreeSet::from([vpc_id.to_owned()]).into(),
+                receive_count: None,
             })
             .collect();
         let network = Network { vpcs: vec![Vpc { name: Some("prod".into()), ..vpc(VPC) }], ..Network::default() };
@@ -189,13 +210,16 @@ mod tests {
             exempt_tag: "gatewatch:exempt",
         };
 
-        let alerts = [alert];
-        let expected = AlertGroup { trigger_count: 3, ..alert_group(&Trigger::ConfigItem, &alerts) };
-        assert_eq!(AlertGroup::new(&tracked, Channel::Json, &context), Some(expected.clone()));
+        let alerts = [alert.clone(), alert];
+        let of_call = alert_group(&Trigger::ConfigItem, &alerts);
+        let two = AlertGroup { trigger_count: 3, incident_started_at: Some(later), ..of_call.clone() };
+        let one =
+            AlertGroup { incident_started_at: Some(since()), alerts: of_call.alerts[..1].to_vec(), ..two.clone() };
+        assert_eq!(AlertGroup::of_plan(&tracked, Channel::Json, &context), [one.clone(), two]);
         assert_eq!(
-            AlertGroup::new(&untracked, Channel::Json, &context),
-            Some(AlertGroup { incident_started_at: None, ..expected })
+            AlertGroup::of_plan(&untracked, Channel::Json, &context),
+            [AlertGroup { incident_started_at: None, ..one }]
         );
-        assert_eq!(AlertGroup::new(&tracked, Channel::Chat, &context), None);
+        assert_eq!(AlertGroup::of_plan(&tracked, Channel::Chat, &context), []);
     }
 }

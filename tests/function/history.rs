@@ -57,11 +57,25 @@ fn known_row() -> Value {
         "egress": {"M": {"kind": {"S": "none"}, "target": {"NULL": true}}},
         "state": {"S": "open"}, "since": {"S": "2026-11-20T10:00:00Z"}, "told": {"S": "2099-11-20T10:00:00Z"},
         "change": {"S": "opened"}, "resolution": {"NULL": true}, "pending": {"L": []}, "unaware": {"L": []},
+        "notified": {"L": [{"S": "chat"}, {"S": "json"}, {"S": "text"}]},
         "thread": {"S": "2026-11-20T10:00:00Z"}
     })
 }
 
+/// The row of the lease of the VPC, with these further attributes.
+fn lease_row(kind: &str, attributes: &Value) -> Value {
+    let mut row = json!({"pk": {"S": "x"}, "sk": {"S": format!("{VPC}#{kind}")}, "claims": {"N": "3"}});
+    for (name, value) in attributes.as_object().unwrap() {
+        row[name] = value.clone();
+    }
+    row
+}
+
 async fn run(ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation {
+    run_for(Duration::from_mins(1), ec2, sns, dynamodb, event).await
+}
+
+async fn run_for(time_left: Duration, ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation {
     let sns = sns.url();
     let variables = [
         ("TOPIC_ARN", TOPIC),
@@ -71,7 +85,7 @@ async fn run(ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation 
         ("AWS_ENDPOINT_URL_SNS", sns.as_str()),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
     ];
-    invoke(&variables, event, Duration::from_mins(1)).await
+    invoke(&variables, event, time_left).await
 }
 
 fn check_vpc() -> Value {
@@ -118,7 +132,7 @@ async fn a_new_finding_takes_a_lease_a_message_and_two_writes() {
     let claim = &calls[1].1;
     let [before, after] = [2, 3].map(|n| &calls[n].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"]);
     assert_eq!(calls[0].1["ConsistentRead"], json!(true));
-    assert_eq!(claim["Key"], json!({"pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#claim")}}));
+    assert_eq!(claim["Key"], json!({"pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#!lease")}}));
     assert_eq!(
         claim["ConditionExpression"],
         json!(
@@ -131,17 +145,20 @@ async fn a_new_finding_takes_a_lease_a_message_and_two_writes() {
         expected[field] = json!({"S": message["findings"][0]["since"]});
     }
     expected["rowVersion"] = json!({"N": "1"});
+    expected["notified"] = json!({"L": [{"S": "json"}]});
+    expected["unaware"] = json!({"L": [{"S": "chat"}, {"S": "text"}]});
     assert_eq!(after, &expected);
     expected["pending"] = json!({"L": [{"S": "json"}]});
     assert_eq!(before, &expected, "a crash now leaves the alert marked as undelivered");
+    let values = &calls[4].1["ExpressionAttributeValues"];
+    assert_eq!([&values[":started"], &values[":told"]], [&expected["since"], &expected["since"]], "the incident");
 }
 
 #[tokio::test]
 async fn a_known_finding_takes_no_lease_and_no_message() {
     let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
     // The row is on the second of two pages. On the first is a lease that was released.
-    let claim = json!({"pk": {"S": "x"}, "sk": {"S": format!("{VPC}#claim")}, "claims": {"N": "3"}});
-    let dynamodb = DynamoDb::holding(vec![json!([claim]), json!([known_row()])]).await;
+    let dynamodb = DynamoDb::holding(vec![json!([lease_row("!lease", &json!({}))]), json!([known_row()])]).await;
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "the report is complete");
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(0)]);
@@ -190,7 +207,8 @@ async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
         );
 
         let calls = dynamodb.calls().await;
-        let written = &calls[calls.len() - 2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"];
+        let requests = &calls[calls.len() - 2].1["RequestItems"]["gatewatch-ledger"];
+        let written = &requests[0]["PutRequest"]["Item"];
         for kept in ["acknowledgedBy", "labels", "gap", "severity", "routeTable", "egress", "unaware"] {
             assert_eq!(written[kept], row(text)[kept], "{version}: {kept}");
         }
@@ -264,7 +282,219 @@ async fn a_table_that_a_list_omits_is_read_by_its_id_before_it_counts_as_deleted
 }
 
 #[tokio::test]
-async fn without_the_history_findings_are_sent_and_the_invocation_fails() {
+async fn a_resolved_finding_is_moved_out_of_the_rows_that_are_read() {
+    let sns = Sns::accepting_all().await;
+    let ec2 = Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())])]).await;
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    let calls = dynamodb.calls().await;
+    let requests = |n: usize| calls[n].1["RequestItems"]["gatewatch-ledger"].as_array().unwrap().clone();
+    let key = |partition: &str| json!({"pk": {"S": partition}, "sk": {"S": format!("{VPC}#{FINDING}")}});
+    let (active, resolved) = ("123456789012#eu-west-1", "123456789012#eu-west-1#resolved");
+    let [before] = <[Value; 1]>::try_from(requests(2)).unwrap();
+    let before = &before["PutRequest"]["Item"];
+    assert_eq!([&before["pk"], &before["pending"]], [&json!({"S": active}), &json!({"L": [{"S": "json"}]})]);
+    let [put, delete] = <[Value; 2]>::try_from(requests(3)).unwrap();
+    let put = &put["PutRequest"]["Item"];
+    assert_eq!(json!({"pk": put["pk"], "sk": put["sk"]}), key(resolved));
+    assert_eq!([&put["state"], &put["pending"]], [&json!({"S": "resolved"}), &json!({"L": []})]);
+    assert_eq!(delete, json!({"DeleteRequest": {"Key": key(active)}}));
+    let seconds = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
+    let told: jiff::Timestamp = put["told"]["S"].as_str().unwrap().parse().unwrap();
+    assert_eq!(seconds(&put["expiresAt"]), told.as_second() + 90 * 24 * 60 * 60);
+}
+
+#[tokio::test]
+async fn the_rows_of_resolved_findings_and_the_lease_of_version_0_are_understood() {
+    // gatewatch 0.1.0 kept a resolved finding beside the open ones. The finding exists again, so it opens.
+    let resolved: Value = serde_json::from_str(include_str!("../rows/v0-resolved.json")).unwrap();
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([resolved])]).await;
+    assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await)["published"], json!(1));
+
+    let second = |seconds: i64| json!({"N": (jiff::Timestamp::now().as_second() + seconds).to_string()});
+    for (seconds, published) in [(60, None), (-60, Some(json!(1)))] {
+        let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+        let held = json!({"claimedUntil": second(seconds), "holder": {"S": "another"}});
+        let dynamodb = DynamoDb::holding(vec![json!([lease_row("claim", &held)])]).await;
+        let invocation = run_for(Duration::from_secs(4), &ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await;
+        match published {
+            Some(published) => assert_eq!(report(invocation)["published"], published),
+            None => assert_eq!(
+                invocation.outcome,
+                Outcome::Error(
+                    "PublishFailed".into(),
+                    format!("Publish, about {VPC}: another invocation has the lease of this VPC and has not finished")
+                )
+            ),
+        }
+    }
+}
+
+/// Two VPCs without an endpoint, each with its main table.
+async fn two_uncovered() -> Ec2 {
+    let pages = |items: String| vec![Page::items(&(items.clone() + &items.replace("60001", "60002")))];
+    Ec2::answering([("DescribeVpcs", pages(vpc())), ("DescribeRouteTables", pages(main_table()))]).await
+}
+
+#[tokio::test]
+async fn a_further_attempt_does_not_send_again_what_an_earlier_one_has_sent() {
+    // The lease of the first VPC cannot be acquired, and that of the second is held by another invocation.
+    const OTHER_VPC: &str = "vpc-0a1b2c3d4e5f60002";
+    let expires_at = jiff::Timestamp::now().as_second() + 60;
+    let mut held =
+        lease_row("!lease", &json!({"claimedUntil": {"N": expires_at.to_string()}, "holder": {"S": "another"}}));
+    held["sk"] = json!({"S": format!("{OTHER_VPC}#!lease")});
+    let dynamodb = DynamoDb::holding_and_refusing(vec![json!([held])], "UpdateItem", VPC).await;
+    let (ec2, sns) = (two_uncovered().await, Sns::accepting_all().await);
+    let event = json!({"check": {"vpcIds": [VPC, OTHER_VPC]}});
+    let invocation = run_for(Duration::from_secs(8), &ec2.url(), &sns, &dynamodb.url(), &event).await;
+    let Outcome::Error(error_type, _) = invocation.outcome else { panic!("{invocation:?}") };
+    assert_eq!(error_type, "LedgerFailed");
+    let acquiring = dynamodb.calls().await.iter().filter(|(operation, _)| operation == "UpdateItem").count();
+    assert_eq!((sns.calls().await.len(), acquiring), (1, 1));
+    let queries = dynamodb.calls().await.iter().filter(|(operation, _)| operation == "Query").count();
+    assert!(queries > 2, "there was only one attempt: {queries} queries");
+}
+
+#[tokio::test]
+async fn a_network_that_was_read_long_ago_is_read_again_and_only_what_is_still_true_is_sent() {
+    let covered = "<item><vpcEndpointId>vpce-0a1b2c3d4e5f60001</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType>\
+                   <vpcId>vpc-0a1b2c3d4e5f60001</vpcId><serviceName>com.amazonaws.eu-west-1.s3</serviceName>\
+                   <state>available</state><routeTableIdSet><item>rtb-0a1b2c3d4e5f60001</item></routeTableIdSet></item>";
+    let route = "<routeSet><item><destinationPrefixListId>pl-0a1b2c3d</destinationPrefixListId>\
+                 <gatewayId>vpce-0a1b2c3d4e5f60001</gatewayId><state>active</state></item></routeSet></item>";
+    let table_with_route = main_table().trim_end_matches("</item>").to_owned() + route;
+    let later = [(false, 0), (true, 1)];
+    for (is_still_uncovered, published) in later {
+        let table = if is_still_uncovered { main_table() } else { table_with_route.clone() };
+        let ec2 = Ec2::answering([
+            ("DescribeVpcs", vec![Page::items(&vpc())]),
+            ("DescribeRouteTables", vec![Page::Changing(Duration::from_millis(2100), main_table(), table)]),
+            ("DescribeVpcEndpoints", vec![Page::items(covered)]),
+        ])
+        .await;
+        let (sns, dynamodb) = (Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!(report["published"], json!(published));
+        assert_eq!(ec2.calls().await.len(), 8);
+        let writes: Vec<String> = operations(&dynamodb).await.into_iter().skip(1).collect();
+        let expected: &[&str] = if is_still_uncovered {
+            &["UpdateItem", "BatchWriteItem", "BatchWriteItem", "UpdateItem"]
+        } else {
+            &["UpdateItem", "UpdateItem"]
+        };
+        assert_eq!(writes, expected, "the lease is released");
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_was_read_just_now_is_not_read_again() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+    assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await)["published"], json!(1));
+    assert_eq!(ec2.calls().await.len(), 4);
+}
+
+#[tokio::test]
+async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some() {
+    let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
+    let nobody = Sns::with_subscriptions(Some(0)).await;
+    let answer = report(run(&ec2.url(), &nobody, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(0), &json!(["json"])]);
+    assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 1));
+    let calls = dynamodb.calls().await;
+    let written = calls[2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"].clone();
+    assert_eq!([&written["notified"], &written["pending"]], [&json!({"L": []}), &json!({"L": []})]);
+
+    let (dynamodb, sns) = (DynamoDb::holding(vec![json!([written])]).await, Sns::accepting_all().await);
+    let answer = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(1), &Value::Null]);
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    let finding = &message["findings"][0];
+    assert_eq!([&finding["change"], &finding["since"]], [&json!("opened"), &written["since"]["S"]]);
+}
+
+#[tokio::test]
+async fn a_topic_is_looked_up_only_if_there_is_something_to_send() {
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_alert_is_published_if_it_is_not_known_whether_the_topic_has_subscribers() {
+    let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
+    let denied = Sns::with_subscriptions(None).await;
+    let answer = report(run(&ec2.url(), &denied, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(1), &Value::Null]);
+}
+
+#[tokio::test]
+async fn a_resend_sends_a_known_finding_again() {
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
+    let event = json!({"check": {"vpcIds": [VPC]}, "resend": true, "channels": ["json"]});
+    assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &event).await)["published"], json!(1));
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    assert_eq!(message["findings"][0]["change"], json!("reminder"));
+    let event = json!({"check": {"vpcIds": [VPC]}, "resend": true, "channels": ["text"]});
+    assert_eq!(
+        run(&ec2.url(), &sns, &dynamodb.url(), &event).await.outcome,
+        Outcome::Error(
+            "UnsupportedEvent".into(),
+            "manual request: no topic is set for \"text\" in \"channels\"; allowed are \"json\"".into()
+        )
+    );
+}
+
+/// The event as a message that SQS delivers for this time.
+fn delivery(receive_count: u32, event: &Value) -> Value {
+    json!({"Records": [{
+        "messageId": "0a1b", "eventSource": "aws:sqs", "body": event.to_string(),
+        "attributes": {"ApproximateReceiveCount": receive_count.to_string()}
+    }]})
+}
+
+#[tokio::test]
+async fn without_the_history_a_record_is_reported_at_its_third_delivery_and_the_region_never() {
+    let region = json!({"check": "region"});
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    for refused in ["Query", "UpdateItem", "BatchWriteItem"] {
+        let dynamodb = DynamoDb::refusing(refused).await;
+        for (event, messages) in [
+            (delivery(1, &check_vpc()), 0),
+            (delivery(2, &check_vpc()), 0),
+            (delivery(3, &check_vpc()), 1),
+            (delivery(4, &check_vpc()), 0),
+            (delivery(3, &region), 0),
+            (region.clone(), 0),
+            (check_vpc(), 1),
+        ] {
+            let sent_before = sns.calls().await.len();
+            let outcome = run(&ec2.url(), &sns, &dynamodb.url(), &event).await.outcome;
+            match outcome {
+                Outcome::Response(answer) => {
+                    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "0a1b"}]}), "{event}");
+                }
+                Outcome::Error(error_type, _) => assert_eq!(error_type, "LedgerFailed", "{event}"),
+                Outcome::InitError(..) => panic!("{event}"),
+            }
+            let calls = sns.calls().await.split_off(sent_before);
+            assert_eq!(calls.len(), messages, "{refused} is refused, {event}");
+            for call in calls {
+                let message: Value = serde_json::from_str(&call["Message"]).unwrap();
+                assert_eq!(message["findings"][0]["change"], json!("reported"));
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_history_named_findings_are_sent_and_the_invocation_fails() {
     let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::refusing("Query").await);
     let invocation = run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await;
     assert_eq!(

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
-    alerts::history::HistoryState, app::report::Report, checks::gateway_endpoint::rule::evaluate, events::scope::Scope,
-    messages::json, network::service::GatewayService,
+    app::report::{Report, Sent},
+    checks::gateway_endpoint::rule::evaluate,
+    events::scope::Scope,
+    messages::json,
+    network::service::GatewayService,
 };
 use jiff::civil::Date;
 use serde_json::Value;
@@ -100,7 +103,7 @@ fn check(case: &Case) -> (BTreeSet<String>, json::answer::Report) {
     let today = Date::new(year, month, day).unwrap();
     let checked = resolved.route_table_ids.clone();
     let verdict = evaluate(&case.network, &checked, &required.collect(), &case.account_region, today);
-    let report = Report::new(scope, &case.network, resolved, verdict, HistoryState::Off, 0);
+    let report = Report::new(scope, &case.network, resolved, verdict, Sent::default());
     (checked, (&report).into())
 }
 

@@ -2,11 +2,19 @@
 //!
 //! | `pk` | `sk` | row |
 //! |---|---|---|
-//! | account`#`Region | VPC`#claim` | the lease of the VPC: who has it, until when, and how often it has been acquired |
+//! | account`#`Region | VPC`#!lease` | the lease of the VPC: who has it, until when, and how often it has been acquired; and the last incident |
 //! | account`#`Region | VPC`#`finding id | what is known of the alerts about a finding: see `row` |
+//! | account`#`Region`#resolved` | VPC`#`finding id | the same for a resolved finding, once every channel knows |
 //!
-//! So one query reads a VPC, and one query reads the Region. Reads are consistent: what another invocation has just written
-//! has to be seen (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>).
+//! So one query reads a VPC, and one query reads the Region. Neither reads the resolved findings, of which there are many
+//! more: people look them up. Reads are consistent: what another invocation has just written has to be seen
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>).
+//!
+//! The lease sorts before the findings. So a version that was read is never newer than the findings that were read after
+//! it, even if another invocation writes while pages are read.
+//!
+//! gatewatch 0.1.0 kept the lease in VPC`#claim`, and resolved findings with the open ones. While a `#claim` has not
+//! expired, its VPC is left alone. Resolved findings are skipped, page by page, until they expire.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +25,7 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{AttributeValue, PutRequest, WriteRequest},
+    types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +34,7 @@ use tokio::time::sleep;
 use super::row::{Item, ROW_VERSION, from_item, is_newer, to_item};
 use crate::{
     alerts::{
-        history::{AlertRecord, VpcHistory},
+        history::{AlertRecord, Incident, VpcHistory},
         plan::TrackedPlan,
     },
     aws::{backoff::Backoff, error::describe},
@@ -41,10 +49,15 @@ const MAX_BATCH: usize = 25;
 const MAX_CONCURRENT_BATCHES: usize = 4;
 /// How long a row is kept after its problem was resolved, for people who want to look it up.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long the row of a lease is kept: longer than an incident waits for its next finding.
+const LEASE_RETENTION: SignedDuration = SignedDuration::from_hours(2 * 24);
 /// The first and the longest wait before rows are sent again that DynamoDB did not accept.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-const LEASE: &str = "claim";
+/// How the sort key of a lease ends. `!` sorts before all digits.
+const LEASE: &str = "!lease";
+/// The same in the table of gatewatch 0.1.0.
+const LEASE_OF_VERSION_0: &str = "claim";
 
 /// The rows of one account and Region.
 #[derive(Debug)]
@@ -79,37 +92,48 @@ impl<'a> HistoryTable<'a> {
     ///
     /// [`Error::LedgerFailed`] if any page is missing.
     pub async fn read(&self, selection: &VpcSelection) -> Result<BTreeMap<String, VpcHistory>, Error> {
-        let items = match selection {
-            VpcSelection::Region => self.query(None).await?,
-            VpcSelection::Vpcs(ids) => try_join_all(ids.iter().map(|id| self.query(Some(id)))).await?.concat(),
+        let partial_histories: Vec<BTreeMap<String, VpcHistory>> = match selection {
+            VpcSelection::Region => vec![self.query(None).await?],
+            VpcSelection::Vpcs(ids) => try_join_all(ids.iter().map(|id| self.query(Some(id)))).await?,
         };
-        let mut history = BTreeMap::<String, VpcHistory>::new();
-        for item in items {
-            let Some(key) = text(&item, "sk").map(str::to_owned) else { continue };
-            let Some((vpc_id, kind)) = key.split_once('#') else { continue };
-            let vpc = history.entry(vpc_id.to_owned()).or_default();
-            if kind == LEASE {
+        Ok(partial_histories.into_iter().flatten().collect())
+    }
+
+    /// Adds a row to the history that was read so far.
+    fn add(&self, history: &mut BTreeMap<String, VpcHistory>, item: Item) {
+        let Some(key) = text(&item, "sk").map(str::to_owned) else { return };
+        let Some((vpc_id, kind)) = key.split_once('#') else { return };
+        let vpc = history.entry(vpc_id.to_owned()).or_default();
+        let lease_expires_at = number(&item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
+        match kind {
+            LEASE => {
                 vpc.version = number(&item, "claims").and_then(|count| count.try_into().ok()).unwrap_or_default();
-                vpc.lease_expires_at =
-                    number(&item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
-            } else if let Some(record) = from_item(&item) {
-                vpc.records.push(record);
-                if is_newer(&item) {
-                    self.newer_rows().insert(key, item);
-                }
-            } else {
-                // The finding counts as new, and its row is replaced: a repeated alert is better than a lost one.
-                tracing::warn!(key = ?kind, "a row of the alert history cannot be read");
+                vpc.lease_expires_at = vpc.lease_expires_at.max(lease_expires_at);
+                vpc.last_incident = last_incident(&item);
             }
+            LEASE_OF_VERSION_0 => vpc.lease_expires_at = vpc.lease_expires_at.max(lease_expires_at),
+            _ => match from_item(&item) {
+                Some(record) if record.is_active() => {
+                    vpc.records.push(record);
+                    if is_newer(&item) {
+                        self.newer_rows().insert(key, item);
+                    }
+                }
+                // Nothing more is sent about it.
+                Some(_) => {}
+                // The finding counts as new, and its row is replaced: a repeated alert is better than a lost one.
+                None => tracing::warn!(key = ?kind, "a row of the alert history cannot be read"),
+            },
         }
-        Ok(history)
     }
 
     fn newer_rows(&self) -> MutexGuard<'_, HashMap<String, Item>> {
         self.newer_rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn query(&self, vpc_id: Option<&String>) -> Result<Vec<Item>, Error> {
+    /// Reads the history of one VPC, or of the Region. Each page is read and released before the next one, so that the
+    /// memory does not grow with rows that are skipped.
+    async fn query(&self, vpc_id: Option<&String>) -> Result<BTreeMap<String, VpcHistory>, Error> {
         let mut query = self
             .client
             .query()
@@ -123,8 +147,13 @@ impl<'a> HistoryTable<'a> {
                 .expression_attribute_values(":vpc", AttributeValue::S(format!("{id}#"))),
         };
         // If the read stopped at a repeated token, a partial history would look complete.
-        let pages = query.into_paginator().stop_on_duplicate_token(false);
-        pages.items().send().collect::<Result<_, _>>().await.map_err(|error| failed("Query", &error))
+        let mut pages = query.into_paginator().stop_on_duplicate_token(false).send();
+        let mut history = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed("Query", &error))?;
+            page.items.unwrap_or_default().into_iter().for_each(|item| self.add(&mut history, item));
+        }
+        Ok(history)
     }
 
     /// Acquires the lease of a VPC for an invocation. `None` if another invocation has it, or had it after the plan was made.
@@ -154,7 +183,7 @@ impl<'a> HistoryTable<'a> {
             ))
             .expression_attribute_values(":now", seconds(now))
             .expression_attribute_values(":until", seconds(expires_at))
-            .expression_attribute_values(":expires", seconds(now.saturating_add(RETENTION).unwrap_or(expires_at)))
+            .expression_attribute_values(":expires", seconds(now.saturating_add(LEASE_RETENTION).unwrap_or(expires_at)))
             .expression_attribute_values(":rowVersion", AttributeValue::N(ROW_VERSION.to_string()));
         if plan.version > 0 {
             update = update.expression_attribute_values(":seen", AttributeValue::N(plan.version.to_string()));
@@ -166,35 +195,38 @@ impl<'a> HistoryTable<'a> {
         }
     }
 
-    /// Writes records over the stored ones.
+    /// Writes records over the stored ones. Those that nothing more is sent about are moved to the resolved findings.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`].
     pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
         let requests = (records.iter())
-            .map(|record| self.put(record))
-            .collect::<Option<Vec<WriteRequest>>>()
-            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?;
+            .map(|record| self.write_requests(record))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?
+            .concat();
         stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
             .buffer_unordered(MAX_CONCURRENT_BATCHES)
             .try_collect::<()>()
             .await
     }
 
-    /// Releases a lease.
+    /// Releases a lease, and stores the last incident of its VPC.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`]. The lease is then held until it expires.
-    pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        let released = self
-            .update(lease)
-            .update_expression("REMOVE claimedUntil, holder")
-            .condition_expression("claims = :count AND holder = :holder")
-            .send()
-            .await;
-        match released {
+    pub async fn release(&self, lease: &Lease, last_incident: Option<Incident>) -> Result<(), Error> {
+        let mut update = self.update(lease).condition_expression("claims = :count AND holder = :holder");
+        update = match last_incident {
+            None => update.update_expression("REMOVE claimedUntil, holder"),
+            Some(incident) => update
+                .update_expression("SET thread = :started, told = :told REMOVE claimedUntil, holder")
+                .expression_attribute_values(":started", AttributeValue::S(incident.started_at.to_string()))
+                .expression_attribute_values(":told", AttributeValue::S(incident.last_alert_at.to_string())),
+        };
+        match update.send().await {
             Ok(_) => Ok(()),
             // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
             Err(error) if is_condition(&error) => Ok(()),
@@ -207,22 +239,22 @@ impl<'a> HistoryTable<'a> {
         self.client
             .update_item()
             .table_name(self.table)
-            .key("pk", AttributeValue::S(self.partition.clone()))
-            .key("sk", AttributeValue::S(format!("{}#{LEASE}", lease.vpc_id)))
+            .set_key(Some(primary_key(&self.partition, &format!("{}#{LEASE}", lease.vpc_id))))
             .expression_attribute_values(":count", AttributeValue::N(lease.version.to_string()))
             .expression_attribute_values(":holder", AttributeValue::S(lease.holder.clone()))
     }
 
-    fn put(&self, record: &AlertRecord) -> Option<WriteRequest> {
+    fn write_requests(&self, record: &AlertRecord) -> Option<Vec<WriteRequest>> {
         let key = format!("{}#{}", record.vpc_id, record.finding_id);
         let mut item = to_item(record, self.newer_rows().get(&key))?;
-        item.insert("pk".to_owned(), AttributeValue::S(self.partition.clone()));
-        item.insert("sk".to_owned(), AttributeValue::S(key));
         if !record.is_open() {
             item.insert("expiresAt".to_owned(), seconds(record.notified_at.saturating_add(RETENTION).ok()?));
         }
-        let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
-        Some(WriteRequest::builder().put_request(put).build())
+        if record.is_active() {
+            return Some(vec![put(item, &self.partition, &key)?]);
+        }
+        // The new row comes first: if only one of them is written, the record must not be lost.
+        Some(vec![put(item, &format!("{}#resolved", self.partition), &key)?, delete(&self.partition, &key)?])
     }
 
     /// Writes one batch, and sends again what DynamoDB did not accept: it accepts what it has capacity for, under HTTP 200.
@@ -239,6 +271,27 @@ impl<'a> HistoryTable<'a> {
             sleep(backoff.next_wait()).await;
         }
     }
+}
+
+fn put(mut item: Item, partition: &str, key: &str) -> Option<WriteRequest> {
+    item.extend(primary_key(partition, key));
+    let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
+    Some(WriteRequest::builder().put_request(put).build())
+}
+
+fn delete(partition: &str, key: &str) -> Option<WriteRequest> {
+    let delete = DeleteRequest::builder().set_key(Some(primary_key(partition, key))).build().ok()?;
+    Some(WriteRequest::builder().delete_request(delete).build())
+}
+
+fn primary_key(partition: &str, key: &str) -> Item {
+    [("pk", partition), ("sk", key)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
+}
+
+/// The last incident of a VPC, from the row of its lease.
+fn last_incident(item: &Item) -> Option<Incident> {
+    let time = |name| text(item, name)?.parse().ok();
+    Some(Incident { last_alert_at: time("told")?, started_at: time("thread")? })
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

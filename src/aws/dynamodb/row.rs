@@ -18,7 +18,10 @@
 //! A value that is counted as another one is written back as it was, unless the finding itself has changed.
 //!
 //! The names of the attributes are those of version 0. They differ from the names in the code: `told` is `notified_at`,
-//! `pending` is `undelivered`, `unaware` is `not_notified`, `thread` is `incident_started_at`.
+//! `pending` is `undelivered`, `thread` is `incident_started_at`.
+//!
+//! `notified` is newer than the others. gatewatch 0.1.0 does not know it and reads `unaware` instead: the channels that are
+//! not in `notified`. In a row without `notified`, every channel that is not in `unaware` was notified.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -55,7 +58,7 @@ pub(super) const ROW_VERSION: u32 = 1;
 const KEY_AND_EXPIRY: [&str; 3] = ["pk", "sk", "expiresAt"];
 
 /// The attributes of [`Row`].
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "rowVersion",
     "findingId",
     "account",
@@ -74,6 +77,7 @@ const KNOWN: [&str; 19] = [
     "resolution",
     "pending",
     "unaware",
+    "notified",
     "thread",
 ];
 
@@ -104,6 +108,8 @@ struct Row {
     pending: BTreeSet<String>,
     #[serde(default)]
     unaware: BTreeSet<String>,
+    /// Every channel that is not in `unaware`, where it is absent.
+    notified: Option<BTreeSet<String>>,
     /// `since` where it is absent.
     thread: Option<Timestamp>,
 }
@@ -175,7 +181,10 @@ fn from_row(row: Row) -> Option<AlertRecord> {
         _ => RecordState::Open(OpenChange::from_name(&row.change).unwrap_or(OpenChange::Reminder)),
     };
     let severity = severity(&row.severity);
-    let channels = |names: BTreeSet<String>| names.iter().filter_map(|name| Channel::from_name(name)).collect();
+    let channels = |names: BTreeSet<String>| -> BTreeSet<Channel> {
+        names.iter().filter_map(|name| Channel::from_name(name)).collect()
+    };
+    let notified = row.notified.map_or_else(|| Channel::ALL.into(), channels);
     Some(AlertRecord {
         finding_id: row.finding_id,
         account: row.account,
@@ -194,7 +203,7 @@ fn from_row(row: Row) -> Option<AlertRecord> {
         since: row.since,
         notified_at: row.told,
         undelivered: channels(row.pending),
-        not_notified: channels(row.unaware),
+        notified: &notified - &channels(row.unaware),
         incident_started_at: row.thread.unwrap_or(row.since),
     })
 }
@@ -237,7 +246,8 @@ fn to_row(record: &AlertRecord) -> Row {
         change: record.state.change().name().to_owned(),
         resolution,
         pending: channels(&record.undelivered),
-        unaware: channels(&record.not_notified),
+        unaware: channels(&(&BTreeSet::from(Channel::ALL) - &record.notified)),
+        notified: Some(channels(&record.notified)),
         thread: Some(record.incident_started_at),
     }
 }
@@ -265,9 +275,9 @@ fn keep_unknown(item: &mut Item, read: &Item, stored: &Item) {
     }
 }
 
-/// Keeps the channels that this version does not know in the lists of channels that miss an alert.
+/// Keeps the channels that this version does not know in the lists of channels.
 fn keep_unknown_channels(item: &mut Item, stored: &Item) {
-    for name in ["pending", "unaware"] {
+    for name in ["pending", "unaware", "notified"] {
         let Some(AttributeValue::L(stored)) = stored.get(name) else { continue };
         let Some(AttributeValue::L(channels)) = item.get_mut(name) else { continue };
         for channel in stored {
@@ -313,7 +323,7 @@ mod tests {
             since: moment("2026-11-20T10:00:00Z"),
             notified_at: moment("2026-11-23T10:00:00Z"),
             undelivered: BTreeSet::from([Channel::Text]),
-            not_notified: BTreeSet::from([Channel::Chat]),
+            notified: BTreeSet::from([Channel::Json, Channel::Text]),
             incident_started_at: moment("2026-11-19T10:00:00Z"),
         }
     }
@@ -364,7 +374,7 @@ mod tests {
             state: RecordState::Open(OpenChange::Worsened),
             notified_at: moment("2026-11-21T10:00:00Z"),
             undelivered: BTreeSet::from([Channel::Text]),
-            not_notified: BTreeSet::new(),
+            notified: Channel::ALL.into(),
             incident_started_at: moment("2026-11-20T10:00:00Z"),
             ..record()
         }
@@ -403,11 +413,29 @@ mod tests {
     }
 
     #[test]
-    fn this_version_changes_nothing_of_a_row_of_version_0_but_its_version() {
+    fn a_row_without_the_notified_channels_has_those_that_are_not_in_unaware() {
+        let mut stored = item(V0_OPEN);
+        let text = |text: &str| AttributeValue::S(text.into());
+        stored.insert("unaware".into(), AttributeValue::L(vec![text("text"), text("webhook")]));
+        let read = from_item(&stored).unwrap();
+        assert_eq!(read.notified, BTreeSet::from([Channel::Json, Channel::Chat]));
+        // gatewatch 0.1.0 may have written `unaware` after this version wrote `notified`.
+        stored.insert("notified".into(), AttributeValue::L(vec![text("json"), text("text")]));
+        assert_eq!(from_item(&stored).unwrap().notified, BTreeSet::from([Channel::Json]));
+        // A version that knows more channels has written this row. They are not in `unaware`.
+        stored.insert("unaware".into(), AttributeValue::L(Vec::new()));
+        stored.insert("notified".into(), AttributeValue::L(vec![text("json")]));
+        assert_eq!(from_item(&stored).unwrap().notified, BTreeSet::from([Channel::Json]));
+    }
+
+    #[test]
+    fn this_version_adds_only_its_version_and_the_notified_channels_to_a_row_of_version_0() {
         for row in [V0_OPEN, V0_RESOLVED] {
             let stored = without_key_and_expiry(item(row));
             let mut written = to_item(&from_item(&stored).unwrap(), None).unwrap();
             assert_eq!(written.remove("rowVersion"), Some(AttributeValue::N("1".into())));
+            let channels = ["chat", "json", "text"].map(|name| AttributeValue::S(name.into()));
+            assert_eq!(written.remove("notified"), Some(AttributeValue::L(channels.into())));
             assert_eq!(written, stored);
         }
     }

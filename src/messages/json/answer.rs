@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{finding::Finding, name::Name};
 use crate::{
     alerts::history::HistoryState,
+    channel::Channel,
     checks::exemption,
     events::scope,
     network::{
@@ -67,6 +68,10 @@ pub struct Report {
     pub ledger: Name<HistoryState>,
     /// The number of messages that were published.
     pub published: usize,
+    /// The channels that an alert was due on, and whose topic has no confirmed subscription. Nothing was published to
+    /// them. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_subscribers: Vec<Name<Channel>>,
     /// The number of findings that did not fit into the answer. Alerts about them are sent as usual. Absent if it is 0.
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]

@@ -103,7 +103,7 @@ mod tests {
         channel::Channel,
         checks::{finding::Finding, gateway_endpoint::rule::evaluate, severity::Severity},
         events::{
-            record::{Record, Trigger},
+            record::{AlertRequest, Record, Trigger},
             scope::Scope,
         },
         messages::{alert_group::MessageContext, json, render::render},
@@ -172,6 +172,7 @@ mod tests {
             min_severity,
             remind_after: None,
             channels: BTreeSet::from([Channel::Json]),
+            without_subscribers: BTreeSet::new(),
         };
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
         plans(
@@ -191,8 +192,9 @@ mod tests {
         let context = MessageContext { network, affected, history, exempt_tag: "gatewatch:exempt" };
         (plans.iter())
             .flat_map(|plan| {
-                let alerts = AlertGroup::new(plan, Channel::Json, &context).unwrap();
-                render(&alerts, Channel::Json).into_iter().map(|message| (plan.vpc_id().to_owned(), message))
+                let groups = AlertGroup::of_plan(plan, Channel::Json, &context);
+                let messages = groups.iter().flat_map(|alerts| render(alerts, Channel::Json));
+                messages.map(|message| (plan.vpc_id().to_owned(), message)).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -225,6 +227,7 @@ mod tests {
             record,
             route_table_ids: Arc::new(network.route_tables.iter().map(|table| table.id.clone()).collect()),
             vpc_ids: Arc::new(vpcs.iter().map(|&id| id.to_owned()).collect()),
+            receive_count: None,
         }
     }
 
@@ -303,12 +306,17 @@ mod tests {
         let findings = findings(&network);
         let record = call("CreateRoute", None);
         let affected = [affected(&network, &record, &[A])];
-        let (since, notified_at) = ("2026-11-20T10:00:00Z".parse().unwrap(), "2026-11-21T10:00:00Z".parse().unwrap());
+        let (since, notified_at) = ("2026-11-20T10:00:00Z".parse().unwrap(), "2026-11-23T09:00:00Z".parse().unwrap());
         let [covered, unchanged, worse, new] = &findings[..4] else { panic!() };
-        let known = |finding| AlertRecord { since, ..AlertRecord::opened(finding, since, notified_at) };
+        let known = |finding| AlertRecord {
+            since,
+            notified: [Channel::Json].into(),
+            ..AlertRecord::opened(finding, since, notified_at)
+        };
         let vpc = VpcHistory {
             version: 3,
             lease_expires_at: None,
+            last_incident: None,
             records: vec![known(covered), known(unchanged), AlertRecord { severity: Severity::Low, ..known(worse) }],
         };
         let history = AlertHistory::Available([(A.to_owned(), vpc)].into());
@@ -358,8 +366,10 @@ mod tests {
         let record = call("CreateRoute", None);
         let affected = [affected(&network, &record, &[A])];
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
-        let records = findings[2..4].iter().map(|finding| AlertRecord::opened(finding, now, now)).collect();
-        let vpc = VpcHistory { version: 1, lease_expires_at: None, records };
+        let records = (findings[2..4].iter())
+            .map(|finding| AlertRecord { notified: [Channel::Json].into(), ..AlertRecord::opened(finding, now, now) })
+            .collect();
+        let vpc = VpcHistory { version: 1, records, ..VpcHistory::default() };
         let history = AlertHistory::Available([(A.to_owned(), vpc)].into());
         let plans = plans_for(&[], Severity::Low, &network, &affected, &history);
         let [(_, message)] = messages_of_plans(&plans, &network, &affected, HistoryState::On).try_into().unwrap();

@@ -38,7 +38,7 @@ pub(super) const VPC: &str = "vpc-0a1b2c3d4e5f60001";
 const TABLE: &str = "rtb-0a1b2c3d4e5f60004";
 pub(super) const NAT: (TargetKind, &str) = (TargetKind::NatGateway, "nat-0a1b2c3d4e5f60005");
 
-fn moment(text: &str) -> Timestamp {
+pub(super) fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 

@@ -10,7 +10,8 @@ pub struct DynamoDb {
 
 struct Canned {
     pages: Vec<Value>,
-    refused: Option<&'static str>,
+    /// An operation, and a text that is in the requests that are denied.
+    refused: Option<(&'static str, &'static str)>,
 }
 
 impl DynamoDb {
@@ -21,7 +22,12 @@ impl DynamoDb {
 
     /// Denies this operation.
     pub async fn refusing(operation: &'static str) -> Self {
-        Self::serving(Canned { pages: Vec::new(), refused: Some(operation) }).await
+        Self::serving(Canned { pages: Vec::new(), refused: Some((operation, "")) }).await
+    }
+
+    /// Answers queries with these pages, and denies the requests of this operation that contain this text.
+    pub async fn holding_and_refusing(pages: Vec<Value>, operation: &'static str, text: &'static str) -> Self {
+        Self::serving(Canned { pages, refused: Some((operation, text)) }).await
     }
 
     async fn serving(canned: Canned) -> Self {
@@ -54,7 +60,8 @@ impl Respond for Canned {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let operation = operation(request);
         let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
-        if self.refused == Some(operation.as_str()) {
+        let contains = |text: &str| String::from_utf8_lossy(&request.body).contains(text);
+        if self.refused.is_some_and(|(refused, text)| refused == operation && contains(text)) {
             return ResponseTemplate::new(400).insert_header("x-amzn-requestid", "0a1b-request").set_body_json(
                 json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "secret"}),
             );

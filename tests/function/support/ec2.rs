@@ -21,6 +21,8 @@ pub enum Page {
     Truncated(&'static str),
     /// No members in the first answers, as many as the number says, and then these: EC2 is eventually consistent.
     Late(usize, String),
+    /// The first members in the first answer, which takes this time, and the others in the answers after it.
+    Changing(Duration, String, String),
     /// A token that leads back to the same page.
     Endless,
     /// No answer for two minutes.
@@ -42,12 +44,14 @@ struct Pages {
     of: HashMap<&'static str, Vec<Page>>,
     /// How many answers of [`Page::Late`] have been given.
     late: AtomicUsize,
+    /// How many answers of [`Page::Changing`] have been given.
+    changing: AtomicUsize,
 }
 
 impl Ec2 {
     pub async fn answering(pages: impl IntoIterator<Item = (&'static str, Vec<Page>)>) -> Self {
         let server = MockServer::builder().start().await;
-        let pages = Pages { of: pages.into_iter().collect(), late: AtomicUsize::new(0) };
+        let pages = Pages { of: pages.into_iter().collect(), late: AtomicUsize::new(0), changing: AtomicUsize::new(0) };
         Mock::given(method("POST")).respond_with(pages).mount(&server).await;
         Self { server }
     }
@@ -97,6 +101,10 @@ impl Respond for Pages {
                 let given = self.late.fetch_add(1, Ordering::Relaxed);
                 set(action, if given < *empty { "" } else { items }, &next)
             }
+            Some(Page::Changing(delay, first, later)) => match self.changing.fetch_add(1, Ordering::Relaxed) {
+                0 => set(action, first, &next).set_delay(*delay),
+                _ => set(action, later, &next),
+            },
             Some(Page::Error(status, code)) => ResponseTemplate::new(*status).insert_header("x-amzn-requestid", "0a1b-request").set_body_string(format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>You are not authorized. Encoded authorization \
                  failure message: c2VjcmV0</Message></Error></Errors><RequestID>0a1b-request</RequestID></Response>"
