@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     alert_group::AlertGroup,
-    content::{Group, services, tables},
+    content::{CautionAbout, Group, services, tables},
     message::counted,
     untrusted_text::{Line, plain},
 };
@@ -283,6 +283,15 @@ pub(super) fn titles(services: &[GatewayService]) -> String {
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// What a message says if it has no room for the cautions.
+pub(super) const NO_ROOM_FOR_CAUTIONS: &str = "The commands have side effects that do not fit into this card. Read them in \
+                                               the message on the JSON topic.";
+
+/// These cautions as sentences.
+pub(super) fn cautions(cautions: &[CautionAbout]) -> Vec<String> {
+    cautions.iter().map(|(each, services)| caution(*each, services)).collect()
 }
 
 // --- Lines about one group of alerts ---------------------------------------------------------------------------------
