@@ -119,7 +119,7 @@ pub(super) struct TableFix<'a> {
     finding: &'a Finding,
     /// The ids of the route tables that it fixes. Never empty.
     pub(super) tables: Vec<&'a str>,
-    /// The cautions of all findings that it fixes. Empty if there is no command.
+    /// The cautions of all findings that it fixes.
     cautions: BTreeSet<Caution>,
 }
 
@@ -191,12 +191,11 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
     let mut shared: HashMap<(GatewayService, &Fix), usize> = HashMap::new();
     for finding in groups.iter().flat_map(Group::open_findings) {
         let table = finding.route_table.id.as_str();
-        let has_command = remediation::commands(finding, &[table]).is_some();
         let is_shareable = match finding.fix {
-            Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => has_command,
+            Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => remediation::commands(finding, &[table]).is_some(),
             Fix::ReattachTable(_) | Fix::Wait(_) => false,
         };
-        let cautions = if has_command { finding.cautions.clone() } else { BTreeSet::new() };
+        let cautions = finding.cautions.clone();
         let position = is_shareable.then(|| *shared.entry((finding.service, &finding.fix)).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
             Some(fix) => {

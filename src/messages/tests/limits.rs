@@ -214,8 +214,8 @@ fn a_card_lists_the_cautions_or_says_where_they_are() {
     let reference =
         "- The commands have side effects that do not fit into this card. Read them in the message on the JSON topic.";
     let call = api_call();
-    let mut is_listed = BTreeSet::new();
-    for length in [0, 20, 40, 60, 80, 100, 120, 140, 160, 180] {
+    let mut cases = BTreeSet::new();
+    for length in (0..=180).step_by(4) {
         let name = "`".repeat(length);
         let mut network = used_by(10);
         network.route_tables[0].routes = vec![route("0.0.0.0/0", TargetKind::TransitGateway, "tgw-0a1b2c3d4e5f60005")];
@@ -237,15 +237,19 @@ fn a_card_lists_the_cautions_or_says_where_they_are() {
         let cautions = section(description, "*Before you run this*");
         let subnets = description.lines().filter(|line| line.starts_with("- subnet-")).count();
         if cautions.len() == 1 {
-            assert_eq!((cautions, subnets), (vec![reference], 0), "{length}");
-            is_listed.insert(false);
+            assert_eq!(cautions, [reference], "{length}");
+            cases.insert((subnets, "reference"));
         } else {
             let plain = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
             assert_eq!(cautions, section(&plain, "BEFORE YOU RUN THIS"), "{length}");
-            is_listed.insert(true);
+            cases.insert((subnets, "cautions"));
         }
     }
-    assert_eq!(is_listed, BTreeSet::from([false, true]), "both cases occur");
+    assert_eq!(
+        cases,
+        [(10, "cautions"), (5, "cautions"), (1, "cautions"), (0, "cautions"), (0, "reference")].into(),
+        "from short names to long ones"
+    );
 }
 
 #[test]
@@ -277,6 +281,48 @@ fn an_email_says_once_what_holds_for_all_commands() {
             "- Requests to buckets in other Regions do not go through the endpoint. They go the same way as today.",
         ]
     );
+}
+
+#[test]
+fn the_cautions_of_the_only_open_table_stand_directly_above_its_command() {
+    let [a, b] = findings(&several(1), &[GatewayService::S3]).try_into().unwrap();
+    let alerts = [opened(a), resolved(b, ResolutionReason::Covered)];
+    let call = api_call();
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+    let (_, from_heading) = body.split_once("BEFORE YOU RUN THIS\n").unwrap();
+    let (cautions, command) = from_heading.split_once("\n\n").unwrap();
+    assert!(cautions.lines().all(|line| line.starts_with("- ")), "{cautions}");
+    assert!(command.starts_with("TO FIX IT\naws ec2 create-vpc-endpoint "), "{command}");
+}
+
+/// Two tables are added to the endpoint together. The third is removed and added again, which closes connections twice.
+#[test]
+fn a_caution_that_holds_for_one_command_only_stands_directly_above_it() {
+    let mut network = Network { endpoints: vec![endpoint("available", &[TABLE])], ..several(3) };
+    network.route_tables.retain(|table| !table.associations.is_empty());
+    let alerts: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
+    let call = api_call();
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+    let above = |command: &str| {
+        let (before, _) = body.split_once(command).unwrap();
+        before.trim_end().rsplit_once("\n\n").unwrap().1.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let reconnect = "Applications have to connect again, so choose a time when no critical task runs.";
+    assert_eq!(
+        above("TO FIX S3 ON 2 ROUTE TABLES TOGETHER"),
+        ["BEFORE YOU RUN THIS", &format!("- Open connections to S3 close. {reconnect}")]
+    );
+    assert_eq!(
+        above("TO FIX IT\naws ec2 modify-vpc-endpoint"),
+        [
+            "BEFORE YOU RUN THIS",
+            &format!(
+                "- Open connections to S3 close twice: when the table is removed from the endpoint, and when it is added \
+                 again. {reconnect}"
+            ),
+        ]
+    );
+    assert_eq!(body.matches("aws:SourceIp").count(), 1, "this holds for both commands");
 }
 
 #[test]
