@@ -139,6 +139,11 @@ fn check_report(
         for text in [&fix.cloud_formation, &fix.terraform].into_iter().flatten() {
             assert!(text.chars().all(|c| c == '\n' || c == ' ' || c.is_ascii_graphic()), "{text}");
         }
+        let changes_something = fix.aws_cli.as_ref().is_some_and(|command| !command.contains("describe-vpc-endpoints"));
+        assert!(changes_something || fix.cautions.is_empty(), "cautions without a change: {fix:?}");
+        for caution in &fix.cautions {
+            assert!(caution.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{caution}");
+        }
     }
     let Ok(answer) = serde_json::to_value(&answer) else { unreachable!("an answer that is not JSON") };
     assert_answer(&answer);

@@ -279,6 +279,7 @@ mod tests {
             endpoint: None,
             interface_endpoint: None,
             fix: Fix::Create,
+            cautions: BTreeSet::new(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! A finding: one route table without a gateway route to one required service. One API call, or a short sequence of
 //! calls, fixes it.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use crate::{
-    checks::{fix::Fix, severity::Severity},
+    checks::{caution::Caution, fix::Fix, severity::Severity},
     network::{
         account::AccountRegion,
         model::{Endpoint, RouteTable, Subnet, Target},
@@ -42,6 +44,8 @@ pub struct Finding {
     pub interface_endpoint: Option<EndpointRef>,
     /// How to fix it.
     pub fix: Fix,
+    /// What somebody has to know before they apply the fix.
+    pub cautions: BTreeSet<Caution>,
 }
 
 /// Why a table is not covered: the first of these conditions that holds. They concern gateway endpoints for the service

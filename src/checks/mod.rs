@@ -1,7 +1,9 @@
-//! The checks, one folder each, and what they share: findings, severities, exemptions and fixes.
+//! The checks, one folder each, and what they share: findings, severities, exemptions, fixes and
+//! cautions.
 //!
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
+pub mod caution;
 pub mod exemption;
 pub mod finding;
 pub mod fix;

@@ -1,5 +1,7 @@
 //! Findings for the unit tests.
 
+use std::collections::BTreeSet;
+
 use super::{
     finding::{Finding, Gap, TableRef},
     fix::Fix,
@@ -27,5 +29,6 @@ pub fn finding(vpc_id: &str, table: &str) -> Finding {
         endpoint: None,
         interface_endpoint: None,
         fix: Fix::Create,
+        cautions: BTreeSet::new(),
     }
 }

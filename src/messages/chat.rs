@@ -55,15 +55,19 @@ struct Limits {
     subnets: usize,
     /// The number of other groups that get a short line each.
     short_lines: usize,
+    /// Whether the cautions are listed. If not, the card says where they are.
+    cautions: bool,
 }
 
-/// From the most that people read in a chat to the least, which always fits, whatever the names are.
-const LIMITS: [Limits; 5] = [
-    Limits { groups: 3, subnets: 10, short_lines: 10 },
-    Limits { groups: 2, subnets: 5, short_lines: 10 },
-    Limits { groups: 1, subnets: 5, short_lines: 10 },
-    Limits { groups: 1, subnets: 1, short_lines: 5 },
-    Limits { groups: 1, subnets: 0, short_lines: 0 },
+/// From the most that people read in a chat to the least, which always fits, whatever the names are. The cautions go
+/// last: a command without them can do harm.
+const LIMITS: [Limits; 6] = [
+    Limits { groups: 3, subnets: 10, short_lines: 10, cautions: true },
+    Limits { groups: 2, subnets: 5, short_lines: 10, cautions: true },
+    Limits { groups: 1, subnets: 5, short_lines: 10, cautions: true },
+    Limits { groups: 1, subnets: 1, short_lines: 5, cautions: true },
+    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: true },
+    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: false },
 ];
 
 /// A custom notification. The optional `id` of the schema is left out: it has to be unique, but two cards can be made
@@ -209,6 +213,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
     if !others.is_empty() {
         sections.push(other_groups(others, limits.short_lines));
     }
+    sections.extend(before_the_commands(&content::fixes(full), limits.cautions));
     if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
         sections.push(
             "_The message on the JSON topic has all details, and so does the e-mail, if there is one._".to_owned(),
@@ -250,6 +255,22 @@ fn other_groups(groups: &[Group<'_>], max: usize) -> String {
     format!("*And {} more*\n{}", groups.len(), list(lines))
 }
 
+/// What to know before running the commands of these fixes, which are the next steps. A caution that holds for all
+/// commands is there once; another one names its command. `None` without cautions.
+fn before_the_commands(fixes: &[TableFix<'_>], is_listed: bool) -> Option<String> {
+    let common = content::common_cautions(fixes);
+    let others = fixes.iter().flat_map(|fix| {
+        let cautions = content::other_cautions(std::slice::from_ref(fix), &common);
+        prose::cautions(&cautions).into_iter().map(|caution| format!("For {}: {caution}", what_it_fixes(fix)))
+    });
+    let cautions: Vec<Line<'_>> = prose::cautions(&common).into_iter().chain(others).map(Line::from).collect();
+    if cautions.is_empty() {
+        return None;
+    }
+    let cautions = if is_listed { cautions } else { vec![prose::NO_ROOM_FOR_CAUTIONS.into()] };
+    Some(format!("*Before you run this*\n{}", list(cautions)))
+}
+
 /// The commands that fix these groups, and those that exempt them. Resolved groups have none.
 fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
     let fixes = content::fixes(full);
@@ -258,14 +279,19 @@ fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
     fixes.iter().flat_map(fix_steps).chain(exemptions).collect()
 }
 
+/// The service and the route tables of a fix, such as `S3 on 2 route tables`.
+fn what_it_fixes(fix: &TableFix<'_>) -> String {
+    let service = fix.service().title();
+    match fix.tables.as_slice() {
+        [table] => format!("{service} on {}", plain(table)),
+        tables => format!("{service} on {}", counted(tables.len(), "route table")),
+    }
+}
+
 /// One step for each command. They are not joined by `&&`, because Slack and Teams need different forms of an
 /// ampersand.
 fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
-    let service = fix.service().title();
-    let what = match fix.tables.as_slice() {
-        [table] => format!("{service} on {}", plain(table)),
-        tables => format!("{service} on {}", counted(tables.len(), "route table")),
-    };
+    let what = what_it_fixes(fix);
     let Some(commands) = fix.commands() else {
         return vec![format!("Fix {what}: there is no command, because an id is not a valid AWS id.")];
     };

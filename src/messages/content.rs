@@ -3,13 +3,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use super::{alert_group::AlertGroup, remediation};
 use crate::{
     alerts::alert::Alert,
     checks::{
+        caution::Caution,
         finding::{Finding, SubnetRef},
         fix::Fix,
     },
@@ -118,6 +119,8 @@ pub(super) struct TableFix<'a> {
     finding: &'a Finding,
     /// The ids of the route tables that it fixes. Never empty.
     pub(super) tables: Vec<&'a str>,
+    /// The cautions of all findings that it fixes.
+    cautions: BTreeSet<Caution>,
 }
 
 impl TableFix<'_> {
@@ -131,10 +134,51 @@ impl TableFix<'_> {
         matches!(self.finding.fix, Fix::Wait(_))
     }
 
+    /// Whether there is a command that changes something.
+    fn changes_something(&self) -> bool {
+        !self.is_wait() && self.commands().is_some()
+    }
+
     /// The commands. `None` if an id does not have the format of AWS ids.
     pub(super) fn commands(&self) -> Option<Vec<String>> {
         remediation::commands(self.finding, &self.tables)
     }
+}
+
+/// A caution, and the services that it concerns: never none, S3 before DynamoDB.
+pub(super) type CautionAbout = (Caution, Vec<GatewayService>);
+
+/// The cautions that hold for every fix of a service, so that a message can say each once.
+pub(super) fn common_cautions(fixes: &[TableFix<'_>]) -> Vec<CautionAbout> {
+    let mut by_service: BTreeMap<GatewayService, BTreeSet<Caution>> = BTreeMap::new();
+    for fix in fixes.iter().filter(|fix| fix.changes_something()) {
+        (by_service.entry(fix.service()))
+            .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
+            .or_insert_with(|| fix.cautions.clone());
+    }
+    let mut common: BTreeMap<Caution, Vec<GatewayService>> = BTreeMap::new();
+    for (service, cautions) in by_service.into_iter().rev() {
+        for caution in cautions {
+            common.entry(caution).or_default().push(service);
+        }
+    }
+    common.into_iter().collect()
+}
+
+/// The cautions of these fixes without those that `said` contains.
+pub(super) fn other_cautions(fixes: &[TableFix<'_>], said: &[CautionAbout]) -> Vec<CautionAbout> {
+    // DNS is a setting of the VPC, whatever the service.
+    let is_said = |caution: Caution, service: GatewayService| {
+        said.iter().any(|(other, services)| {
+            *other == caution && (caution == Caution::DnsSupport || services.contains(&service))
+        })
+    };
+    let mut others = common_cautions(fixes);
+    for (caution, services) in &mut others {
+        services.retain(|&service| !is_said(*caution, service));
+    }
+    others.retain(|(_, services)| !services.is_empty());
+    others
 }
 
 /// The fixes for these groups. Resolved groups have none.
@@ -151,10 +195,14 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
             Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => remediation::commands(finding, &[table]).is_some(),
             Fix::ReattachTable(_) | Fix::Wait(_) => false,
         };
+        let cautions = finding.cautions.clone();
         let position = is_shareable.then(|| *shared.entry((finding.service, &finding.fix)).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
-            Some(fix) => fix.tables.push(table),
-            None => fixes.push(TableFix { finding, tables: vec![table] }),
+            Some(fix) => {
+                fix.tables.push(table);
+                fix.cautions.extend(cautions);
+            }
+            None => fixes.push(TableFix { finding, tables: vec![table], cautions }),
         }
     }
     fixes
@@ -163,10 +211,13 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tests::{NAT, alert_group, api_call, findings, private, since},
+        super::tests::{NAT, VPC, alert_group, api_call, findings, private, since},
         *,
     };
-    use crate::{alerts::alert::OpenChange, network::service::GatewayService};
+    use crate::{
+        alerts::alert::OpenChange,
+        checks::{fix, testing::finding},
+    };
 
     #[test]
     fn alerts_about_one_table_share_a_group_if_they_are_open_since_the_same_time() {
@@ -179,5 +230,79 @@ mod tests {
         };
         assert_eq!(group_count([since(), since()]), 1);
         assert_eq!(group_count([since(), since() + jiff::SignedDuration::from_secs(1)]), 2);
+    }
+
+    /// An alert about a finding for this service on this table, with this fix and these cautions.
+    fn alert(table: &str, service: GatewayService, fix: Fix, cautions: &[Caution]) -> Alert {
+        let finding = Finding { service, fix, cautions: cautions.iter().copied().collect(), ..finding(VPC, table) };
+        Alert::Reported(finding)
+    }
+
+    fn endpoint(state: &str) -> fix::Endpoint {
+        fix::Endpoint { id: "vpce-0000000a".into(), state: state.into(), route_table_ids: Vec::new() }
+    }
+
+    const S3: GatewayService = GatewayService::S3;
+    const DYNAMODB: GatewayService = GatewayService::DynamoDb;
+
+    /// What is common to all fixes, and what each fix has besides.
+    fn cautions(alerts: &[Alert]) -> (Vec<CautionAbout>, Vec<Vec<CautionAbout>>) {
+        let call = api_call();
+        let fixes = fixes(&groups(&alert_group(&call, alerts)));
+        let common = common_cautions(&fixes);
+        let others = fixes.iter().map(|fix| other_cautions(std::slice::from_ref(fix), &common)).collect();
+        (common, others)
+    }
+
+    #[test]
+    fn a_shared_fix_has_the_cautions_of_all_its_tables() {
+        let alerts = [
+            alert("rtb-0000000a", S3, Fix::Create, &[Caution::ConnectionsClose, Caution::DnsSupport]),
+            alert("rtb-0000000b", S3, Fix::Create, &[Caution::TrafficFilters, Caution::DnsSupport]),
+        ];
+        let expected = [Caution::ConnectionsClose, Caution::TrafficFilters, Caution::DnsSupport];
+        assert_eq!(cautions(&alerts), (expected.map(|caution| (caution, vec![S3])).into(), vec![vec![]]));
+    }
+
+    #[test]
+    fn a_caution_is_common_to_the_services_for_which_all_fixes_have_it() {
+        let reattach = || Fix::ReattachTable(endpoint("available"));
+        let (twice, filters) = (Caution::ConnectionsCloseTwice, Caution::TrafficFilters);
+        let (regions, dns) = (Caution::OtherRegions, Caution::DnsSupport);
+        let alerts = [
+            alert("rtb-0000000a", DYNAMODB, reattach(), &[twice, dns]),
+            alert("rtb-0000000a", S3, reattach(), &[twice, regions, dns]),
+            alert("rtb-0000000b", S3, reattach(), &[filters, dns]),
+        ];
+        assert_eq!(
+            cautions(&alerts),
+            (
+                vec![(twice, vec![DYNAMODB]), (dns, vec![S3, DYNAMODB])],
+                vec![vec![(twice, vec![S3]), (regions, vec![S3])], vec![], vec![(filters, vec![S3])]],
+            )
+        );
+    }
+
+    #[test]
+    fn the_caution_about_dns_is_said_once_for_the_vpc() {
+        let reattach = || Fix::ReattachTable(endpoint("available"));
+        let dns = Caution::DnsSupport;
+        let alerts = [
+            alert("rtb-0000000a", DYNAMODB, Fix::Create, &[dns]),
+            alert("rtb-0000000a", S3, reattach(), &[]),
+            alert("rtb-0000000b", S3, reattach(), &[dns]),
+        ];
+        assert_eq!(cautions(&alerts), (vec![(dns, vec![DYNAMODB])], vec![vec![], vec![], vec![]]));
+    }
+
+    /// Otherwise no caution would be common to all fixes.
+    #[test]
+    fn a_fix_that_changes_nothing_has_no_cautions_and_hides_none() {
+        let alerts = [
+            alert("rtb-0000000a", S3, Fix::Wait(endpoint("pending")), &[]),
+            alert("rtb-0000000b", S3, Fix::Create, &[Caution::DnsSupport]),
+            alert("rtb-$(id)", S3, Fix::Create, &[Caution::OtherRegions]),
+        ];
+        assert_eq!(cautions(&alerts), (vec![(Caution::DnsSupport, vec![S3])], vec![vec![], vec![], vec![]]));
     }
 }

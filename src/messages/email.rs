@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use super::{
     alert_group::AlertGroup,
-    content::{self, Group, TableFix},
+    content::{self, CautionAbout, Group, TableFix},
     message::{Attribute, MAX_MESSAGE, MAX_SUBJECT, Message, counted, subject},
     prose, remediation,
     untrusted_text::{Line, quoted},
@@ -17,7 +17,7 @@ const MAX_OVERVIEW: usize = 10;
 /// One e-mail, or several if one would be too large.
 pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let groups = content::groups(alerts);
-    let email = Email { alerts, groups: &groups, shared_fixes: shared_fixes(&groups) };
+    let email = Email::new(alerts, &groups);
     let attributes = alerts.attributes();
     let overhead = MAX_SUBJECT
         + attributes.iter().map(Attribute::size).sum::<usize>()
@@ -38,11 +38,6 @@ pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         .collect()
 }
 
-/// The fixes for more than one route table.
-fn shared_fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
-    content::fixes(groups).into_iter().filter(|fix| fix.tables.len() > 1).collect()
-}
-
 /// The blocks of one message.
 #[derive(Default)]
 struct Part {
@@ -56,7 +51,20 @@ struct Part {
 struct Email<'a> {
     alerts: &'a AlertGroup<'a>,
     groups: &'a [Group<'a>],
+    /// The fixes for more than one route table.
     shared_fixes: Vec<TableFix<'a>>,
+    /// The cautions that the head says for all commands. Empty if only one group has a command.
+    common_cautions: Vec<CautionAbout>,
+}
+
+impl<'a> Email<'a> {
+    fn new(alerts: &'a AlertGroup<'a>, groups: &'a [Group<'a>]) -> Self {
+        let fixes = content::fixes(groups);
+        let open = groups.iter().filter(|group| !group.is_resolved()).count();
+        let common_cautions = if open > 1 { content::common_cautions(&fixes) } else { Vec::new() };
+        let shared_fixes = fixes.into_iter().filter(|fix| fix.tables.len() > 1).collect();
+        Self { alerts, groups, shared_fixes, common_cautions }
+    }
 }
 
 impl Email<'_> {
@@ -101,7 +109,8 @@ impl Email<'_> {
             .collect()
     }
 
-    /// What every part contains above its blocks: caveat, location, trigger, overview and shared fixes.
+    /// What every part contains above its blocks: caveat, location, trigger, overview, and the cautions and fixes that
+    /// several route tables share.
     fn head(&self) -> Vec<String> {
         let mut head: Vec<String> = prose::caveat(self.alerts).map(str::to_owned).into_iter().collect();
         let only = if let [group] = self.groups { Some(group) } else { None };
@@ -116,10 +125,16 @@ impl Email<'_> {
         if only.is_none() {
             head.push(format!("IN SHORT\n{}", self.overview()));
         }
-        head.extend(self.shared_fixes.iter().map(|fix| {
+        head.extend(before(Some("For all fixes below:"), &self.common_cautions));
+        for fix in &self.shared_fixes {
+            head.extend(before(None, &content::other_cautions(std::slice::from_ref(fix), &self.common_cautions)));
             let (tables, service) = (counted(fix.tables.len(), "route table"), fix.service().title());
-            format!("TO FIX {service} ON {} TOGETHER\n{}", tables.to_uppercase(), how_to_fix(fix, fix.commands()))
-        }));
+            head.push(format!(
+                "TO FIX {service} ON {} TOGETHER\n{}",
+                tables.to_uppercase(),
+                how_to_fix(fix, fix.commands())
+            ));
+        }
         head
     }
 
@@ -148,34 +163,21 @@ impl Email<'_> {
         }
         block.extend(affected(group, subnets));
         if !group.is_resolved() {
-            block.push(self.fix(group));
+            let (shared, own) = self.fixes_of(group);
+            block.extend(before(None, &content::other_cautions(&own, &self.common_cautions)));
+            block.push(fix(&shared, &own));
             block.push(self.exemption(group));
         }
         block.join("\n\n")
     }
 
-    /// How to fix the group. Shared fixes are only in the head.
-    fn fix(&self, group: &Group<'_>) -> String {
-        let is_shared = |fix: &TableFix<'_>| {
+    /// The fixes of the group: those that other route tables share, and its own.
+    fn fixes_of<'g>(&self, group: &Group<'g>) -> (Vec<TableFix<'g>>, Vec<TableFix<'g>>) {
+        content::fixes(std::slice::from_ref(group)).into_iter().partition(|fix| {
             self.shared_fixes
                 .iter()
                 .any(|shared| shared.service() == fix.service() && shared.tables.contains(&group.table_id()))
-        };
-        let fixes = content::fixes(std::slice::from_ref(group));
-        let (shared, own): (Vec<_>, Vec<_>) = fixes.iter().partition(|fix| is_shared(fix));
-        let mut lines = vec!["TO FIX IT".to_owned()];
-        for fix in &own {
-            let command = fix.commands();
-            if fixes.len() > 1 || fix.is_wait() || command.is_none() {
-                lines.push(format!("For {}:", fix.service().title()));
-            }
-            lines.push(how_to_fix(fix, command));
-        }
-        if !shared.is_empty() {
-            let services: Vec<_> = shared.iter().map(|fix| fix.service()).collect();
-            lines.push(format!("For {}, see the top of this message.", prose::titles(&services)));
-        }
-        lines.join("\n")
+        })
     }
 
     /// How to exempt the route table.
@@ -196,6 +198,30 @@ impl Email<'_> {
                 .to_owned()
         })
     }
+}
+
+/// What to know before running a command. `None` without cautions.
+fn before(intro: Option<&str>, cautions: &[CautionAbout]) -> Option<String> {
+    let items = prose::cautions(cautions).into_iter().map(|caution| format!("- {caution}"));
+    let heading = ["BEFORE YOU RUN THIS"].into_iter().chain(intro).map(str::to_owned);
+    (!cautions.is_empty()).then(|| heading.chain(items).collect::<Vec<_>>().join("\n"))
+}
+
+/// How to fix a group with these fixes. Shared fixes are only in the head.
+fn fix(shared: &[TableFix<'_>], own: &[TableFix<'_>]) -> String {
+    let mut lines = vec!["TO FIX IT".to_owned()];
+    for fix in own {
+        let command = fix.commands();
+        if shared.len() + own.len() > 1 || fix.is_wait() || command.is_none() {
+            lines.push(format!("For {}:", fix.service().title()));
+        }
+        lines.push(how_to_fix(fix, command));
+    }
+    if !shared.is_empty() {
+        let services: Vec<_> = shared.iter().map(TableFix::service).collect();
+        lines.push(format!("For {}, see the top of this message.", prose::titles(&services)));
+    }
+    lines.join("\n")
 }
 
 fn how_to_fix(fix: &TableFix<'_>, commands: Option<Vec<String>>) -> String {
@@ -240,7 +266,7 @@ mod tests {
         let call = scenarios::api_call();
         let alerts = scenarios::alert_group(&call, alerts);
         let groups = content::groups(&alerts);
-        let email = Email { alerts: &alerts, groups: &groups, shared_fixes: shared_fixes(&groups) };
+        let email = Email::new(&alerts, &groups);
         email.parts(room(&email)).iter().map(|part| part.blocks.len()).collect()
     }
 

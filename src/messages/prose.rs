@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     alert_group::AlertGroup,
-    content::{Group, services, tables},
+    content::{CautionAbout, Group, services, tables},
     message::counted,
     untrusted_text::{Line, plain},
 };
@@ -17,7 +17,10 @@ use crate::{
         history::HistoryState,
         recorded::Recorded,
     },
-    checks::finding::{EndpointRef, Finding, Gap, SubnetRef},
+    checks::{
+        caution::Caution,
+        finding::{EndpointRef, Finding, Gap, SubnetRef},
+    },
     events::record::Trigger,
     network::{
         model::{Target, TargetKind},
@@ -83,11 +86,12 @@ fn missing(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
     Text { clause, lines: vec![line] }
 }
 
-/// Where the traffic to these services goes instead. `without_interface` lists the services that have no interface
-/// endpoint.
+/// Where the traffic to these services goes instead, and which part of the way charges for it. `without_interface`
+/// lists the services that have no interface endpoint.
 ///
-/// The text promises a saving only for a NAT gateway: it is the only target that charges per byte for traffic that a
-/// gateway endpoint takes over (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html>).
+/// Several targets charge per GB: see [`charge`]. A gateway endpoint charges nothing. An internet gateway and an
+/// egress-only internet gateway charge nothing either, because traffic to a service of the same Region is free
+/// (<https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer>). No price is named: prices differ between Regions.
 fn consequence(
     egress: &Target,
     target: Option<&str>,
@@ -101,22 +105,30 @@ fn consequence(
             lines: vec!["No subnet uses the table now: nothing is affected yet.".to_owned()],
         };
     }
-    let reach = if subnets == 1 { "reaches" } else { "reach" };
+    let verb = |verb: &str, verbs: &str| if subnets == 1 { verb.to_owned() } else { verbs.to_owned() };
+    let (reach, send) = (verb("reaches", "reach"), verb("sends", "send"));
     let subnets = counted(subnets, "subnet");
     let target = target.unwrap_or("(unknown id)");
+    let way = target_name(egress.kind);
     let (clause, lines) = match egress.kind {
         TargetKind::NatGateway => (
-            format!("so {subnets} {reach} {service} through NAT gateway {target}, which charges for every byte"),
-            vec![
-                format!("{subnets} {reach} {service} through NAT gateway {target}."),
-                "The NAT gateway charges for every GB; a gateway endpoint charges nothing.".to_owned(),
-            ],
+            format!("so {subnets} {reach} {service} through {way} {target}"),
+            vec![format!("{subnets} {reach} {service} through {way} {target}.")],
         ),
         TargetKind::InternetGateway => (
-            format!("so {subnets} {reach} {service} at its public addresses through internet gateway {target}"),
+            format!("so {subnets} {reach} {service} at its public addresses through {way} {target}"),
             vec![
-                format!("{subnets} {reach} {service} at public addresses, through internet gateway {target}."),
-                "This works only for resources with a public IP address, and costs nothing extra.".to_owned(),
+                format!("{subnets} {reach} {service} at public addresses, through {way} {target}."),
+                "This works only for resources with a public IP address. AWS charges for public IPv4 addresses, but not \
+                 for this traffic."
+                    .to_owned(),
+            ],
+        ),
+        TargetKind::EgressOnlyInternetGateway => (
+            format!("so {subnets} {reach} {service} over IPv6 through {way} {target}"),
+            vec![
+                format!("{subnets} {reach} {service} over IPv6, through {way} {target}."),
+                "This works only for resources with an IPv6 address. AWS does not charge for this traffic.".to_owned(),
             ],
         ),
         TargetKind::None => {
@@ -126,18 +138,90 @@ fn consequence(
             }
             (format!("and the table has no default route, so {subnets} cannot reach {service}"), lines)
         }
-        kind => {
-            let way = target_name(kind);
-            (
-                format!("so {subnets} can reach {service} only through {way} {target}"),
-                vec![
-                    format!("{subnets} can reach {service} only through {way} {target}."),
-                    format!("What is behind the {way} decides whether this works and what it costs."),
-                ],
+        _ => (
+            format!("so {subnets} {send} traffic for {service} to {way} {target}"),
+            vec![
+                format!("{subnets} {send} traffic for {service} to {way} {target}."),
+                match egress.kind {
+                    // https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html#vpc-peering-limitations
+                    TargetKind::VpcPeering => "This probably fails: a VPC cannot use the NAT gateway, internet gateway \
+                                               or gateway endpoint of its peer."
+                        .to_owned(),
+                    kind if charge(kind).is_some() => format!("What is behind the {way} decides whether this works."),
+                    _ => format!("What is behind the {way} decides whether this works and what it costs."),
+                },
+            ],
+        ),
+    };
+    match charge(egress.kind) {
+        None => Text { clause, lines },
+        Some(charge) => Text {
+            clause: format!("{clause}, {}", charge.clause),
+            lines: lines.into_iter().chain(charge.lines).collect(),
+        },
+    }
+}
+
+/// What a target charges for the traffic. `None` if it charges nothing per GB, or if that depends on what is behind it.
+fn charge(kind: TargetKind) -> Option<Text> {
+    let way = target_name(kind);
+    let (clause, line) = match kind {
+        // https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html,
+        // https://aws.amazon.com/network-firewall/pricing/, https://aws.amazon.com/privatelink/pricing/
+        TargetKind::NatGateway | TargetKind::VpcEndpoint => (
+            "which charges for every byte",
+            format!("The {way} charges for every GB; a gateway endpoint charges nothing."),
+        ),
+        // https://aws.amazon.com/transit-gateway/pricing/, https://aws.amazon.com/cloud-wan/pricing/
+        TargetKind::TransitGateway | TargetKind::CoreNetwork => (
+            "which charges for every byte, as does any NAT gateway behind it",
+            format!(
+                "The {way} charges for every GB, and any NAT gateway behind it charges again; a gateway endpoint \
+                 charges nothing."
+            ),
+        ),
+        // https://aws.amazon.com/vpn/pricing/, https://aws.amazon.com/directconnect/pricing/
+        TargetKind::VirtualPrivateGateway => (
+            "where AWS charges for every byte that leaves AWS",
+            "AWS charges for every GB that leaves AWS this way; a gateway endpoint charges nothing.".to_owned(),
+        ),
+        _ => return None,
+    };
+    Some(Text { clause: clause.to_owned(), lines: vec![line] })
+}
+
+/// What somebody has to know before they apply the fix for these services. Contains no ids and no tags.
+pub(super) fn caution(caution: Caution, services: &[GatewayService]) -> String {
+    let service = titles(services);
+    let when = "Applications have to connect again, so choose a time when no critical task runs.";
+    match caution {
+        Caution::ConnectionsClose => format!("Open connections to {service} close. {when}"),
+        Caution::ConnectionsCloseTwice => format!(
+            "Open connections to {service} close twice: when the table is removed from the endpoint, and when it is added \
+             again. {when}"
+        ),
+        Caution::SourceIpConditions => {
+            let policies = if services.contains(&GatewayService::DynamoDb) { "resource" } else { "bucket" };
+            format!(
+                "Requests to {service} will come from private addresses. Conditions on aws:SourceIp in {policies} and \
+                 identity policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead."
             )
         }
-    };
-    Text { clause, lines }
+        Caution::TrafficFilters => format!(
+            "Security groups and network ACLs must allow traffic to and from {service}; gatewatch does not check them. A \
+             security group rule can name the prefix list of the service; a network ACL rule needs its address ranges."
+        ),
+        Caution::OtherRegions => {
+            "Requests to buckets in other Regions do not go through the endpoint. They go the same way as today."
+                .to_owned()
+        }
+        Caution::DefaultPolicy => {
+            format!("A new endpoint has the default policy, which allows every request to {service}.")
+        }
+        Caution::DnsSupport => "If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; \
+                                gatewatch does not check this."
+            .to_owned(),
+    }
 }
 
 /// How a problem was resolved. A reason that only a newer version of gatewatch knows gets a general text.
@@ -168,7 +252,7 @@ fn target_name(kind: TargetKind) -> &'static str {
         TargetKind::VpcPeering => "peering connection",
         TargetKind::VirtualPrivateGateway => "virtual private gateway",
         TargetKind::NetworkInterface => "network interface",
-        TargetKind::VpcEndpoint => "VPC endpoint",
+        TargetKind::VpcEndpoint => "firewall or Gateway Load Balancer endpoint",
         TargetKind::CoreNetwork => "core network",
         TargetKind::EgressOnlyInternetGateway => "egress-only internet gateway",
         TargetKind::CarrierGateway => "carrier gateway",
@@ -199,6 +283,15 @@ pub(super) fn titles(services: &[GatewayService]) -> String {
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// What a message says if it has no room for the cautions.
+pub(super) const NO_ROOM_FOR_CAUTIONS: &str = "The commands have side effects that do not fit into this card. Read them in \
+                                               the message on the JSON topic.";
+
+/// These cautions as sentences.
+pub(super) fn cautions(cautions: &[CautionAbout]) -> Vec<String> {
+    cautions.iter().map(|(each, services)| caution(*each, services)).collect()
 }
 
 // --- Lines about one group of alerts ---------------------------------------------------------------------------------
@@ -467,22 +560,189 @@ mod tests {
             format!("{head}so 1 subnet reaches S3 at its public addresses through internet gateway igw-1.")
         );
         assert_eq!(reason(2, None), format!("{head}and the table has no default route, so 2 subnets cannot reach S3."));
-        for (kind, way) in [
-            (TargetKind::TransitGateway, "transit gateway"),
-            (TargetKind::VpcPeering, "peering connection"),
-            (TargetKind::VirtualPrivateGateway, "virtual private gateway"),
-            (TargetKind::NetworkInterface, "network interface"),
-            (TargetKind::VpcEndpoint, "VPC endpoint"),
-            (TargetKind::CoreNetwork, "core network"),
-            (TargetKind::EgressOnlyInternetGateway, "egress-only internet gateway"),
-            (TargetKind::CarrierGateway, "carrier gateway"),
-            (TargetKind::LocalGateway, "local gateway"),
-            (TargetKind::Other, "target"),
+        assert_eq!(
+            reason(2, Some((TargetKind::EgressOnlyInternetGateway, "eigw-1"))),
+            format!("{head}so 2 subnets reach S3 over IPv6 through egress-only internet gateway eigw-1.")
+        );
+        let twice = ", which charges for every byte, as does any NAT gateway behind it";
+        for (kind, way, charge) in [
+            (TargetKind::TransitGateway, "transit gateway", twice),
+            (TargetKind::CoreNetwork, "core network", twice),
+            (TargetKind::VpcEndpoint, "firewall or Gateway Load Balancer endpoint", ", which charges for every byte"),
+            (
+                TargetKind::VirtualPrivateGateway,
+                "virtual private gateway",
+                ", where AWS charges for every byte that leaves AWS",
+            ),
+            (TargetKind::VpcPeering, "peering connection", ""),
+            (TargetKind::NetworkInterface, "network interface", ""),
+            (TargetKind::CarrierGateway, "carrier gateway", ""),
+            (TargetKind::LocalGateway, "local gateway", ""),
+            (TargetKind::Other, "target", ""),
         ] {
             assert_eq!(
                 reason(1, Some((kind, "x-1"))),
-                format!("{head}so 1 subnet can reach S3 only through {way} x-1.")
+                format!("{head}so 1 subnet sends traffic for S3 to {way} x-1{charge}.")
             );
+        }
+    }
+
+    #[test]
+    fn people_read_where_the_traffic_goes_and_what_it_costs() {
+        let lines = |kind| {
+            let egress = Target { kind, id: Some("x-1".into()) };
+            consequence(&egress, Some("x-1"), 2, "S3", &[GatewayService::S3]).lines
+        };
+        let free = "a gateway endpoint charges nothing.";
+        for (kind, expected) in [
+            (
+                TargetKind::NatGateway,
+                vec![
+                    "2 subnets reach S3 through NAT gateway x-1.".to_owned(),
+                    format!("The NAT gateway charges for every GB; {free}"),
+                ],
+            ),
+            (
+                TargetKind::InternetGateway,
+                vec![
+                    "2 subnets reach S3 at public addresses, through internet gateway x-1.".to_owned(),
+                    "This works only for resources with a public IP address. AWS charges for public IPv4 addresses, \
+                     but not for this traffic."
+                        .to_owned(),
+                ],
+            ),
+            (
+                TargetKind::EgressOnlyInternetGateway,
+                vec![
+                    "2 subnets reach S3 over IPv6, through egress-only internet gateway x-1.".to_owned(),
+                    "This works only for resources with an IPv6 address. AWS does not charge for this traffic."
+                        .to_owned(),
+                ],
+            ),
+            (
+                TargetKind::TransitGateway,
+                vec![
+                    "2 subnets send traffic for S3 to transit gateway x-1.".to_owned(),
+                    "What is behind the transit gateway decides whether this works.".to_owned(),
+                    format!("The transit gateway charges for every GB, and any NAT gateway behind it charges again; {free}"),
+                ],
+            ),
+            (
+                TargetKind::CoreNetwork,
+                vec![
+                    "2 subnets send traffic for S3 to core network x-1.".to_owned(),
+                    "What is behind the core network decides whether this works.".to_owned(),
+                    format!("The core network charges for every GB, and any NAT gateway behind it charges again; {free}"),
+                ],
+            ),
+            (
+                TargetKind::VpcEndpoint,
+                vec![
+                    "2 subnets send traffic for S3 to firewall or Gateway Load Balancer endpoint x-1.".to_owned(),
+                    "What is behind the firewall or Gateway Load Balancer endpoint decides whether this works."
+                        .to_owned(),
+                    format!("The firewall or Gateway Load Balancer endpoint charges for every GB; {free}"),
+                ],
+            ),
+            (
+                TargetKind::VirtualPrivateGateway,
+                vec![
+                    "2 subnets send traffic for S3 to virtual private gateway x-1.".to_owned(),
+                    "What is behind the virtual private gateway decides whether this works.".to_owned(),
+                    format!("AWS charges for every GB that leaves AWS this way; {free}"),
+                ],
+            ),
+            (
+                TargetKind::VpcPeering,
+                vec![
+                    "2 subnets send traffic for S3 to peering connection x-1.".to_owned(),
+                    "This probably fails: a VPC cannot use the NAT gateway, internet gateway or gateway endpoint of its \
+                     peer."
+                        .to_owned(),
+                ],
+            ),
+            (
+                TargetKind::NetworkInterface,
+                vec![
+                    "2 subnets send traffic for S3 to network interface x-1.".to_owned(),
+                    "What is behind the network interface decides whether this works and what it costs.".to_owned(),
+                ],
+            ),
+            (
+                TargetKind::CarrierGateway,
+                vec![
+                    "2 subnets send traffic for S3 to carrier gateway x-1.".to_owned(),
+                    "What is behind the carrier gateway decides whether this works and what it costs.".to_owned(),
+                ],
+            ),
+            (
+                TargetKind::LocalGateway,
+                vec![
+                    "2 subnets send traffic for S3 to local gateway x-1.".to_owned(),
+                    "What is behind the local gateway decides whether this works and what it costs.".to_owned(),
+                ],
+            ),
+            (
+                TargetKind::None,
+                vec!["The table has no default route.".to_owned(), "2 subnets cannot reach S3.".to_owned()],
+            ),
+        ] {
+            assert_eq!(lines(kind), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn each_caution_says_what_happens_and_to_which_service() {
+        let s3 = |each| caution(each, &[GatewayService::S3]);
+        let when = "Applications have to connect again, so choose a time when no critical task runs.";
+        for (each, sentence) in [
+            (Caution::ConnectionsClose, format!("Open connections to S3 close. {when}")),
+            (
+                Caution::ConnectionsCloseTwice,
+                format!(
+                    "Open connections to S3 close twice: when the table is removed from the endpoint, and when it is \
+                     added again. {when}"
+                ),
+            ),
+            (
+                Caution::SourceIpConditions,
+                "Requests to S3 will come from private addresses. Conditions on aws:SourceIp in bucket and identity \
+                 policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead."
+                    .to_owned(),
+            ),
+            (
+                Caution::TrafficFilters,
+                "Security groups and network ACLs must allow traffic to and from S3; gatewatch does not check them. A \
+                 security group rule can name the prefix list of the service; a network ACL rule needs its address \
+                 ranges."
+                    .to_owned(),
+            ),
+            (
+                Caution::OtherRegions,
+                "Requests to buckets in other Regions do not go through the endpoint. They go the same way as today."
+                    .to_owned(),
+            ),
+            (
+                Caution::DefaultPolicy,
+                "A new endpoint has the default policy, which allows every request to S3.".to_owned(),
+            ),
+            (
+                Caution::DnsSupport,
+                "If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; gatewatch does not \
+                 check this."
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(s3(each), sentence);
+        }
+        let both = [GatewayService::S3, GatewayService::DynamoDb];
+        assert_eq!(
+            caution(Caution::ConnectionsClose, &both),
+            format!("Open connections to S3 and DynamoDB close. {when}")
+        );
+        for services in [&both[..], &both[1..]] {
+            let sentence = caution(Caution::SourceIpConditions, services);
+            assert!(sentence.contains("in resource and identity policies"), "{sentence}");
         }
     }
 

@@ -50,7 +50,8 @@ def test_a_hostile_name_arrives_unchanged_and_only_in_name_fields(
     assert len(message.subject) < 100
     assert name not in json.dumps([message.attributes, message.body["summary"]], ensure_ascii=False)
     for finding in message.body["findings"]:
-        words = [finding["reason"], *finding["remediation"].values()]
+        remediation = dict(finding["remediation"])
+        words = [finding["reason"], *remediation.pop("cautions"), *remediation.values()]
         assert [word for word in words if not word.isascii() or name in word] == []
 
 

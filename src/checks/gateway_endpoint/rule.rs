@@ -32,7 +32,10 @@ use crate::{
         exemption::{self, Exempt, UnreadableExemption},
         finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
         fix::Fix,
-        gateway_endpoint::egress::severity_of,
+        gateway_endpoint::{
+            cautions::{Access, cautions},
+            egress::severity_of,
+        },
     },
     network::{
         account::AccountRegion,
@@ -129,6 +132,8 @@ struct GapResult<'a> {
     /// The gateway endpoint that decided the gap.
     endpoint: Option<&'a Endpoint>,
     fix: Fix,
+    /// Whether the table has a route to a gateway endpoint for the service that is not active. EC2 drops what it matches.
+    is_dropped: bool,
 }
 
 impl<'a> ServiceEndpoints<'a> {
@@ -143,7 +148,7 @@ impl<'a> ServiceEndpoints<'a> {
     /// The available endpoints that list the table and are the target of an active route of the table.
     fn covering(&self, table: &RouteTable) -> impl Iterator<Item = &'a Endpoint> {
         (self.gateway.iter().copied())
-            .filter(|endpoint| endpoint.is_available() && endpoint.lists(table) && has_active_route_to(table, endpoint))
+            .filter(|endpoint| endpoint.is_available() && endpoint.lists(table) && has_route_to(table, endpoint, true))
     }
 
     /// Why the table is not covered. `None` if it is covered.
@@ -163,7 +168,8 @@ impl<'a> ServiceEndpoints<'a> {
         } else {
             (Gap::NoEndpoint, None, Fix::Create)
         };
-        Some(GapResult { gap, endpoint, fix })
+        let is_dropped = self.gateway.iter().any(|endpoint| has_route_to(table, endpoint, false));
+        Some(GapResult { gap, endpoint, fix, is_dropped })
     }
 
     /// The interface endpoint that a finding names: an available one if there is one.
@@ -172,9 +178,10 @@ impl<'a> ServiceEndpoints<'a> {
     }
 }
 
-fn has_active_route_to(table: &RouteTable, endpoint: &Endpoint) -> bool {
+/// Whether the table has a route to the endpoint that is active, or one that is not.
+fn has_route_to(table: &RouteTable, endpoint: &Endpoint, active: bool) -> bool {
     table.routes.iter().any(|route| {
-        route.active
+        route.active == active
             && route.target.kind == TargetKind::VpcEndpoint
             && route.target.id.as_deref() == Some(endpoint.id.as_str())
     })
@@ -202,7 +209,9 @@ fn finding(
     account_region: &AccountRegion,
 ) -> Finding {
     let account = account_region.account.clone().or_else(|| table.owner_id.clone()).unwrap_or_default();
-    let (severity, egress) = severity_of(table, !subnets.is_empty());
+    let in_use = !subnets.is_empty();
+    let (severity, egress) = severity_of(table, in_use);
+    let access = Access::of(egress.kind, in_use, gap.is_dropped);
     let mut affected: Vec<SubnetRef> = subnets.iter().copied().map(SubnetRef::from).collect();
     affected.sort_by(|a, b| a.id.cmp(&b.id));
     Finding {
@@ -210,6 +219,7 @@ fn finding(
         service,
         gap: gap.gap,
         severity,
+        cautions: cautions(&gap.fix, service, egress.kind, access),
         account,
         region: account_region.region.clone(),
         vpc_id: table.vpc_id.clone(),
@@ -226,7 +236,7 @@ fn finding(
 mod tests {
     use super::*;
     use crate::{
-        checks::{finding::EndpointRef, fix, severity::Severity},
+        checks::{caution::Caution, finding::EndpointRef, fix, severity::Severity},
         network::{
             model::{Association, Route, Target},
             testing::{
@@ -768,7 +778,33 @@ mod tests {
                 endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
                 interface_endpoint: None,
                 fix: Fix::AddTable(fix::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
+                cautions: [Caution::ConnectionsClose, Caution::SourceIpConditions, Caution::OtherRegions].into(),
             }]
         );
+    }
+
+    /// The rows are in `cautions`; here is what the rule hands to them.
+    #[test]
+    fn the_cautions_depend_on_the_subnets_and_on_routes_that_drop_the_traffic() {
+        let cautions = |route_to_endpoint: Option<bool>, in_use: bool| {
+            let (used, unused) = (subnet("subnet-0000000a", VPC), subnet("subnet-0000000a", "vpc-0000000b"));
+            let mut table = main_table("rtb-0000000a", VPC);
+            table.routes.push(route("0.0.0.0/0", TargetKind::NatGateway, "nat-0000000a"));
+            let endpoint = s3(S3_ENDPOINT, if route_to_endpoint == Some(true) { &[] } else { &["rtb-0000000a"] });
+            table.routes.extend(route_to_endpoint.map(|active| Route { active, ..route_to(&endpoint) }));
+            let network = Network {
+                vpcs: vec![vpc(VPC)],
+                subnets: vec![if in_use { used } else { unused }],
+                route_tables: vec![table],
+                endpoints: vec![endpoint],
+            };
+            findings(&network).pop().unwrap().cautions
+        };
+        let (addresses, regions) = (Caution::SourceIpConditions, Caution::OtherRegions);
+        assert_eq!(cautions(None, true), [Caution::ConnectionsCloseTwice, addresses, regions].into());
+        assert_eq!(cautions(None, false), [].into());
+        assert_eq!(cautions(Some(true), true), [Caution::ConnectionsClose, addresses, regions].into());
+        let dropped = [Caution::TrafficFilters, regions, Caution::DnsSupport];
+        assert_eq!(cautions(Some(false), true), dropped.into());
     }
 }

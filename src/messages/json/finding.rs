@@ -13,10 +13,7 @@ use crate::{
         finding::{self, Gap},
         severity::Severity,
     },
-    messages::{
-        prose,
-        remediation::{self, RenderedFix},
-    },
+    messages::{prose, remediation},
     network::{
         model::{Target, TargetKind},
         service::GatewayService,
@@ -107,8 +104,8 @@ pub struct Endpoint {
     pub state: String,
 }
 
-/// The same fix for three tools. All values are null for a resolved finding, and if an id does not have the format of
-/// AWS ids.
+/// The same fix for three tools. For a resolved finding, and if an id does not have the format of AWS ids, the three
+/// are null and there are no cautions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -119,6 +116,9 @@ pub struct Remediation {
     pub cloud_formation: Option<String>,
     /// The resource for a Terraform configuration. A comment states what it assumes.
     pub terraform: Option<String>,
+    /// For people: what to know before they apply the fix, one caution per item. Empty if there is nothing to say or
+    /// nothing to change.
+    pub cautions: Vec<String>,
 }
 
 /// A finding in a notification, with its change since the last alert.
@@ -167,7 +167,7 @@ impl From<&finding::Finding> for Finding {
             endpoint: finding.endpoint.as_ref().map(Into::into),
             interface_endpoint: finding.interface_endpoint.as_ref().map(Into::into),
             reason: prose::reason(finding),
-            remediation: remediation::render(finding).map(Into::into).unwrap_or_default(),
+            remediation: finding.into(),
         }
     }
 }
@@ -243,12 +243,14 @@ impl From<&finding::EndpointRef> for Endpoint {
     }
 }
 
-impl From<RenderedFix> for Remediation {
-    fn from(fix: RenderedFix) -> Self {
+impl From<&finding::Finding> for Remediation {
+    fn from(finding: &finding::Finding) -> Self {
+        let Some(fix) = remediation::render(finding) else { return Self::default() };
         Self {
             aws_cli: Some(fix.aws_cli()),
             cloud_formation: Some(fix.cloud_formation),
             terraform: Some(fix.terraform),
+            cautions: (finding.cautions.iter()).map(|&caution| prose::caution(caution, &[finding.service])).collect(),
         }
     }
 }
@@ -258,7 +260,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::checks::{fix, fix::Fix, testing};
+    use crate::checks::{caution::Caution, fix, fix::Fix, testing};
 
     #[test]
     fn a_finding_has_every_field_and_its_fix_for_three_ways_of_working() {
@@ -294,8 +296,25 @@ mod tests {
                     "awsCli": "aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids vpce-0a1b2c3d",
                     "cloudFormation": "# Nothing to change yet: vpce-0a1b2c3d is pending.\n",
                     "terraform": "# Nothing to change yet: vpce-0a1b2c3d is pending.\n",
+                    "cautions": [],
                 },
             })
         );
+    }
+
+    #[test]
+    fn the_cautions_are_sentences_beside_the_commands() {
+        let cautions = [Caution::DnsSupport, Caution::DefaultPolicy].into();
+        let finding = finding::Finding { cautions, ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d") };
+        assert_eq!(
+            Remediation::from(&finding).cautions,
+            [
+                "A new endpoint has the default policy, which allows every request to S3.",
+                "If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; gatewatch does not \
+                 check this.",
+            ]
+        );
+        let malformed = finding::Finding { vpc_id: "vpc-$(id)".into(), ..finding };
+        assert_eq!(Remediation::from(&malformed), Remediation::default(), "no caution without a fix");
     }
 }

@@ -339,7 +339,7 @@ mod tests {
         resolved["endpoint"] = json!(null);
         resolved["reason"] =
             json!("Route table rtb-0000000a has a gateway route to DynamoDB again. The problem existed for 3 days.");
-        resolved["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null});
+        resolved["remediation"] = json!({"awsCli": null, "cloudFormation": null, "terraform": null, "cautions": []});
         resolved["change"] = json!("resolved");
         resolved["since"] = json!("2026-11-20T10:00:00Z");
         resolved["resolution"] = json!({"cause": "covered", "stoodSeconds": 3 * 24 * 60 * 60});

@@ -35,7 +35,14 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
 
 *Subnets affected (2)*
 - subnet-0a1b2c3d4e5f60001 eu-west-1a 10.0.1.0/24 `\"app-a\"`
-- subnet-0a1b2c3d4e5f60002 eu-west-1b 10.0.2.0/24 `\"app-b\"`",
+- subnet-0a1b2c3d4e5f60002 eu-west-1b 10.0.2.0/24 `\"app-b\"`
+
+*Before you run this*
+- Open connections to S3 close. Applications have to connect again, so choose a time when no critical task runs.
+- Requests to S3 will come from private addresses. Conditions on aws:SourceIp in bucket and identity policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead.
+- Requests to buckets in other Regions do not go through the endpoint. They go the same way as today.
+- A new endpoint has the default policy, which allows every request to S3.
+- If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; gatewatch does not check this.",
                 "nextSteps": [
                     "Fix S3 on rtb-0a1b2c3d4e5f60004: `aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type \
                      Gateway --vpc-id vpc-0a1b2c3d4e5f60001 --service-name com.amazonaws.eu-west-1.s3 --route-table-ids \
@@ -193,6 +200,162 @@ fn a_card_lists_ten_subnets_and_refers_to_the_json_for_more() {
         assert_eq!(lines.iter().filter(|line| line.starts_with("- subnet-")).count(), usize::from(subnets.min(10)));
         assert_eq!(lines.iter().copied().find(|line| line.starts_with("- and ")), more, "{subnets}");
         assert_eq!(lines.contains(&reference), more.is_some(), "{subnets}");
+    }
+}
+
+/// The lines of this section of a text, without its heading.
+fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    text.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.is_empty()).collect()
+}
+
+/// The subnets and the short lines go before the cautions. Cautions are listed all or not at all.
+#[test]
+fn a_card_lists_the_cautions_or_says_where_they_are() {
+    let reference =
+        "- The commands have side effects that do not fit into this card. Read them in the message on the JSON topic.";
+    let call = api_call();
+    let mut cases = BTreeSet::new();
+    for length in (0..=180).step_by(4) {
+        let name = "`".repeat(length);
+        let mut network = used_by(10);
+        network.route_tables[0].routes = vec![route("0.0.0.0/0", TargetKind::TransitGateway, "tgw-0a1b2c3d4e5f60005")];
+        network.route_tables[0].name = Some(name.clone());
+        network.subnets.iter_mut().for_each(|subnet| subnet.name = Some(name.clone()));
+        let alerts: Vec<Alert> = findings(&network, &GatewayService::ALL).into_iter().map(opened).collect();
+        let trigger = Trigger::ApiCall {
+            event_name: name.clone(),
+            event_id: None,
+            event_time: Some(name.clone()),
+            principal: Some(name.clone()),
+            invoked_by: Some(name.clone()),
+        };
+        let group = AlertGroup { vpc_name: Some(&name), ..alert_group(&trigger, &alerts) };
+        let message = &render(&group, Channel::Chat)[0];
+        assert_valid(Channel::Chat, &group, message);
+        let card = card(message);
+        let description = card["content"]["description"].as_str().unwrap();
+        let cautions = section(description, "*Before you run this*");
+        let subnets = description.lines().filter(|line| line.starts_with("- subnet-")).count();
+        if cautions.len() == 1 {
+            assert_eq!(cautions, [reference], "{length}");
+            cases.insert((subnets, "reference"));
+        } else {
+            let plain = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+            assert_eq!(cautions, section(&plain, "BEFORE YOU RUN THIS"), "{length}");
+            cases.insert((subnets, "cautions"));
+        }
+    }
+    assert_eq!(
+        cases,
+        [(10, "cautions"), (5, "cautions"), (1, "cautions"), (0, "cautions"), (0, "reference")].into(),
+        "from short names to long ones"
+    );
+}
+
+#[test]
+fn an_email_says_once_what_holds_for_all_commands() {
+    let mut network = used_by(1);
+    for n in 0..30 {
+        let subnet = subnet(&format!("subnet-0a1b2c3d4e5f8{n:04}"), VPC);
+        let mut table = table(&format!("rtb-0a1b2c3d4e5f8{n:04}"), VPC);
+        table.associations = vec![explicit(&subnet.id, "associated")];
+        table.routes.push(route("0.0.0.0/0", NAT.0, NAT.1));
+        network.subnets.push(subnet);
+        network.route_tables.push(table);
+    }
+    let tables: Vec<String> = network.route_tables.iter().map(|table| table.id.clone()).collect();
+    network.endpoints = vec![endpoint("available", &tables.iter().map(String::as_str).collect::<Vec<_>>())];
+    let alerts: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
+    let call = api_call();
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+    assert_eq!(body.matches("--remove-route-table-ids").count(), 31, "each table has its own commands");
+    assert_eq!(body.matches("BEFORE YOU RUN THIS").count(), 1);
+    assert_eq!(
+        section(&body, "BEFORE YOU RUN THIS"),
+        [
+            "For all fixes below:",
+            "- Open connections to S3 close twice: when the table is removed from the endpoint, and when it is added \
+             again. Applications have to connect again, so choose a time when no critical task runs.",
+            "- Requests to S3 will come from private addresses. Conditions on aws:SourceIp in bucket and identity \
+             policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead.",
+            "- Requests to buckets in other Regions do not go through the endpoint. They go the same way as today.",
+        ]
+    );
+}
+
+#[test]
+fn the_cautions_of_the_only_open_table_stand_directly_above_its_command() {
+    let [a, b] = findings(&several(1), &[GatewayService::S3]).try_into().unwrap();
+    let alerts = [opened(a), resolved(b, ResolutionReason::Covered)];
+    let call = api_call();
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+    let (_, from_heading) = body.split_once("BEFORE YOU RUN THIS\n").unwrap();
+    let (cautions, command) = from_heading.split_once("\n\n").unwrap();
+    assert!(cautions.lines().all(|line| line.starts_with("- ")), "{cautions}");
+    assert!(command.starts_with("TO FIX IT\naws ec2 create-vpc-endpoint "), "{command}");
+}
+
+/// Two tables are added to the endpoint together. The third is removed and added again, which closes connections twice.
+#[test]
+fn a_caution_that_holds_for_one_command_only_stands_directly_above_it() {
+    let mut network = Network { endpoints: vec![endpoint("available", &[TABLE])], ..several(3) };
+    network.route_tables.retain(|table| !table.associations.is_empty());
+    let alerts: Vec<Alert> = findings(&network, &[GatewayService::S3]).into_iter().map(opened).collect();
+    let call = api_call();
+    let body = render(&alert_group(&call, &alerts), Channel::Text).remove(0).body;
+    let above = |command: &str| {
+        let (before, _) = body.split_once(command).unwrap();
+        before.trim_end().rsplit_once("\n\n").unwrap().1.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let reconnect = "Applications have to connect again, so choose a time when no critical task runs.";
+    assert_eq!(
+        above("TO FIX S3 ON 2 ROUTE TABLES TOGETHER"),
+        ["BEFORE YOU RUN THIS", &format!("- Open connections to S3 close. {reconnect}")]
+    );
+    assert_eq!(
+        above("TO FIX IT\naws ec2 modify-vpc-endpoint"),
+        [
+            "BEFORE YOU RUN THIS",
+            &format!(
+                "- Open connections to S3 close twice: when the table is removed from the endpoint, and when it is added \
+                 again. {reconnect}"
+            ),
+        ]
+    );
+    assert_eq!(body.matches("aws:SourceIp").count(), 1, "this holds for both commands");
+}
+
+#[test]
+fn a_message_without_a_command_that_changes_something_has_no_cautions() {
+    let pending = Network { endpoints: vec![endpoint("pending", &[TABLE])], ..private(Some(NAT)) };
+    let mut malformed = private(Some(NAT));
+    malformed.route_tables[0].id = "rtb-$(id)".into();
+    let mut unused = Network { endpoints: vec![endpoint("available", &[])], ..private(Some(NAT)) };
+    unused.subnets.clear();
+    unused.route_tables[0].associations.clear();
+    let alerts = [&pending, &malformed, &unused].map(|network| opened(finding(network)));
+    let resolved = resolved(finding(&private(Some(NAT))), ResolutionReason::Covered);
+    let call = api_call();
+    for alert in alerts.into_iter().chain([resolved]) {
+        let alerts = [alert];
+        let group = alert_group(&call, &alerts);
+        for channel in [Channel::Text, Channel::Chat] {
+            let body = render(&group, channel).remove(0).body;
+            assert!(!body.to_uppercase().contains("BEFORE YOU RUN THIS"), "{body}");
+        }
+    }
+}
+
+/// A part may be all that somebody reads.
+#[test]
+fn each_part_of_an_email_has_the_cautions_for_its_commands() {
+    let alerts: Vec<Alert> = findings(&several(999), &BOTH).into_iter().map(opened).collect();
+    let trigger = Trigger::Schedule;
+    let messages = render(&alert_group(&trigger, &alerts), Channel::Text);
+    assert!(messages.len() > 1);
+    for message in &messages {
+        let before_the_command = message.body.split_once("TO FIX S3 ON 1000 ROUTE TABLES TOGETHER").unwrap().0;
+        assert_eq!(section(before_the_command, "BEFORE YOU RUN THIS").len(), 6, "an introduction and five cautions");
     }
 }
 

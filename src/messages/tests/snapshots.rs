@@ -162,9 +162,18 @@ fn the_text_of_several_findings() {
     let call = api_call();
     let one_table: Vec<Alert> = findings(&private(Some(NAT)), &BOTH).into_iter().map(opened).collect();
     let two_tables: Vec<Alert> = findings(&several(1), &BOTH).into_iter().map(opened).collect();
+    let mut inactive = several(1);
+    inactive.route_tables[1].routes.clear();
+    let tables: Vec<&str> = inactive.route_tables.iter().map(|table| table.id.as_str()).collect();
+    inactive.endpoints = vec![endpoint("available", &tables)];
+    let own_commands: Vec<Alert> = findings(&inactive, &BOTH).into_iter().map(opened).collect();
     assert_snapshots(
         "several",
-        &[("two services, one table", alert_group(&call, &one_table)), ("two tables", alert_group(&call, &two_tables))],
+        &[
+            ("two services, one table", alert_group(&call, &one_table)),
+            ("two tables", alert_group(&call, &two_tables)),
+            ("two tables, one behind a NAT gateway and one without a way out", alert_group(&call, &own_commands)),
+        ],
     );
 }
 
