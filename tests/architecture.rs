@@ -148,6 +148,7 @@ fn every_module_belongs_to_a_layer_and_its_imports_are_found() {
             "alerts::plan",
             "alerts::policy",
             "alerts::resolved",
+            "channel",
             "checks::finding",
             "events::record",
         ]

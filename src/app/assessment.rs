@@ -14,23 +14,27 @@ use crate::{
         policy::Policy,
     },
     app::{
-        handler::{Gatewatch, Invocation, policy},
+        deadline::Deadline,
         snapshot::{self, Snapshot},
         subscriptions::Subscriptions,
     },
-    aws::{dynamodb::history_table::HistoryTable, ec2::reader::Reader},
+    aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::reader::Reader},
     channel::Channel,
     checks::gateway_endpoint::rule::{Verdict, evaluate},
     error::Error,
     events::{payload::Payload, scope::TablesInScope},
+    network::account::AccountRegion,
+    settings::Settings,
 };
 
 /// The inputs of the three steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Check<'a> {
-    pub(super) gatewatch: &'a Gatewatch,
+    pub(super) settings: &'a Settings,
+    pub(super) clients: &'a Clients,
     pub(super) payload: &'a Payload,
-    pub(super) invocation: &'a Invocation,
+    pub(super) account_region: &'a AccountRegion,
+    pub(super) deadline: &'a Deadline,
     /// When the attempt started, in whole seconds.
     pub(super) now: Timestamp,
 }
@@ -48,27 +52,27 @@ pub(super) struct Assessment<'a> {
 impl<'a> Check<'a> {
     /// Reads the network and the alert history.
     pub(super) async fn read(&self, history_table: Option<&HistoryTable<'_>>) -> Result<Snapshot, Error> {
-        let deadline = &self.invocation.deadline;
+        let deadline = self.deadline;
         let (scope, recent) = (self.payload.scope(), self.payload.recent_scope(self.now));
         deadline.read(snapshot::take(&self.reader(), history_table, &scope, &recent, deadline)).await
     }
 
     /// Reads the network of one VPC again. The part of the alert history about it stays as it was read.
     pub(super) async fn read_again(&self, vpc_id: &str, history: &AlertHistory) -> Result<Snapshot, Error> {
-        self.invocation.deadline.read_again(snapshot::take_again(&self.reader(), vpc_id, history)).await
+        self.deadline.read_again(snapshot::take_again(&self.reader(), vpc_id, history)).await
     }
 
     fn reader(&self) -> Reader<'a> {
-        Reader { client: &self.gatewatch.clients.ec2, exempt_tag: &self.gatewatch.settings.exempt_tag }
+        Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag }
     }
 
     /// Checks the tables in scope.
     pub(super) fn assess(&self, snapshot: Snapshot) -> Assessment<'a> {
         let Snapshot { network, history, .. } = &snapshot;
-        let account_region = &self.invocation.account_region;
+        let account_region = self.account_region;
         let tables = with_history(&self.payload.scope(), history, network).tables_in(network, account_region);
         let today = self.now.to_zoned(TimeZone::UTC).date();
-        let required = &self.gatewatch.settings.required_services;
+        let required = &self.settings.required_services;
         let verdict = evaluate(network, &tables.route_table_ids, required, account_region, today);
         let affected = Affected::of_records(self.payload, network, history, account_region);
         Assessment { snapshot, tables, verdict, affected }
@@ -77,7 +81,7 @@ impl<'a> Check<'a> {
     /// Plans the alerts. If there is something to send, looks up which topics have subscribers, and plans again without the
     /// others.
     pub(super) async fn plan(&self, assessment: &Assessment<'_>, subscriptions: &Subscriptions<'_>) -> Vec<Plan> {
-        let policy = policy(&self.gatewatch.settings);
+        let policy = policy(self.settings);
         let planned = self.plan_with(assessment, &policy);
         let channels: BTreeSet<Channel> = planned.iter().flat_map(Plan::channels).collect();
         let without_subscribers = subscriptions.missing(&channels).await;
@@ -94,9 +98,53 @@ impl<'a> Check<'a> {
             findings: &verdict.findings,
             exempt: &verdict.exempt,
             affected,
-            account_region: &self.invocation.account_region,
+            account_region: self.account_region,
             now: self.now,
         };
         plans(&observation, &snapshot.history, policy)
+    }
+}
+
+/// The part of the settings that the planner needs.
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        required_services: settings.required_services.clone(),
+        min_severity: settings.min_severity,
+        remind_after: settings.remind_after,
+        channels: settings.topics.keys().copied().collect(),
+        without_subscribers: BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::{channel::Channel, checks::severity::Severity, network::service::GatewayService};
+
+    #[test]
+    fn the_policy_has_the_values_of_the_settings() {
+        const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
+        let settings = Settings::read(|name| {
+            let value = match name {
+                "AWS_REGION" => "eu-west-1",
+                "TOPIC_ARN" | "CHAT_TOPIC_ARN" => TOPIC,
+                "MIN_SEVERITY" => "MEDIUM",
+                "REMIND_DAYS" => "1",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        assert_eq!(
+            policy(&settings.unwrap()),
+            Policy {
+                required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+                min_severity: Severity::Medium,
+                remind_after: Some(SignedDuration::from_hours(24)),
+                channels: BTreeSet::from([Channel::Json, Channel::Chat]),
+                without_subscribers: BTreeSet::new(),
+            }
+        );
     }
 }

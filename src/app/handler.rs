@@ -1,7 +1,5 @@
 //! One invocation: read → check → plan → deliver → respond.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
@@ -11,7 +9,6 @@ use crate::{
         alert::truncate_to_seconds,
         history::{AlertHistory, HistoryState},
         plan::{DeliveryResult, Plan},
-        policy::Policy,
     },
     app::{
         assessment::{Assessment, Check},
@@ -83,7 +80,14 @@ impl Gatewatch {
         earlier: Vec<DeliveryResult>,
     ) -> Result<Attempt, Error> {
         let now = truncate_to_seconds(Timestamp::now());
-        let check = Check { gatewatch: self, payload, invocation, now };
+        let check = Check {
+            settings: &self.settings,
+            clients: &self.clients,
+            payload,
+            account_region: &invocation.account_region,
+            deadline: &invocation.deadline,
+            now,
+        };
         let history_table = self.history_table(payload, &invocation.account_region);
 
         let snapshot = check.read(history_table.as_ref()).await?;
@@ -140,22 +144,11 @@ impl Gatewatch {
     }
 }
 
-/// The part of the settings that the planner needs.
-pub(super) fn policy(settings: &Settings) -> Policy {
-    Policy {
-        required_services: settings.required_services.clone(),
-        min_severity: settings.min_severity,
-        remind_after: settings.remind_after,
-        channels: settings.topics.keys().copied().collect(),
-        without_subscribers: BTreeSet::new(),
-    }
-}
-
 /// The context of one invocation, independent of its payload.
 #[derive(Debug)]
-pub(super) struct Invocation {
-    pub(super) account_region: AccountRegion,
-    pub(super) deadline: Deadline,
+struct Invocation {
+    account_region: AccountRegion,
+    deadline: Deadline,
     /// Unique id of this invocation. A retry has the same request id, and so has an event that Lambda delivers twice
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>), so the start time is appended.
     id: String,
@@ -191,38 +184,5 @@ impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         let error::Error { error_type, error_message } = (&error).into();
         Self { error_type: error_type.to_owned(), error_message }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-    use crate::{channel::Channel, checks::severity::Severity, network::service::GatewayService};
-
-    #[test]
-    fn the_policy_has_the_values_of_the_settings() {
-        const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:gatewatch";
-        let settings = Settings::read(|name| {
-            let value = match name {
-                "AWS_REGION" => "eu-west-1",
-                "TOPIC_ARN" | "CHAT_TOPIC_ARN" => TOPIC,
-                "MIN_SEVERITY" => "MEDIUM",
-                "REMIND_DAYS" => "1",
-                _ => return None,
-            };
-            Some(value.to_owned())
-        });
-        assert_eq!(
-            policy(&settings.unwrap()),
-            Policy {
-                required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
-                min_severity: Severity::Medium,
-                remind_after: Some(SignedDuration::from_hours(24)),
-                channels: BTreeSet::from([Channel::Json, Channel::Chat]),
-                without_subscribers: BTreeSet::new(),
-            }
-        );
     }
 }
