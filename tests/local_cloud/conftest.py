@@ -12,7 +12,7 @@ import pytest
 
 from local.cloud import Cloud, interruptible, local_cloud
 from local.deployment import Deployment
-from local.inbox import Inbox
+from local.inbox import READERS, Inbox
 from local.networks import Builder
 from tests.local_cloud.support import figures, history, stack
 from tests.local_cloud.support.figures import AddFigure
@@ -56,8 +56,11 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session", name="stack")
 def deployed_stack(cloud: Cloud) -> Deployment:
-    """The deployed template."""
-    return stack.deploy(cloud)
+    """The deployed template. Each topic has a subscriber."""
+    deployed = stack.deploy(cloud)
+    for channel in READERS:
+        Inbox(deployed, f"subscriber-{channel}", channel)
+    return deployed
 
 
 @pytest.fixture(scope="session")
