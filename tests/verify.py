@@ -108,7 +108,7 @@ def random_tests() -> str:
 def random_networks() -> str:
     """The random tests on the local cloud, with seeds that no run had before."""
     python = str(ROOT / ".tools" / "dev" / "bin" / "python")
-    files = [f"tests/local_cloud/test_{name}.py" for name in ("cloud_custodian", "event_order")]
+    files = [f"tests/local_cloud/test_{name}.py" for name in ("cloud_custodian", "natpath", "event_order")]
     call([python, "-m", "pytest", "-n", "2", *files], {"GATEWATCH_SEEDS": "random"})
     return "random networks and orders on the local cloud"
 
