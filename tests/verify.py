@@ -1,4 +1,4 @@
-"""The long checks: fuzzing, mutation testing and random tests with new seeds. `make verify` runs it.
+"""The long checks: fuzzing, mutation testing, random tests with new seeds and a soak test. `make verify` runs it.
 
     make verify                     every part that has not passed on this tree yet
     make verify PART=fuzz           the parts with this name, or whose names begin with it
@@ -113,6 +113,12 @@ def random_networks() -> str:
     return "random networks and orders on the local cloud"
 
 
+def soak() -> str:
+    """Four processes on one alert history, with changes, kills and faults; tests/soak.py names its variables."""
+    output = call([str(ROOT / ".tools" / "dev" / "bin" / "python"), "-m", "tests.soak"])
+    return output.splitlines()[-1]
+
+
 PARTS = (
     Part("fuzz-payload", fuzz("payload_to_scope", 8192)),
     Part("fuzz-messages", fuzz("findings_to_message", 2048, "-len_control=0")),
@@ -124,6 +130,7 @@ PARTS = (
     Part("mutants-app", mutants("app", "src/app/report.rs", "src/app/response.rs")),
     Part("random-tests", random_tests),
     Part("random-networks", random_networks),
+    Part("soak", soak),
 )
 
 
