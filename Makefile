@@ -36,10 +36,11 @@ quick: ## The tests of the pure part, in seconds
 schemas: ## Writes the JSON Schemas in schemas/ from the types
 	UPDATE_SCHEMAS=1 cargo test --no-default-features --lib the_schema_of
 
-# `make verify PART=left` prints what is left; tests/verify.py names the parts. FUZZ_SECONDS is for each fuzz target.
+# `make verify PART=left` prints what is left; tests/verify.py names the parts. FUZZ_SECONDS is for each fuzz target,
+# SOAK_RUNS for the soak test.
 PART ?= all
 
-verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutation testing, random tests with new seeds
+verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutation testing, random tests, a soak test
 	@python3 tests/verify.py $(PART)
 
 verify: export PATH := $(CURDIR)/.tools/cargo/bin:$(PATH)

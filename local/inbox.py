@@ -68,10 +68,17 @@ class Inbox:
 
         That is enough once the function has answered: SNS hands a message to its queues before Publish returns.
         """
+        return sorted(self.drain_in_order(), key=lambda message: json.dumps(message.body))
+
+    def drain_in_order(self) -> list[Message]:
+        """Returns all messages that are there in the order in which SNS accepted them, without waiting.
+
+        SQS does not promise this order. ministack keeps it.
+        """
         messages: list[Message] = []
         while received := self._receive(10, wait_seconds=0):
             messages += received
-        return sorted(messages, key=lambda message: json.dumps(message.body))
+        return messages
 
     def _receive(self, at_most: int, wait_seconds: int) -> list[Message]:
         received = self._sqs.receive_message(

@@ -1,6 +1,6 @@
 """Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
 
-Five functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
+Six functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
 it, the function fails: then remove it.
 """
 
@@ -12,6 +12,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,35 @@ def end_invocations_at_once() -> None:
     socketserver.BaseServer.serve_forever.__defaults__ = (POLL_SECONDS,)
 
 
+PROTOCOL_HEADER = b"x-forwarded-proto"
+"""With the value `http`, a call counts as made without TLS."""
+
+
+def count_calls_as_encrypted() -> None:
+    """Gap: policies see every call as made without TLS, because this server has none. AWS's endpoints have it.
+
+    The template denies calls without TLS, and would deny everything here.
+    """
+    import ministack.app
+    from ministack.core import iam_evaluator
+
+    if iam_evaluator._request_origin.get() != ("127.0.0.1", False):
+        raise GapClosed("calls of the services themselves do not count as made without TLS")
+    iam_evaluator._request_origin = ContextVar("request_origin", default=("127.0.0.1", True))
+
+    if '"x-forwarded-proto"' not in inspect.getsource(ministack.app.app):
+        raise GapClosed("X-Forwarded-Proto does not say whether a call was made with TLS")
+    serve = ministack.app.app
+
+    async def serve_encrypted(scope: dict[str, Any], *channels: Callable[..., Awaitable[Any]]) -> None:
+        headers = scope.get("headers", [])
+        if all(name.lower() != PROTOCOL_HEADER for name, _ in headers):
+            scope = scope | {"headers": [*headers, (PROTOCOL_HEADER, b"https")]}
+        await serve(scope, *channels)
+
+    ministack.app.app = serve_encrypted
+
+
 def main() -> None:
     """Serves until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -153,6 +184,7 @@ def main() -> None:
     create_whole_tables()
     poll_queues_often()
     end_invocations_at_once()
+    count_calls_as_encrypted()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()
 

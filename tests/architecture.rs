@@ -122,6 +122,18 @@ fn layer_of(folder: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&folder))
 }
 
+/// The permission `dynamodb:BatchWriteItem` allows deletes as well. The README says that gatewatch makes none.
+#[test]
+fn no_code_deletes_rows_of_the_alert_history() {
+    let words = ["DeleteRequest", "delete_request", "DeleteItem", "delete_item", "BatchExecuteStatement"];
+    let found: Vec<String> = modules()
+        .into_iter()
+        .filter(|(_, code)| words.iter().any(|word| code.contains(word)))
+        .map(|(module, _)| module)
+        .collect();
+    assert_eq!(found, Vec::<String>::new());
+}
+
 #[test]
 fn a_use_tree_expands_to_its_paths() {
     assert_eq!(expand("a::{b, c::{D, e::F as G}, h::*};"), ["a::b", "a::c::D", "a::c::e::F", "a::h"]);

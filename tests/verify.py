@@ -1,4 +1,4 @@
-"""The long checks: fuzzing, mutation testing and random tests with new seeds. `make verify` runs it.
+"""The long checks: fuzzing, mutation testing, random tests with new seeds and a soak test. `make verify` runs it.
 
     make verify                     every part that has not passed on this tree yet
     make verify PART=fuzz           the parts with this name, or whose names begin with it
@@ -108,9 +108,15 @@ def random_tests() -> str:
 def random_networks() -> str:
     """The random tests on the local cloud, with seeds that no run had before."""
     python = str(ROOT / ".tools" / "dev" / "bin" / "python")
-    files = [f"tests/local_cloud/test_{name}.py" for name in ("cloud_custodian", "event_order")]
+    files = [f"tests/local_cloud/test_{name}.py" for name in ("cloud_custodian", "natpath", "event_order")]
     call([python, "-m", "pytest", "-n", "2", *files], {"GATEWATCH_SEEDS": "random"})
     return "random networks and orders on the local cloud"
+
+
+def soak() -> str:
+    """Four processes on one alert history, with changes, kills and faults; tests/soak.py names its variables."""
+    output = call([str(ROOT / ".tools" / "dev" / "bin" / "python"), "-m", "tests.soak"])
+    return output.splitlines()[-1]
 
 
 PARTS = (
@@ -124,6 +130,7 @@ PARTS = (
     Part("mutants-app", mutants("app", "src/app/report.rs", "src/app/response.rs")),
     Part("random-tests", random_tests),
     Part("random-networks", random_networks),
+    Part("soak", soak),
 )
 
 

@@ -5,6 +5,7 @@ environment and the deadline that it chooses (https://docs.aws.amazon.com/lambda
 """
 
 import json
+import os
 import queue
 import re
 import threading
@@ -18,8 +19,8 @@ from local import environment, schemas
 from local.deployment import BUILT, InvocationFailed
 from local.processes import ProcessFailed, Server
 
-BINARY = BUILT / "GatewatchFunction" / "bootstrap"
-"""The binary that `sam build` built."""
+BINARY = Path(os.environ.get("GATEWATCH_BINARY") or BUILT / "GatewatchFunction" / "bootstrap")
+"""The binary that `sam build` built, unless `GATEWATCH_BINARY` names another one."""
 ARN = f"arn:aws:lambda:{environment.REGION}:{environment.ACCOUNT}:function:bare"
 
 
@@ -50,9 +51,23 @@ class BareFunction:
         """Kills the process, as a power failure would."""
         self._process.kill()
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether there is an answer that nobody has taken."""
+        return not self._api.answers.empty()
+
+    @property
+    def request_id(self) -> str:
+        """The request id of the last payload that the process has taken."""
+        return self._api.request_id
+
     def invoke(self, payload: Any, seconds: float = 60) -> Any:
         """Returns the answer to a payload, or raises `InvocationFailed`. `seconds` is the function's timeout."""
         self.begin(payload, seconds)
+        return self.answer(seconds)
+
+    def answer(self, seconds: float = 60) -> Any:
+        """Waits for the answer to a payload that was handed over."""
         try:
             failed, answer = self._api.answers.get(timeout=seconds + 5)
         except queue.Empty:
@@ -89,6 +104,7 @@ class _RuntimeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.invocations: queue.Queue[tuple[Any, float]] = queue.Queue()
         self.answers: queue.Queue[tuple[bool, Any]] = queue.Queue()
+        self.request_id = ""
         self.address = f"127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -102,8 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         payload, deadline = self.server.invocations.get()
+        self.server.request_id = str(uuid.uuid4())
         headers = {
-            "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+            "Lambda-Runtime-Aws-Request-Id": self.server.request_id,
             "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": ARN,
         }

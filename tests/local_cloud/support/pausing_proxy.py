@@ -1,4 +1,4 @@
-"""A proxy before ministack: it counts calls, and pauses the calls that a test chooses.
+"""A proxy before ministack or a fault proxy: it counts calls, and pauses the calls that a test chooses.
 
 microburst makes faults, and a fault is over once it has been answered. A test that kills a function in the middle of a
 call must know when the call is made, and the call must last. The proxy forwards calls unchanged: their signatures stay
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from local.cloud import Cloud
+from local.waiting import wait_until
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -29,6 +30,8 @@ class Pause:
     """Text that the body of such a call contains."""
     forwarded: bool = False
     """Whether the call is forwarded first, so that only its answer is held back."""
+    skipped: list[None] = field(default_factory=list)
+    """One item for each such call that is still to pass."""
     _held: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def wait_for(self, calls: int, seconds: float) -> bool:
@@ -42,27 +45,32 @@ class Pause:
 
 
 class PausingProxy:
-    """A running proxy, for every service of ministack."""
+    """A running proxy, for every service of ministack. `upstream` is the URL of another proxy before ministack."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, upstream: str | None = None) -> None:
         self.cloud = cloud
+        self.upstream = upstream or cloud.variables["AWS_ENDPOINT_URL"]
         self.calls: Counter[str] = Counter()
         """How many calls of each operation arrived, paused ones included."""
         self.pauses: list[Pause] = []
         self.halves = 0
         """Of so many BatchWriteItem calls only the first half is still to be written."""
+        self.forwarding = 0
+        """How many calls have been forwarded and not been answered yet."""
         self.closed = threading.Event()
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def pause(self, operation: str, having: str = "", forwarded: bool = False) -> Pause:
-        """Pauses these calls from now on."""
-        self.pauses.append(Pause(operation, having, forwarded))
+    def pause(self, operation: str, having: str = "", forwarded: bool = False, skipped: int = 0) -> Pause:
+        """Pauses these calls from now on, except for the first ones."""
+        self.pauses.append(Pause(operation, having, forwarded, [None] * skipped))
         return self.pauses[-1]
 
     def close(self) -> None:
-        """Ends the proxy and drops paused calls."""
-        self.closed.set()
+        """Ends the proxy. Drops paused calls, and waits for those that it has forwarded."""
+        with self._server.lock:
+            self.closed.set()
+        wait_until(lambda: self.forwarding == 0, seconds=60, interval=0.005)
         self._server.shutdown()
         self._server.server_close()
 
@@ -83,7 +91,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, proxy: PausingProxy) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.proxy = proxy
-        self.upstream = urllib.parse.urlsplit(proxy.cloud.variables["AWS_ENDPOINT_URL"]).netloc
+        self.upstream = urllib.parse.urlsplit(proxy.upstream).netloc
         self.lock = threading.Lock()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -105,6 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
             halved = operation == "BatchWriteItem" and proxy.halves > 0
             proxy.halves -= halved
         pause = next((p for p in proxy.pauses if p.operation == operation and p.having.encode() in body), None)
+        with self.server.lock:
+            if pause and pause.skipped:
+                pause.skipped.pop()
+                pause = None
         if pause and not pause.forwarded:
             self._hold(pause)
             return
@@ -125,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> Answer:
         connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
+        self._count_forwarded(1)
         try:
             # With the caller's own Host header, because the signature covers it.
             connection.request("POST", self.path, body, dict(self.headers.items()))
@@ -132,6 +145,13 @@ class _Handler(BaseHTTPRequestHandler):
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
+            self._count_forwarded(-1)
+
+    def _count_forwarded(self, change: int) -> None:
+        with self.server.lock:
+            if change > 0 and self.server.proxy.closed.is_set():
+                raise ConnectionAbortedError("the proxy is closed")
+            self.server.proxy.forwarding += change
 
     def _half_of(self, body: bytes) -> Answer:
         """Acts like DynamoDB without enough capacity: writes half of a batch and returns the rest, under HTTP 200."""

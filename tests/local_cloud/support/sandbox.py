@@ -40,7 +40,7 @@ class Sandbox:
         return BareFunction(variables, self.cloud.logs / "functions" / f"{self.name}-{run}.log")
 
     def received(self) -> dict[str, list[Message]]:
-        """Returns what arrived on each channel since the last call.
+        """Returns what arrived on each channel since the last call, sorted.
 
         Nothing has to be waited for once the function has answered or is dead: see `Inbox.drain`.
         """
@@ -63,7 +63,14 @@ class Sandbox:
 
     def expire_leases(self) -> None:
         """Sets the end of every lease that is held to the past, so that no function waits for it."""
-        for lease in self.held_leases:
+        self._expire(self.held_leases)
+
+    def expire_leases_of(self, request_id: str) -> None:
+        """The same for the leases of one invocation, which must be dead."""
+        self._expire([lease for lease in self.held_leases if request_id in lease.get("holder", "")])
+
+    def _expire(self, leases: list[dict[str, Any]]) -> None:
+        for lease in leases:
             self.dynamodb.update_item(
                 TableName=self.table,
                 Key={name: {"S": lease[name]} for name in ("pk", "sk")},
