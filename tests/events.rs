@@ -107,9 +107,13 @@ fn event(name: &str) -> Result<Value> {
 }
 
 fn record(name: &str) -> Result<Record> {
-    match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")? {
+    read(&event(name)?)
+}
+
+fn read(event: &Value) -> Result<Record> {
+    match Payload::read(event, &account_region(), "gatewatch:exempt")? {
         Payload::Direct(record) => Ok(*record),
-        Payload::Batch(_) => Err(format!("{name} is a batch").into()),
+        Payload::Batch(_) => Err("a batch".into()),
     }
 }
 
@@ -181,6 +185,15 @@ fn a_message_names_the_caller_and_the_time_of_a_call() -> Result {
         })
     );
     assert_eq!(trigger("create-subnet-by-cloudformation")?["invokedBy"], json!("cloudformation.amazonaws.com"));
+    let mut by_a_person = event("create-subnet")?;
+    by_a_person["detail"]["userIdentity"]["onBehalfOf"] = json!({
+        "userId": "0a1b2c3d-0000-4000-8000-000000000009",
+        "identityStoreArn": "arn:aws:identitystore::123456789012:identitystore/d-0a1b2c3d4e"
+    });
+    assert_eq!(
+        serde_json::to_value(notification::Trigger::from(&read(&by_a_person)?.trigger))?["onBehalfOf"],
+        by_a_person["detail"]["userIdentity"]["onBehalfOf"]
+    );
     assert_eq!(trigger("config-subnet")?, json!({"kind": "config_item"}));
     assert_eq!(trigger("schedule")?, json!({"kind": "schedule"}));
     assert_eq!(trigger("manual-vpc")?, json!({"kind": "manual"}));

@@ -23,7 +23,7 @@ use gatewatch::{
     error::Error,
     events::{
         payload::Payload,
-        record::{Record, Trigger},
+        record::{IdentityCenterUser, Record, Trigger},
         scope::Scope,
         sqs,
     },
@@ -614,6 +614,8 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
             event_id: bytes.name(),
             event_time: bytes.name(),
             principal: bytes.name(),
+            on_behalf_of: (bytes.name())
+                .map(|user_id| IdentityCenterUser { user_id, identity_store_arn: bytes.name() }),
             invoked_by: bytes.name(),
         },
     };

@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::{
     envelope::time_of,
     json_path::{text_at, texts_at},
-    record::{Record, Trigger},
+    record::{IdentityCenterUser, Record, Trigger},
     scope::Scope,
 };
 use crate::{
@@ -212,12 +212,32 @@ impl Call<'_> {
             event_id: text(&["eventID"]),
             event_time: text(&["eventTime"]),
             principal: text(&["userIdentity", "arn"])
+                .or_else(|| text(&["userIdentity", "userName"]))
                 .or_else(|| text(&["userIdentity", "sessionContext", "sessionIssuer", "arn"]))
                 .or_else(|| text(&["userIdentity", "principalId"])),
+            on_behalf_of: text(&["userIdentity", "onBehalfOf", "userId"]).filter(|id| is_identity_center_user(id)).map(
+                |user_id| IdentityCenterUser {
+                    user_id,
+                    identity_store_arn: text(&["userIdentity", "onBehalfOf", "identityStoreArn"]),
+                },
+            ),
             invoked_by: text(&["userIdentity", "invokedBy"])
-                .or_else(|| text(&["sourceIPAddress"]).filter(|source| source.ends_with(".amazonaws.com"))),
+                .into_iter()
+                .chain(text(&["sourceIPAddress"]).filter(|source| source.ends_with(".amazonaws.com")))
+                .find(|service| !is_console(service)),
         }
     }
+}
+
+/// Whether the text can be the id of a user of IAM Identity Center: a UUID, often with ten more digits in front
+/// (<https://docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_User.html>).
+fn is_identity_center_user(text: &str) -> bool {
+    text.len() <= 47 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// Whether the name stands for the AWS console. There a person acts, and not a service for somebody.
+fn is_console(service: &str) -> bool {
+    service == "signin.amazonaws.com" || service.ends_with(".signin.amazonaws.com")
 }
 
 fn first_id(texts: Vec<String>, prefix: &str) -> Option<String> {
@@ -396,10 +416,59 @@ mod tests {
         assert_eq!(trigger(json!({"sessionContext": issuer, "principalId": "AROA"}), ""), (text("arn:role"), None));
         assert_eq!(trigger(json!({"principalId": "AROA"}), ""), (text("AROA"), None));
         assert_eq!(
+            trigger(json!({"userName": "alice", "sessionContext": issuer, "principalId": "AIDA"}), ""),
+            (text("alice"), None)
+        );
+        assert_eq!(
             trigger(json!({"invokedBy": "cloudformation.amazonaws.com"}), "203.0.113.10"),
             (None, text("cloudformation.amazonaws.com"))
         );
         assert_eq!(trigger(json!(null), "ram.amazonaws.com"), (None, text("ram.amazonaws.com")));
+    }
+
+    #[test]
+    fn the_console_is_not_a_service_that_acts_for_somebody() {
+        let invoked_by = |invoked_by: &str, source: &str| {
+            let detail = json!({
+                "eventName": "CreateVpc", "sourceIPAddress": source, "userIdentity": {"invokedBy": invoked_by},
+            });
+            match read(&json!({"detail": detail}), TAG).unwrap().trigger {
+                Trigger::ApiCall { invoked_by, .. } => invoked_by,
+                other => panic!("{other:?}"),
+            }
+        };
+        for console in ["signin.amazonaws.com", "eu-west-1.signin.amazonaws.com"] {
+            assert_eq!(invoked_by(console, "203.0.113.10"), None);
+            assert_eq!(invoked_by("", console), None);
+            assert_eq!(invoked_by(console, "ram.amazonaws.com"), Some("ram.amazonaws.com".into()));
+        }
+        assert_eq!(invoked_by("notsignin.amazonaws.com", ""), Some("notsignin.amazonaws.com".into()));
+    }
+
+    #[test]
+    fn a_user_of_identity_center_is_the_person_behind_the_caller() {
+        const STORE: &str = "arn:aws:identitystore::123456789012:identitystore/d-0a1b2c3d4e";
+        const USER: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+        let person = |on_behalf_of: Value| {
+            let detail = json!({"eventName": "CreateVpc", "userIdentity": {"onBehalfOf": on_behalf_of}});
+            match read(&json!({"detail": detail}), TAG).unwrap().trigger {
+                Trigger::ApiCall { on_behalf_of, .. } => on_behalf_of,
+                other => panic!("{other:?}"),
+            }
+        };
+        let user = |store: Option<&str>| {
+            Some(IdentityCenterUser { user_id: USER.into(), identity_store_arn: store.map(str::to_owned) })
+        };
+        assert_eq!(person(json!({"userId": USER, "identityStoreArn": STORE})), user(Some(STORE)));
+        assert_eq!(person(json!({"userId": USER})), user(None));
+        let with_digits = format!("9067642ac7-{USER}");
+        assert_eq!(person(json!({"userId": with_digits})).map(|user| user.user_id), Some(with_digits));
+        for malformed in ["a".repeat(48), format!("{USER}\n"), "<!channel>".to_owned()] {
+            assert_eq!(person(json!({"userId": malformed})), None, "{malformed}");
+        }
+        for nobody in [json!(null), json!({}), json!({"userId": ""}), json!({"identityStoreArn": STORE}), json!(USER)] {
+            assert_eq!(person(nobody.clone()), None, "{nobody}");
+        }
     }
 
     #[test]
