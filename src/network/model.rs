@@ -76,7 +76,7 @@ pub struct Association {
     pub main: bool,
     /// The subnet of an explicit association.
     pub subnet_id: Option<String>,
-    /// The internet or virtual private gateway of an edge association.
+    /// The gateway of an edge association: an internet gateway, a virtual private gateway or a regional NAT gateway.
     pub gateway_id: Option<String>,
     /// `associating`, `associated`, `disassociating`, `disassociated` or `failed`.
     pub state: Option<String>,
@@ -115,6 +115,13 @@ pub struct Target {
     pub kind: TargetKind,
     /// Its id, or its ARN if it has no id.
     pub id: Option<String>,
+}
+
+impl Target {
+    /// Whether this is the NAT gateway with this id.
+    fn is_nat_gateway(&self, id: &str) -> bool {
+        self.kind == TargetKind::NatGateway && self.id.as_deref() == Some(id)
+    }
 }
 
 /// The type of a route's target
@@ -220,6 +227,12 @@ pub enum EndpointKind {
 }
 
 impl RouteTable {
+    /// Whether a route of the table names the NAT gateway, in any state.
+    #[must_use]
+    pub fn routes_to_nat_gateway(&self, id: &str) -> bool {
+        self.routes.iter().any(|route| route.target.is_nat_gateway(id))
+    }
+
     /// Whether the table is the main table of its VPC.
     #[must_use]
     pub fn is_main(&self) -> bool {

@@ -262,6 +262,15 @@ async fn a_resource_without_a_known_vpc_is_looked_up_first() {
 }
 
 #[tokio::test]
+async fn the_vpcs_with_a_route_to_a_deleted_nat_gateway_are_looked_up() {
+    let request = json!({"DeleteNatGatewayRequest": {"NatGatewayId": "nat-0a1b2c3d4e5f60001"}});
+    let looked_up = "DescribeRouteTables route.nat-gateway-id=nat-0a1b2c3d4e5f60001";
+    let calls = reads(&call("DeleteNatGateway", &request, &json!(null))).await;
+    let expected = [&[looked_up, looked_up], &READ_OF_THE_VPC[..]].concat();
+    assert_eq!(calls.iter().filter(|call| !call.contains("DescribeNatGateways")).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
 async fn the_region_is_read_without_filters() {
     assert_eq!(
         reads(&json!({"check": "region"})).await,

@@ -64,10 +64,13 @@ impl Reader<'_> {
         let subnets = Filters::With("subnet-id", subnet_ids);
         let route_tables = Filters::With("route-table-id", table_ids);
         let endpoints = Filters::With("vpc-endpoint-id", endpoint_ids);
-        let (subnets, route_tables, endpoints) = try_join!(
+        // A route that is a black hole already still names the NAT gateway.
+        let routes_to_nat_gateways = Filters::With("route.nat-gateway-id", scope.nat_gateways.clone());
+        let (subnets, route_tables, endpoints, tables_of_nat_gateways) = try_join!(
             describe_subnets(client, &subnets, exempt_tag),
             describe_route_tables(client, &route_tables, exempt_tag),
             describe_vpc_endpoints(client, &endpoints, exempt_tag),
+            describe_route_tables(client, &routes_to_nat_gateways, exempt_tag),
         )?;
         let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
             .chain(
@@ -76,7 +79,7 @@ impl Reader<'_> {
                     .flat_map(|placed| placed.values().flatten()),
             )
             .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
-            .chain(route_tables.iter().map(|table| &table.vpc_id))
+            .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| &table.vpc_id))
             .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
             .cloned()
             .collect();
