@@ -24,7 +24,10 @@ use crate::{
         snapshot::{self, Snapshot},
     },
     aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::reader::Reader},
-    checks::gateway_endpoint::rule::{Verdict, evaluate},
+    checks::gateway_endpoint::{
+        missing_facts::MissingFacts,
+        rule::{Verdict, evaluate},
+    },
     error::Error,
     events::{
         payload::Payload,
@@ -86,8 +89,11 @@ impl Gatewatch {
         let now = truncate_to_seconds(Timestamp::now());
         let history_table = self.history_table(payload, &invocation.account_region);
 
-        let snapshot = self.read(payload, history_table.as_ref(), &invocation.deadline, now).await?;
-        let check = self.check(&payload.scope(), &snapshot, &invocation.account_region, now);
+        let mut snapshot = self.read(payload, history_table.as_ref(), &invocation.deadline, now).await?;
+        let mut check = self.check(&payload.scope(), &snapshot, &invocation.account_region, now);
+        if self.complete(&payload.scope(), &mut snapshot, &check, &invocation.deadline).await? {
+            check = self.check(&payload.scope(), &snapshot, &invocation.account_region, now);
+        }
         let affected = Affected::of_records(payload, &snapshot.network, &snapshot.history, &invocation.account_region);
         let plans = self.plan(&snapshot, &check, &affected, &invocation.account_region, now);
         let notifier = Notifier {
@@ -124,6 +130,23 @@ impl Gatewatch {
         let reader = Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag };
         let (scope, recent) = (payload.scope(), payload.recent_scope(now));
         deadline.read(snapshot::take(&reader, history_table, &scope, &recent, deadline)).await
+    }
+
+    /// Reads what the lists of EC2 do not say and a finding depends on. Returns whether the network is to be checked again.
+    async fn complete(
+        &self,
+        scope: &Scope,
+        snapshot: &mut Snapshot,
+        check: &Check,
+        deadline: &Deadline,
+    ) -> Result<bool, Error> {
+        let missing = MissingFacts::of(&snapshot.network, &check.verdict.findings, &scope.nat_gateways);
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        let reader = Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag };
+        deadline.read(reader.complete(&mut snapshot.network, &missing)).await?;
+        Ok(true)
     }
 
     fn check(&self, scope: &Scope, snapshot: &Snapshot, account_region: &AccountRegion, now: Timestamp) -> Check {

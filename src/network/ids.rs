@@ -12,6 +12,8 @@ pub const ROUTE_TABLE: &str = "rtb-";
 /// The prefix of a VPC endpoint id.
 pub const ENDPOINT: &str = "vpce-";
 
+/// The prefix of the id of a prefix list.
+pub const PREFIX_LIST: &str = "pl-";
 /// The prefix of a NAT gateway id.
 pub const NAT_GATEWAY: &str = "nat-";
 
