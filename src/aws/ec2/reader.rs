@@ -26,7 +26,7 @@ const MAX_FILTER_VALUES: usize = 200;
 /// The largest page sizes of EC2: for route tables, and for everything else.
 const ROUTE_TABLE_PAGE: i32 = 100;
 const PAGE: i32 = 1000;
-/// The largest page size of GetManagedPrefixListEntries.
+/// The largest page size of `GetManagedPrefixListEntries`.
 const PREFIX_LIST_PAGE: i32 = 100;
 
 /// The VPCs of the resources in scope.
