@@ -30,14 +30,17 @@ enum Affects {
     Endpoint(u8, Option<u8>),
     /// Endpoint, and its VPC, which is in the scope too.
     EndpointOfVpc(u8, u8),
+    /// NAT gateway that is being deleted.
+    NatGateway(u8),
     /// Deleted resource: the prefix of its id, and its number.
     Deleted(&'static str, u8),
 }
 
 /// The files that hold one EventBridge event, and the resources that it affects.
-const EVENTS: [(&str, Affects); 42] = [
+const EVENTS: [(&str, Affects); 45] = [
     ("associate-route-table", Affects::TableAndSubnet(4, 3)),
-    ("associate-route-table-edge", Affects::Nothing),
+    ("associate-route-table-edge", Affects::Table(6, None)),
+    ("attach-internet-gateway", Affects::Vpc(1)),
     ("config-route-table", Affects::Table(3, Some(1))),
     ("config-route-table-oversized", Affects::Table(4, None)),
     ("config-security-group", Affects::Nothing),
@@ -65,6 +68,7 @@ const EVENTS: [(&str, Affects); 42] = [
     ("create-vpc-endpoint-gateway", Affects::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-gateway-two-tables", Affects::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-interface", Affects::Nothing),
+    ("delete-nat-gateway", Affects::NatGateway(1)),
     ("delete-route", Affects::Table(1, None)),
     ("delete-route-table", Affects::Deleted("rtb", 9)),
     ("delete-subnet", Affects::Deleted("subnet", 9)),
@@ -72,6 +76,7 @@ const EVENTS: [(&str, Affects); 42] = [
     ("delete-vpc", Affects::Deleted("vpc", 9)),
     ("delete-vpc-endpoints", Affects::Region),
     ("describe-subnets", Affects::Nothing),
+    ("detach-internet-gateway", Affects::Vpc(1)),
     ("disassociate-route-table", Affects::Region),
     ("modify-vpc-endpoint-gateway", Affects::Endpoint(1, None)),
     ("modify-vpc-endpoint-interface", Affects::Endpoint(2, None)),
@@ -107,9 +112,13 @@ fn event(name: &str) -> Result<Value> {
 }
 
 fn record(name: &str) -> Result<Record> {
-    match Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")? {
+    read(&event(name)?)
+}
+
+fn read(event: &Value) -> Result<Record> {
+    match Payload::read(event, &account_region(), "gatewatch:exempt")? {
         Payload::Direct(record) => Ok(*record),
-        Payload::Batch(_) => Err(format!("{name} is a batch").into()),
+        Payload::Batch(_) => Err("a batch".into()),
     }
 }
 
@@ -132,6 +141,7 @@ fn scope(affects: &Affects) -> Scope {
             ..scope
         },
         Affects::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
+        Affects::NatGateway(n) => Scope { nat_gateways: [id("nat", n)].into(), ..scope },
         Affects::Deleted(prefix, n) => Scope { deleted: [id(prefix, n)].into(), ..scope },
         Affects::EndpointOfVpc(n, in_vpc) => Scope {
             vpc_ids: [id("vpc", in_vpc)].into(),
@@ -181,6 +191,15 @@ fn a_message_names_the_caller_and_the_time_of_a_call() -> Result {
         })
     );
     assert_eq!(trigger("create-subnet-by-cloudformation")?["invokedBy"], json!("cloudformation.amazonaws.com"));
+    let mut by_a_person = event("create-subnet")?;
+    by_a_person["detail"]["userIdentity"]["onBehalfOf"] = json!({
+        "userId": "0a1b2c3d-0000-4000-8000-000000000009",
+        "identityStoreArn": "arn:aws:identitystore::123456789012:identitystore/d-0a1b2c3d4e"
+    });
+    assert_eq!(
+        serde_json::to_value(notification::Trigger::from(&read(&by_a_person)?.trigger))?["onBehalfOf"],
+        by_a_person["detail"]["userIdentity"]["onBehalfOf"]
+    );
     assert_eq!(trigger("config-subnet")?, json!({"kind": "config_item"}));
     assert_eq!(trigger("schedule")?, json!({"kind": "schedule"}));
     assert_eq!(trigger("manual-vpc")?, json!({"kind": "manual"}));

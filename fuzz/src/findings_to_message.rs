@@ -23,7 +23,7 @@ use gatewatch::{
     error::Error,
     events::{
         payload::Payload,
-        record::{AlertRequest, Record, Trigger},
+        record::{AlertRequest, IdentityCenterUser, Record, Trigger},
         scope::Scope,
         sqs,
     },
@@ -647,6 +647,8 @@ fn record(bytes: &mut Bytes<'_>, network: &Network) -> Record {
             event_id: bytes.name(),
             event_time: bytes.name(),
             principal: bytes.name(),
+            on_behalf_of: (bytes.name())
+                .map(|user_id| IdentityCenterUser { user_id, identity_store_arn: bytes.name() }),
             invoked_by: bytes.name(),
         },
     };

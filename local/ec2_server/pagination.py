@@ -14,6 +14,8 @@ LISTS = {
     "DescribeRouteTables": "routeTableSet",
     "DescribeVpcEndpoints": "vpcEndpointSet",
     "DescribeVpcs": "vpcSet",
+    "DescribeNatGateways": "natGatewaySet",
+    "GetManagedPrefixListEntries": "entrySet",
 }
 """The calls that are paged here, and the element of the answer that holds their items."""
 

@@ -14,7 +14,11 @@ use crate::{
         record::{AlertRequest, Record},
         scope::Scope,
     },
-    network::{account::AccountRegion, model::Network},
+    network::{
+        account::AccountRegion,
+        ids::{self, is_id},
+        model::{Network, RouteTable},
+    },
 };
 
 /// Ids. Records with the same scope share one set.
@@ -119,8 +123,33 @@ pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
         || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
 }
 
+/// Whether the scope names a deleted subnet that no open alert record names. Then nobody knows which table the subnet
+/// used: it was exempt, or its table was covered.
+#[must_use]
+pub fn has_unknown_subnet<'a>(scope: &Scope, records: impl Iterator<Item = &'a AlertRecord>) -> bool {
+    let mut unknown: BTreeSet<&String> = scope.deleted.iter().filter(|id| is_id(ids::SUBNET, id)).collect();
+    for id in records.filter(|record| record.is_open()).flat_map(|record| &record.subnet_ids) {
+        unknown.remove(id);
+    }
+    !unknown.is_empty()
+}
+
+/// The route tables that may have a finding now because the last subnet that used them was deleted: they are exempt as
+/// long as they have subnets and all of these are exempt. A table with an open finding is not one of them, because it
+/// was not exempt.
+fn tables_that_lost_their_subnets<'a>(history: &'a AlertHistory, network: &'a Network) -> Vec<&'a RouteTable> {
+    let open: BTreeSet<&str> =
+        (history.records().filter(|record| record.is_open())).map(|record| record.route_table.id.as_str()).collect();
+    let effective = network.effective_tables();
+    let used: BTreeSet<&str> =
+        (network.subnets.iter().filter_map(|subnet| effective.of(subnet))).map(|table| table.id.as_str()).collect();
+    let is_candidate = |table: &&RouteTable| !used.contains(table.id.as_str()) && !open.contains(table.id.as_str());
+    network.route_tables.iter().filter(is_candidate).collect()
+}
+
 /// The scope, extended by the existing route tables of the alert records that it [`concerns`]. For example, a deleted
-/// subnet adds the table that it used.
+/// subnet adds the table that it used. If the alert history does not know a deleted subnet, the scope is extended by all
+/// tables that no subnet uses and that have no open finding.
 #[must_use]
 pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) -> Scope {
     let mut extended = scope.clone();
@@ -133,6 +162,15 @@ pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) ->
             extended.route_tables.entry(record.route_table.id.clone()).or_insert_with(vpc_id);
         }
     }
+    let is_available = matches!(history, AlertHistory::Available(_));
+    if is_available && !scope.region && has_unknown_subnet(scope, history.records()) {
+        for table in tables_that_lost_their_subnets(history, network) {
+            if !scope.vpc_ids.contains(&table.vpc_id) {
+                let vpc_id = || Some(table.vpc_id.clone());
+                extended.route_tables.entry(table.id.clone()).or_insert_with(vpc_id);
+            }
+        }
+    }
     extended
 }
 
@@ -141,7 +179,9 @@ mod tests {
     use super::*;
     use crate::{
         alerts::{
-            history::VpcHistory,
+            alert::{Resolution, ResolutionReason},
+            history::{RecordState, VpcHistory},
+            recorded::Recorded,
             testing::{record as alert_record, unavailable},
         },
         events::{record::Trigger, sqs::Message},
@@ -347,6 +387,39 @@ mod tests {
         assert_eq!(affected(deleted("subnet-0000000c"), &history), expected("", ""));
     }
 
+    #[test]
+    fn an_unknown_deleted_subnet_affects_the_tables_that_no_subnet_uses_and_that_have_no_open_finding() {
+        let unknown = || deleted("subnet-0000000c");
+        assert_eq!(
+            affected(unknown(), &history_with(&[])),
+            expected("rtb-0000000a rtb-0000000c", "vpc-0000000a vpc-0000000b")
+        );
+        let one_is_open = history_with(&[(B, "rtb-0000000c", &[])]);
+        assert_eq!(affected(unknown(), &one_is_open), expected("rtb-0000000a", A));
+
+        // The subnet is in a finding that was resolved: it may use another table since.
+        let mut resolved = history_with(&[(A, "rtb-0000000b", &["subnet-0000000c"])]);
+        if let AlertHistory::Available(vpcs) = &mut resolved {
+            vpcs.get_mut(A).unwrap().records[0].state = RecordState::Resolved(Resolution {
+                reason: Recorded::Known(ResolutionReason::Exempt),
+                open_seconds: 60,
+            });
+        }
+        assert_eq!(
+            affected(unknown(), &resolved),
+            expected("rtb-0000000a rtb-0000000b rtb-0000000c", "vpc-0000000a vpc-0000000b")
+        );
+
+        let known = history_with(&[(A, "rtb-0000000b", &["subnet-0000000c"])]);
+        assert_eq!(affected(unknown(), &known), expected("rtb-0000000b", A));
+        for other in [deleted("rtb-0000000d"), deleted(DELETED_VPC)] {
+            assert_eq!(affected(other, &history_with(&[])), expected("", ""));
+        }
+        for history in [AlertHistory::Off, unavailable()] {
+            assert_eq!(affected(unknown(), &history), expected("", ""));
+        }
+    }
+
     fn subnets(subnets: &[&str]) -> Scope {
         Scope { subnets: subnets.iter().map(|&id| (id.to_owned(), None)).collect(), ..Scope::default() }
     }
@@ -399,7 +472,7 @@ mod tests {
             Scope::region(),
             Scope { vpc_ids: ids(&[A]), ..deleted("subnet-0000000f") },
             tables(&["rtb-0000000b"]),
-            deleted("subnet-0000000b"),
+            deleted("rtb-0000000d"),
             Scope::default(),
         ] {
             assert_eq!(extended(&scope), scope);

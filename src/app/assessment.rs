@@ -20,7 +20,10 @@ use crate::{
     },
     aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::reader::Reader},
     channel::Channel,
-    checks::gateway_endpoint::rule::{Verdict, evaluate},
+    checks::gateway_endpoint::{
+        missing_facts::MissingFacts,
+        rule::{Verdict, evaluate},
+    },
     error::Error,
     events::{payload::Payload, scope::TablesInScope},
     network::account::AccountRegion,
@@ -50,32 +53,52 @@ pub(super) struct Assessment<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Reads the network and the alert history.
-    pub(super) async fn read(&self, history_table: Option<&HistoryTable<'_>>) -> Result<Snapshot, Error> {
-        let deadline = self.deadline;
+    /// Reads the network and the alert history, and checks the tables in scope.
+    pub(super) async fn read_and_check(
+        &self,
+        history_table: Option<&HistoryTable<'_>>,
+    ) -> Result<Assessment<'a>, Error> {
         let (scope, recent) = (self.payload.scope(), self.payload.recent_scope(self.now));
-        deadline.read(snapshot::take(&self.reader(), history_table, &scope, &recent, deadline)).await
+        let reading = async {
+            let snapshot = snapshot::take(&self.reader(), history_table, &scope, &recent, self.deadline).await?;
+            self.check(snapshot).await
+        };
+        self.deadline.read(reading).await
     }
 
-    /// Reads the network of one VPC again. The part of the alert history about it stays as it was read.
-    pub(super) async fn read_again(&self, vpc_id: &str, history: &AlertHistory) -> Result<Snapshot, Error> {
-        self.deadline.read_again(snapshot::take_again(&self.reader(), vpc_id, history)).await
+    /// Reads and checks one VPC again. The part of the alert history about it stays as it was read.
+    pub(super) async fn read_and_check_again(
+        &self,
+        vpc_id: &str,
+        history: &AlertHistory,
+    ) -> Result<Assessment<'a>, Error> {
+        let reading = async { self.check(snapshot::take_again(&self.reader(), vpc_id, history).await?).await };
+        self.deadline.read_again(reading).await
     }
 
     fn reader(&self) -> Reader<'a> {
         Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag }
     }
 
-    /// Checks the tables in scope.
-    pub(super) fn assess(&self, snapshot: Snapshot) -> Assessment<'a> {
-        let Snapshot { network, history, .. } = &snapshot;
-        let account_region = self.account_region;
-        let tables = with_history(&self.payload.scope(), history, network).tables_in(network, account_region);
+    /// Checks the tables in scope. If a finding depends on something that the lists of EC2 do not say, reads that as well
+    /// and checks again.
+    async fn check(&self, mut snapshot: Snapshot) -> Result<Assessment<'a>, Error> {
+        let (mut tables, mut verdict) = self.evaluate(&snapshot);
+        let missing = MissingFacts::of(&snapshot.network, &verdict.findings, &self.payload.scope().nat_gateways);
+        if !missing.is_empty() {
+            self.reader().complete(&mut snapshot.network, &missing).await?;
+            (tables, verdict) = self.evaluate(&snapshot);
+        }
+        let affected = Affected::of_records(self.payload, &snapshot.network, &snapshot.history, self.account_region);
+        Ok(Assessment { snapshot, tables, verdict, affected })
+    }
+
+    fn evaluate(&self, Snapshot { network, history, .. }: &Snapshot) -> (TablesInScope, Verdict) {
+        let tables = with_history(&self.payload.scope(), history, network).tables_in(network, self.account_region);
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let required = &self.settings.required_services;
-        let verdict = evaluate(network, &tables.route_table_ids, required, account_region, today);
-        let affected = Affected::of_records(self.payload, network, history, account_region);
-        Assessment { snapshot, tables, verdict, affected }
+        let verdict = evaluate(network, &tables.route_table_ids, required, self.account_region, today);
+        (tables, verdict)
     }
 
     /// Plans the alerts. If there is something to send, looks up which topics have subscribers, and plans again without the

@@ -90,8 +90,7 @@ impl Gatewatch {
         };
         let history_table = self.history_table(payload, &invocation.account_region);
 
-        let snapshot = check.read(history_table.as_ref()).await?;
-        let assessment = check.assess(snapshot);
+        let assessment = check.read_and_check(history_table.as_ref()).await?;
         let plans = check.plan(&assessment, subscriptions).await;
         let is_new = |plan: &&Plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id());
         let plans: Vec<Plan> = plans.iter().filter(is_new).cloned().collect();
@@ -104,8 +103,7 @@ impl Gatewatch {
             now,
         };
         let check_again = async |vpc_id: &str| {
-            let snapshot = check.read_again(vpc_id, &assessment.snapshot.history).await?;
-            let assessment = check.assess(snapshot);
+            let assessment = check.read_and_check_again(vpc_id, &assessment.snapshot.history).await?;
             let plan = check.plan(&assessment, subscriptions).await.into_iter().find(|plan| plan.vpc_id() == vpc_id);
             Ok(Rechecked { assessment, plan })
         };

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     alerts::{
-        affected::concerns,
+        affected::{concerns, has_unknown_subnet},
         history::{AlertHistory, AlertRecord, VpcHistory},
     },
     app::deadline::Deadline,
@@ -65,6 +65,11 @@ pub async fn take(
         Ok(vpcs) => vpcs,
         Err(error) => return Ok(Snapshot { network, history: AlertHistory::Unavailable(error), read_at }),
     };
+    if selection != VpcSelection::Region && has_unknown_subnet(scope, records(&vpcs)) {
+        // Nobody knows the VPC of the subnet. Its table may be in any.
+        selection = VpcSelection::Region;
+        network = reader.read_vpcs(&selection).await?;
+    }
     // VPCs of resources that EC2 does not show any more: only the history knows these VPCs.
     let from_history = VpcSelection::Vpcs(affected_vpcs(scope, &vpcs)).difference(&selection);
     if !from_history.is_empty() {

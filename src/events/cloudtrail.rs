@@ -5,9 +5,10 @@
 //! |---|---|
 //! | `CreateSubnet`, `CreateDefaultSubnet` | the new subnet |
 //! | `CreateRouteTable` | the new route table |
-//! | `AssociateRouteTable`, `ReplaceRouteTableAssociation` | the route table that the call names, and the subnet if it names one; none if it names a gateway |
+//! | `AssociateRouteTable`, `ReplaceRouteTableAssociation` | the route table that the call names, and the subnet if it names one |
 //! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the route table that the call names |
-//! | `CreateVpc`, `CreateDefaultVpc` | the VPC |
+//! | `CreateVpc`, `CreateDefaultVpc`, `AttachInternetGateway`, `DetachInternetGateway` | the VPC |
+//! | `DeleteNatGateway` | the route tables with a route to the NAT gateway |
 //! | `CreateVpcEndpoint` | the VPC and the new endpoint; none if it is known to have another type than Gateway |
 //! | `ModifyVpcEndpoint` | the endpoint; gatewatch reads its type and VPC from EC2 |
 //! | `CreateTags`, `DeleteTags` of the exemption tag | the tagged VPCs, subnets and route tables |
@@ -24,7 +25,7 @@ use serde_json::Value;
 use super::{
     envelope::time_of,
     json_path::{text_at, texts_at},
-    record::{AlertRequest, Record, Trigger},
+    record::{AlertRequest, IdentityCenterUser, Record, Trigger},
     scope::Scope,
 };
 use crate::{
@@ -36,8 +37,9 @@ use crate::{
 type FindScope = fn(&Call<'_>) -> Option<Scope>;
 
 /// The relevant calls. The rules in `template.yaml` let through only these calls.
-const CALLS: [(&str, FindScope); 19] = [
+const CALLS: [(&str, FindScope); 22] = [
     ("AssociateRouteTable", |call| call.associated()),
+    ("AttachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("CreateDefaultSubnet", |call| call.created_subnet()),
     ("CreateDefaultVpc", |call| call.created_vpc()),
     ("CreateRoute", |call| call.requested_table()),
@@ -46,12 +48,14 @@ const CALLS: [(&str, FindScope); 19] = [
     ("CreateTags", |call| call.tagged()),
     ("CreateVpc", |call| call.created_vpc()),
     ("CreateVpcEndpoint", |call| call.created_endpoint()),
+    ("DeleteNatGateway", |call| call.deleted_nat_gateway()),
     ("DeleteRoute", |call| call.requested_table()),
     ("DeleteRouteTable", |call| call.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(deleted)),
     ("DeleteSubnet", |call| call.id_in_request(ids::SUBNET, "subnetId").map(deleted)),
     ("DeleteTags", |call| call.tagged()),
     ("DeleteVpc", |call| call.id_in_request(ids::VPC, "vpcId").map(deleted)),
     ("DeleteVpcEndpoints", |_| None),
+    ("DetachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("DisassociateRouteTable", |_| None),
     ("ModifyVpcEndpoint", |call| call.id_in_request(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None)))),
     ("ReplaceRoute", |call| call.requested_table()),
@@ -141,13 +145,16 @@ impl Call<'_> {
         Some(scope)
     }
 
-    /// The route table and the subnet of an association. An association with a gateway affects nothing, because it
-    /// carries ingress traffic, which causes no NAT gateway charges.
+    /// The NAT gateway that will be deleted. The record names no VPC, so EC2 is asked which tables have a route to it.
+    fn deleted_nat_gateway(&self) -> Option<Scope> {
+        self.id_in_request(ids::NAT_GATEWAY, "natGatewayId")
+            .or_else(|| self.id_in_response(ids::NAT_GATEWAY, &["natGatewayId"]))
+            .map(|id| Scope { nat_gateways: BTreeSet::from([id]), ..Scope::default() })
+    }
+
+    /// The route table and the subnet of an association. An association with a gateway names no subnet. It makes the
+    /// table an edge table, which resolves what was reported about it.
     fn associated(&self) -> Option<Scope> {
-        let gateways = self.texts_in("requestParameters", "Request", &["gatewayId"]);
-        if gateways.iter().any(|id| is_id("igw-", id) || is_id("vgw-", id)) {
-            return Some(Scope::default());
-        }
         let mut scope = self.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))?;
         if let Some(subnet) = self.id_in_request(ids::SUBNET, "subnetId") {
             scope.merge(&subnets((subnet, None)));
@@ -212,12 +219,32 @@ impl Call<'_> {
             event_id: text(&["eventID"]),
             event_time: text(&["eventTime"]),
             principal: text(&["userIdentity", "arn"])
+                .or_else(|| text(&["userIdentity", "userName"]))
                 .or_else(|| text(&["userIdentity", "sessionContext", "sessionIssuer", "arn"]))
                 .or_else(|| text(&["userIdentity", "principalId"])),
+            on_behalf_of: text(&["userIdentity", "onBehalfOf", "userId"]).filter(|id| is_identity_center_user(id)).map(
+                |user_id| IdentityCenterUser {
+                    user_id,
+                    identity_store_arn: text(&["userIdentity", "onBehalfOf", "identityStoreArn"]),
+                },
+            ),
             invoked_by: text(&["userIdentity", "invokedBy"])
-                .or_else(|| text(&["sourceIPAddress"]).filter(|source| source.ends_with(".amazonaws.com"))),
+                .into_iter()
+                .chain(text(&["sourceIPAddress"]).filter(|source| source.ends_with(".amazonaws.com")))
+                .find(|service| !is_console(service)),
         }
     }
+}
+
+/// Whether the text can be the id of a user of IAM Identity Center: a UUID, often with ten more digits in front
+/// (<https://docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_User.html>).
+fn is_identity_center_user(text: &str) -> bool {
+    text.len() <= 47 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// Whether the name stands for the AWS console. There a person acts, and not a service for somebody.
+fn is_console(service: &str) -> bool {
+    service == "signin.amazonaws.com" || service.ends_with(".signin.amazonaws.com")
 }
 
 fn first_id(texts: Vec<String>, prefix: &str) -> Option<String> {
@@ -325,6 +352,30 @@ mod tests {
     }
 
     #[test]
+    fn a_call_about_an_internet_gateway_affects_its_vpc() {
+        for name in ["AttachInternetGateway", "DetachInternetGateway"] {
+            let request = json!({"internetGatewayId": "igw-0a1b2c3d", "vpcId": "vpc-0a1b2c3d"});
+            for parameters in [request.clone(), json!({format!("{name}Request"): request})] {
+                let detail = json!({"eventName": name, "requestParameters": parameters});
+                assert_eq!(scope(&detail), vpc("vpc-0a1b2c3d".into()), "{detail}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_deleted_nat_gateway_comes_from_the_request_or_the_response() {
+        let of = |request: Value, response: Value| {
+            let (name, request, response) = ("DeleteNatGateway", request, response);
+            scope(&json!({"eventName": name, "requestParameters": request, "responseElements": response}))
+        };
+        let expected = Scope { nat_gateways: ["nat-0a1b2c3d".to_owned()].into(), ..Scope::default() };
+        assert_eq!(of(json!({"DeleteNatGatewayRequest": {"NatGatewayId": "nat-0a1b2c3d"}}), json!(null)), expected);
+        assert_eq!(of(json!(null), json!({"DeleteNatGatewayResponse": {"natGatewayId": "nat-0a1b2c3d"}})), expected);
+        assert_eq!(of(json!({"natGatewayId": "nat-0a1b2c3d"}), json!({})), expected);
+        assert_eq!(of(json!({"natGatewayId": "igw-0a1b2c3d"}), json!({})), Scope::region());
+    }
+
+    #[test]
     fn any_other_call_affects_nothing() {
         assert_eq!(scope(&json!({"eventName": "CreateNatGateway"})), Scope::default());
         assert_eq!(scope(&json!({"eventName": "createsubnet"})), Scope::default());
@@ -396,10 +447,59 @@ mod tests {
         assert_eq!(trigger(json!({"sessionContext": issuer, "principalId": "AROA"}), ""), (text("arn:role"), None));
         assert_eq!(trigger(json!({"principalId": "AROA"}), ""), (text("AROA"), None));
         assert_eq!(
+            trigger(json!({"userName": "alice", "sessionContext": issuer, "principalId": "AIDA"}), ""),
+            (text("alice"), None)
+        );
+        assert_eq!(
             trigger(json!({"invokedBy": "cloudformation.amazonaws.com"}), "203.0.113.10"),
             (None, text("cloudformation.amazonaws.com"))
         );
         assert_eq!(trigger(json!(null), "ram.amazonaws.com"), (None, text("ram.amazonaws.com")));
+    }
+
+    #[test]
+    fn the_console_is_not_a_service_that_acts_for_somebody() {
+        let invoked_by = |invoked_by: &str, source: &str| {
+            let detail = json!({
+                "eventName": "CreateVpc", "sourceIPAddress": source, "userIdentity": {"invokedBy": invoked_by},
+            });
+            match read(&json!({"detail": detail}), TAG).unwrap().trigger {
+                Trigger::ApiCall { invoked_by, .. } => invoked_by,
+                other => panic!("{other:?}"),
+            }
+        };
+        for console in ["signin.amazonaws.com", "eu-west-1.signin.amazonaws.com"] {
+            assert_eq!(invoked_by(console, "203.0.113.10"), None);
+            assert_eq!(invoked_by("", console), None);
+            assert_eq!(invoked_by(console, "ram.amazonaws.com"), Some("ram.amazonaws.com".into()));
+        }
+        assert_eq!(invoked_by("notsignin.amazonaws.com", ""), Some("notsignin.amazonaws.com".into()));
+    }
+
+    #[test]
+    fn a_user_of_identity_center_is_the_person_behind_the_caller() {
+        const STORE: &str = "arn:aws:identitystore::123456789012:identitystore/d-0a1b2c3d4e";
+        const USER: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+        let person = |on_behalf_of: Value| {
+            let detail = json!({"eventName": "CreateVpc", "userIdentity": {"onBehalfOf": on_behalf_of}});
+            match read(&json!({"detail": detail}), TAG).unwrap().trigger {
+                Trigger::ApiCall { on_behalf_of, .. } => on_behalf_of,
+                other => panic!("{other:?}"),
+            }
+        };
+        let user = |store: Option<&str>| {
+            Some(IdentityCenterUser { user_id: USER.into(), identity_store_arn: store.map(str::to_owned) })
+        };
+        assert_eq!(person(json!({"userId": USER, "identityStoreArn": STORE})), user(Some(STORE)));
+        assert_eq!(person(json!({"userId": USER})), user(None));
+        let with_digits = format!("9067642ac7-{USER}");
+        assert_eq!(person(json!({"userId": with_digits})).map(|user| user.user_id), Some(with_digits));
+        for malformed in ["a".repeat(48), format!("{USER}\n"), "<!channel>".to_owned()] {
+            assert_eq!(person(json!({"userId": malformed})), None, "{malformed}");
+        }
+        for nobody in [json!(null), json!({}), json!({"userId": ""}), json!({"identityStoreArn": STORE}), json!(USER)] {
+            assert_eq!(person(nobody.clone()), None, "{nobody}");
+        }
     }
 
     #[test]
@@ -449,7 +549,8 @@ mod tests {
             assert_eq!(request("DeleteTags", tagged(malformed.clone())), Scope::region(), "{malformed}");
         }
         for gateway in ["igw-0a1b2c3d", "vgw-0a1b2c3d"] {
-            assert_eq!(request("AssociateRouteTable", associated(json!(gateway))), Scope::default(), "{gateway}");
+            let table = route_tables(("rtb-0a1b2c3d".into(), None));
+            assert_eq!(request("AssociateRouteTable", associated(json!(gateway))), table, "{gateway}");
         }
         let endpoint = json!({"vpcId": "vpc-0a1b2c3d", "vpcEndpointType": 7});
         assert_eq!(request("CreateVpcEndpoint", endpoint), vpc("vpc-0a1b2c3d".into()));

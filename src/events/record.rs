@@ -68,6 +68,8 @@ pub enum Trigger {
         event_time: Option<String>,
         /// The caller: an ARN if the record has one.
         principal: Option<String>,
+        /// The person for whom the caller acted, if the credentials carry an identity of IAM Identity Center.
+        on_behalf_of: Option<IdentityCenterUser>,
         /// The AWS service that made the call for the caller, such as `cloudformation.amazonaws.com`.
         invoked_by: Option<String>,
     },
@@ -77,4 +79,14 @@ pub enum Trigger {
     Schedule,
     /// A manual request.
     Manual,
+}
+
+/// A user of IAM Identity Center, as CloudTrail names it
+/// (<https://docs.aws.amazon.com/singlesignon/latest/userguide/sso-cloudtrail-use-cases.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityCenterUser {
+    /// The id of the user: at most 47 hexadecimal digits and hyphens. It never changes.
+    pub user_id: String,
+    /// The ARN of the identity store that contains the user. Untrusted text.
+    pub identity_store_arn: Option<String>,
 }

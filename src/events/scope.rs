@@ -22,6 +22,8 @@ pub struct Scope {
     /// VPC endpoints, each with its VPC if the payload names it. A Gateway endpoint adds every route table of its VPC.
     /// An endpoint of another type adds nothing.
     pub endpoints: BTreeMap<String, Option<String>>,
+    /// NAT gateways that are being deleted. The route tables with a route to one of them are checked.
+    pub nat_gateways: BTreeSet<String>,
     /// VPCs, subnets and route tables that were deleted. They are not checked; their findings in the alert history are
     /// resolved.
     pub deleted: BTreeSet<String>,
@@ -55,6 +57,7 @@ impl Scope {
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
+        self.nat_gateways.extend(other.nat_gateways.iter().cloned());
         self.deleted.extend(other.deleted.iter().cloned());
         for (ours, theirs) in [
             (&mut self.subnets, &other.subnets),
@@ -78,7 +81,11 @@ impl Scope {
         let own_tables =
             || network.route_tables.iter().filter(|table| !account_region.is_foreign(table.owner_id.as_deref()));
         for table in own_tables() {
-            if self.region || self.vpc_ids.contains(&table.vpc_id) || self.route_tables.contains_key(&table.id) {
+            if self.region
+                || self.vpc_ids.contains(&table.vpc_id)
+                || self.route_tables.contains_key(&table.id)
+                || self.nat_gateways.iter().any(|id| table.routes_to_nat_gateway(id))
+            {
                 tables.add(table);
             }
         }
@@ -142,10 +149,10 @@ impl TablesInScope {
 mod tests {
     use super::*;
     use crate::network::{
-        model::{Association, Endpoint, Subnet},
+        model::{Association, Endpoint, Route, Subnet, TargetKind},
         not_assessed::NotAssessedReason,
         service::GatewayService,
-        testing::{account_region, gateway_endpoint, main_table, subnet, table, table_of, vpc},
+        testing::{account_region, gateway_endpoint, main_table, route, subnet, table, table_of, vpc},
     };
 
     const A: &str = "vpc-0000000a";
@@ -244,6 +251,31 @@ mod tests {
         };
         assert_eq!(resolve("vpce-0000000a").route_table_ids, ids::<BTreeSet<_>>(&["rtb-0000000a", "rtb-0000000c"]));
         assert_eq!(resolve("vpce-0000000b"), TablesInScope::default());
+    }
+
+    #[test]
+    fn a_nat_gateway_includes_the_tables_with_a_route_to_it() {
+        let mut network = network();
+        let nat = |id: &str| route("0.0.0.0/0", TargetKind::NatGateway, id);
+        network.route_tables[0].routes.push(nat("nat-0000000a"));
+        network.route_tables[1].routes.push(Route { active: false, ..nat("nat-0000000a") });
+        network.route_tables[3].routes.push(nat("nat-0000000b"));
+        let tables = |id: &str| {
+            let scope = Scope { nat_gateways: ids(&[id]), ..Scope::default() };
+            assert!(!scope.is_empty() && scope.is_complete_in(&network));
+            scope.tables_in(&network, &account_region())
+        };
+        let route_table_ids = ids(&["rtb-0000000a", "rtb-0000000c"]);
+        assert_eq!(tables("nat-0000000a"), TablesInScope { route_table_ids, ..TablesInScope::default() });
+        assert_eq!(tables("nat-0000000f"), TablesInScope::default(), "no table routes to it any more");
+    }
+
+    #[test]
+    fn merge_keeps_all_nat_gateways() {
+        let scope = |gateways: &[&str]| Scope { nat_gateways: ids(gateways), ..Scope::default() };
+        let mut merged = scope(&["nat-0000000a"]);
+        merged.merge(&scope(&["nat-0000000b"]));
+        assert_eq!(merged, scope(&["nat-0000000a", "nat-0000000b"]));
     }
 
     #[test]

@@ -57,17 +57,20 @@ struct Limits {
     short_lines: usize,
     /// Whether the cautions are listed. If not, the card says where they are.
     cautions: bool,
+    /// The number of lines about the event.
+    event_lines: usize,
 }
 
 /// From the most that people read in a chat to the least, which always fits, whatever the names are. The cautions go
 /// last: a command without them can do harm.
-const LIMITS: [Limits; 6] = [
-    Limits { groups: 3, subnets: 10, short_lines: 10, cautions: true },
-    Limits { groups: 2, subnets: 5, short_lines: 10, cautions: true },
-    Limits { groups: 1, subnets: 5, short_lines: 10, cautions: true },
-    Limits { groups: 1, subnets: 1, short_lines: 5, cautions: true },
-    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: true },
-    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: false },
+const LIMITS: [Limits; 7] = [
+    Limits { groups: 3, subnets: 10, short_lines: 10, cautions: true, event_lines: 10 },
+    Limits { groups: 2, subnets: 5, short_lines: 10, cautions: true, event_lines: 10 },
+    Limits { groups: 1, subnets: 5, short_lines: 10, cautions: true, event_lines: 10 },
+    Limits { groups: 1, subnets: 1, short_lines: 5, cautions: true, event_lines: 10 },
+    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: true, event_lines: 10 },
+    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: false, event_lines: 10 },
+    Limits { groups: 1, subnets: 0, short_lines: 0, cautions: false, event_lines: 3 },
 ];
 
 /// A custom notification. The optional `id` of the schema is left out: it has to be unique, but two cards can be made
@@ -205,7 +208,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
     sections.push(list(facts));
     let what_happened = prose::what_happened(alerts);
     if !what_happened.is_empty() {
-        sections.push(format!("*What happened*\n{}", list(what_happened)));
+        sections.push(format!("*What happened*\n{}", list(what_happened.into_iter().take(limits.event_lines))));
     }
     for group in full {
         sections.extend(group_in_full(group, groups.len() > 1, limits.subnets));

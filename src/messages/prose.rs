@@ -401,15 +401,17 @@ pub(super) fn location<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
 pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
     let mut lines = match message.trigger {
         None => return Vec::new(),
-        Some(Trigger::ApiCall { event_name, event_time, principal, invoked_by, .. }) => {
+        Some(Trigger::ApiCall { event_name, event_time, principal, on_behalf_of, invoked_by, .. }) => {
             let when = event_time.as_deref().map(|time| match time.parse::<Timestamp>() {
                 Ok(time) => format!("When: {}", utc_time(time)).into(),
                 Err(_) => Line::with("When:", Some(time)),
             });
             let who = principal.as_deref().map(|principal| Line::with("Who:", Some(principal)));
             let through = invoked_by.as_deref().map(|service| Line::with("Through AWS service:", Some(service)));
+            let person = (on_behalf_of.as_ref())
+                .map(|user| Line::with("On behalf of Identity Center user:", Some(user.user_id.as_str())));
             let call = Line::with("API call:", Some(event_name.as_str()));
-            [Some(call), when, who, through].into_iter().flatten().collect()
+            [Some(call), when, who, person, through].into_iter().flatten().collect()
         }
         Some(Trigger::ConfigItem) => vec!["AWS Config recorded a change.".into()],
         Some(Trigger::Schedule) => {

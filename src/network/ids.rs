@@ -12,6 +12,11 @@ pub const ROUTE_TABLE: &str = "rtb-";
 /// The prefix of a VPC endpoint id.
 pub const ENDPOINT: &str = "vpce-";
 
+/// The prefix of the id of a prefix list.
+pub const PREFIX_LIST: &str = "pl-";
+/// The prefix of a NAT gateway id.
+pub const NAT_GATEWAY: &str = "nat-";
+
 /// Whether `text` is `prefix` followed by 8 to 17 lower-case hexadecimal digits.
 ///
 /// EC2 assigned 8 digits before 2018, and has assigned 17 since then

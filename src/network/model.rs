@@ -1,6 +1,6 @@
 //! The resources of the network as EC2 described them, without SDK types.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::network::name::named;
 
@@ -76,7 +76,7 @@ pub struct Association {
     pub main: bool,
     /// The subnet of an explicit association.
     pub subnet_id: Option<String>,
-    /// The internet or virtual private gateway of an edge association.
+    /// The gateway of an edge association: an internet gateway, a virtual private gateway or a regional NAT gateway.
     pub gateway_id: Option<String>,
     /// `associating`, `associated`, `disassociating`, `disassociated` or `failed`.
     pub state: Option<String>,
@@ -100,11 +100,14 @@ pub struct Route {
     pub active: bool,
 }
 
+/// The destinations of default routes.
+const DEFAULT_DESTINATIONS: [&str; 2] = ["0.0.0.0/0", "::/0"];
+
 impl Route {
     /// Whether this is an active default route for IPv4 or IPv6: all traffic without a more specific route uses it.
     #[must_use]
     pub fn is_default(&self) -> bool {
-        self.active && matches!(self.destination.as_deref(), Some("0.0.0.0/0" | "::/0"))
+        self.active && self.destination.as_deref().is_some_and(|block| DEFAULT_DESTINATIONS.contains(&block))
     }
 }
 
@@ -115,6 +118,13 @@ pub struct Target {
     pub kind: TargetKind,
     /// Its id, or its ARN if it has no id.
     pub id: Option<String>,
+}
+
+impl Target {
+    /// Whether this is the NAT gateway with this id.
+    fn is_nat_gateway(&self, id: &str) -> bool {
+        self.kind == TargetKind::NatGateway && self.id.as_deref() == Some(id)
+    }
 }
 
 /// The type of a route's target
@@ -208,6 +218,18 @@ impl Endpoint {
     }
 }
 
+/// A NAT gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatGateway {
+    /// `nat-…`
+    pub id: String,
+    /// The route table that EC2 made for a regional NAT gateway
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html>).
+    pub route_table_id: Option<String>,
+    /// Whether it is being deleted, was deleted, or could not be created.
+    pub is_gone: bool,
+}
+
 /// The types of VPC endpoint that gatewatch distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndpointKind {
@@ -220,6 +242,25 @@ pub enum EndpointKind {
 }
 
 impl RouteTable {
+    /// Whether the table is the main table of nothing, and is associated with no subnet and no gateway.
+    #[must_use]
+    pub fn is_unassociated(&self) -> bool {
+        !(self.associations.iter().filter(|a| a.is_in_effect()))
+            .any(|a| a.main || a.subnet_id.is_some() || a.gateway_id.is_some())
+    }
+
+    /// Whether an active route of the table names the NAT gateway.
+    #[must_use]
+    pub fn has_active_route_to_nat_gateway(&self, id: &str) -> bool {
+        self.routes.iter().any(|route| route.active && route.target.is_nat_gateway(id))
+    }
+
+    /// Whether a route of the table names the NAT gateway, in any state.
+    #[must_use]
+    pub fn routes_to_nat_gateway(&self, id: &str) -> bool {
+        self.routes.iter().any(|route| route.target.is_nat_gateway(id))
+    }
+
     /// Whether the table is the main table of its VPC.
     #[must_use]
     pub fn is_main(&self) -> bool {
@@ -243,6 +284,43 @@ impl Network {
         self.subnets.extend(other.subnets);
         self.route_tables.extend(other.route_tables);
         self.endpoints.extend(other.endpoints);
+    }
+
+    /// Adds what the NAT gateway says about the route tables.
+    ///
+    /// EC2 made the table of a regional NAT gateway, and it carries only the traffic that arrives at the gateway: it is an
+    /// edge table, whether or not the list of tables shows the association. A route to a NAT gateway that is gone carries
+    /// no traffic, even if the list still shows it as active.
+    pub fn apply_nat_gateway(&mut self, gateway: &NatGateway) {
+        for table in &mut self.route_tables {
+            if gateway.route_table_id.as_ref() == Some(&table.id) {
+                let gateway_id = Some(gateway.id.clone());
+                table.associations.push(Association { gateway_id, ..Association::default() });
+            }
+            let to_it = |route: &&mut Route| gateway.is_gone && route.target.is_nat_gateway(&gateway.id);
+            table.routes.iter_mut().filter(to_it).for_each(|route| route.active = false);
+        }
+    }
+
+    /// Adds the default routes of prefix lists, each with its address ranges. A route through a list is also a route to
+    /// each of its ranges, unless the table has a route to the range itself, which EC2 prefers
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html>).
+    pub fn apply_prefix_lists(&mut self, lists: &BTreeMap<String, BTreeSet<String>>) {
+        for table in &mut self.route_tables {
+            let in_list = |route: &Route, block: &str| {
+                let list = route.destination.as_ref().and_then(|id| lists.get(id));
+                list.is_some_and(|blocks| blocks.contains(block))
+            };
+            let mut through_lists = Vec::new();
+            for block in DEFAULT_DESTINATIONS {
+                if table.routes.iter().all(|route| route.destination.as_deref() != Some(block)) {
+                    let routes = table.routes.iter().filter(|route| in_list(route, block));
+                    through_lists
+                        .extend(routes.map(|route| Route { destination: Some(block.to_owned()), ..route.clone() }));
+                }
+            }
+            table.routes.extend(through_lists);
+        }
     }
 
     /// The effective route tables of all subnets.
@@ -290,7 +368,7 @@ mod tests {
     use super::*;
     use crate::network::{
         service::GatewayService,
-        testing::{gateway_endpoint, main_table, subnet, vpc},
+        testing::{gateway_endpoint, main_table, route, subnet, table, vpc},
     };
 
     /// A VPC with one resource of each kind.
@@ -302,6 +380,86 @@ mod tests {
             route_tables: vec![main_table(&id("rtb"), &id("vpc"))],
             endpoints: vec![gateway_endpoint(&id("vpce"), &id("vpc"), GatewayService::S3, &[])],
         }
+    }
+
+    #[test]
+    fn the_table_of_a_regional_nat_gateway_is_an_edge_table() {
+        let regional = |table: &str| NatGateway {
+            id: "nat-0000000a".into(),
+            route_table_id: Some(table.to_owned()),
+            is_gone: false,
+        };
+        let edge = |table: RouteTable, gateway: Option<&NatGateway>| {
+            let mut network = Network { route_tables: vec![table], ..Network::default() };
+            if let Some(gateway) = gateway {
+                network.apply_nat_gateway(gateway);
+            }
+            network.route_tables[0].is_edge()
+        };
+        let plain = || table("rtb-0000000a", "vpc-0000000a");
+        assert!(!edge(plain(), None));
+        assert!(edge(plain(), Some(&regional("rtb-0000000a"))));
+        assert!(!edge(plain(), Some(&regional("rtb-0000000b"))));
+        assert!(!edge(plain(), Some(&NatGateway { route_table_id: None, ..regional("") })));
+        assert!(!edge(main_table("rtb-0000000a", "vpc-0000000a"), Some(&regional("rtb-0000000a"))));
+
+        // The list of tables may show the association itself.
+        let gateway = Association { gateway_id: Some("nat-0000000a".into()), ..Association::default() };
+        assert!(edge(RouteTable { associations: vec![gateway], ..plain() }, None));
+    }
+
+    #[test]
+    fn a_route_to_a_nat_gateway_that_is_gone_is_not_active() {
+        let nat = |id: &str, active| Route { active, ..route("0.0.0.0/0", TargetKind::NatGateway, id) };
+        let with = |routes: [Route; 3]| Network {
+            route_tables: vec![RouteTable { routes: routes.into(), ..table("rtb-0000000a", "vpc-0000000a") }],
+            ..Network::default()
+        };
+        let other = || route("10.0.0.0/8", TargetKind::TransitGateway, "nat-0000000a");
+        let before = with([nat("nat-0000000a", true), nat("nat-0000000b", true), other()]);
+        let mut after = before.clone();
+        let gateway = |is_gone| NatGateway { id: "nat-0000000a".into(), route_table_id: None, is_gone };
+        after.apply_nat_gateway(&gateway(false));
+        assert_eq!(after, before);
+        after.apply_nat_gateway(&gateway(true));
+        assert_eq!(after, with([nat("nat-0000000a", false), nat("nat-0000000b", true), other()]));
+    }
+
+    #[test]
+    fn a_prefix_list_gives_default_routes_unless_the_table_has_its_own() {
+        let with = |routes: &[Route]| Network {
+            route_tables: vec![RouteTable { routes: routes.into(), ..table("rtb-0000000a", "vpc-0000000a") }],
+            ..Network::default()
+        };
+        let nat = |destination| route(destination, TargetKind::NatGateway, "nat-0000000a");
+        let transit = |destination| route(destination, TargetKind::TransitGateway, "tgw-0000000a");
+        let lists = |blocks: &[&str]| {
+            let blocks = blocks.iter().map(|&block| block.to_owned()).collect();
+            BTreeMap::from([("pl-0000000a".to_owned(), blocks)])
+        };
+        let applied = |routes: &[Route], blocks: &[&str]| {
+            let mut network = with(routes);
+            network.apply_prefix_lists(&lists(blocks));
+            network
+        };
+        let list = nat("pl-0000000a");
+        let only_list = [list.clone()];
+        assert_eq!(applied(&only_list, &["0.0.0.0/0"]), with(&[list.clone(), nat("0.0.0.0/0")]));
+        assert_eq!(
+            applied(&only_list, &["10.0.0.0/8", "0.0.0.0/0", "::/0"]),
+            with(&[list.clone(), nat("0.0.0.0/0"), nat("::/0")])
+        );
+        for blocks in [&[][..], &["10.0.0.0/8", "0.0.0.0/1"]] {
+            assert_eq!(applied(&only_list, blocks), with(&only_list), "{blocks:?}");
+        }
+        let own = [list.clone(), transit("0.0.0.0/0")];
+        assert_eq!(applied(&own, &["0.0.0.0/0"]), with(&own), "the table's own route is preferred");
+        let blackhole = [list.clone(), Route { active: false, ..transit("0.0.0.0/0") }];
+        assert_eq!(applied(&blackhole, &["0.0.0.0/0"]), with(&blackhole));
+        let inactive = Route { active: false, ..list };
+        let expected = with(&[inactive.clone(), Route { active: false, ..nat("0.0.0.0/0") }]);
+        assert_eq!(applied(&[inactive], &["0.0.0.0/0"]), expected);
+        assert_eq!(applied(&[nat("pl-0000000b")], &["0.0.0.0/0"]), with(&[nat("pl-0000000b")]), "another list");
     }
 
     #[test]

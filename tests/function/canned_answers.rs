@@ -38,6 +38,12 @@ const PRIVATE_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60002</routeTab
     <associationState><state>associated</state></associationState></item></associationSet><tagSet><item>\
     <key>Name</key><value>private-a</value></item></tagSet></item>";
 
+/// A table that is not associated with anything, with a route to an internet gateway.
+const UNASSOCIATED_TABLE: &str = "<item><routeTableId>rtb-0a1b2c3d4e5f60003</routeTableId>\
+    <vpcId>vpc-0a1b2c3d4e5f60001</vpcId><ownerId>123456789012</ownerId><routeSet><item>\
+    <destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><gatewayId>igw-0a1b2c3d4e5f60001</gatewayId>\
+    <state>active</state></item></routeSet></item>";
+
 /// In the format of EC2: the type starts with a capital letter, the state does not.
 const S3_ENDPOINT: &str = "<item><vpcEndpointId>vpce-0a1b2c3d4e5f60001</vpcEndpointId>\
     <vpcEndpointType>Gateway</vpcEndpointType><vpcId>vpc-0a1b2c3d4e5f60001</vpcId>\
@@ -259,6 +265,146 @@ async fn a_resource_without_a_known_vpc_is_looked_up_first() {
     let mut expected = vec![looked_up, looked_up];
     expected.extend(READ_OF_THE_VPC);
     assert_eq!(reads(&call("CreateRoute", &table, &json!(null))).await, expected);
+}
+
+// What the lists do not say is read only where a finding depends on it.
+
+/// The network, with these route tables and other pages for one more call.
+async fn with_tables(tables: &[&str], call: &'static str, pages: Vec<Page>) -> Ec2 {
+    let rest = network().into_iter().filter(|(name, _)| *name != "DescribeRouteTables");
+    let tables = ("DescribeRouteTables", vec![Page::items(&tables.concat())]);
+    Ec2::answering(rest.chain([tables, (call, pages)])).await
+}
+
+/// The table, severity and target of each finding for DynamoDB.
+async fn dynamodb_findings(ec2: &Ec2, event: &Value) -> Value {
+    let settings = [("REQUIRED_SERVICES", "dynamodb")];
+    let report = report(run(ec2, &Sns::accepting_all().await, &settings, event).await);
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.map(|f| json!([f["routeTable"]["id"], f["severity"], f["egress"]["target"]])).collect()
+}
+
+fn nat_gateway(state: &str, table: &str) -> String {
+    format!(
+        "<item><natGatewayId>nat-0a1b2c3d4e5f60001</natGatewayId><vpcId>{VPC}</vpcId><state>{state}</state>\
+         <availabilityMode>regional</availabilityMode>{table}</item>"
+    )
+}
+
+#[tokio::test]
+async fn the_table_of_a_regional_nat_gateway_is_not_reported() {
+    let used = json!(["rtb-0a1b2c3d4e5f60002", "HIGH", "nat-0a1b2c3d4e5f60001"]);
+    let unassociated = json!(["rtb-0a1b2c3d4e5f60003", "LOW", "igw-0a1b2c3d4e5f60001"]);
+    let of_gateway = nat_gateway("available", "<routeTableId>rtb-0a1b2c3d4e5f60003</routeTableId>");
+    for (gateways, expected) in [
+        (vec![Page::items(&of_gateway)], json!([used])),
+        (vec![Page::items(""), Page::items(&of_gateway)], json!([used])),
+        (vec![Page::items(&nat_gateway("available", ""))], json!([used, unassociated])),
+        (vec![], json!([used, unassociated])),
+    ] {
+        let ec2 = with_tables(&[PRIVATE_TABLE, UNASSOCIATED_TABLE], "DescribeNatGateways", gateways).await;
+        assert_eq!(dynamodb_findings(&ec2, &check_vpc()).await, expected);
+        let asked = ec2.calls().await.into_iter().find(|call| call.starts_with("DescribeNatGateways"));
+        assert_eq!(asked, Some(format!("DescribeNatGateways vpc-id={VPC}")));
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_names_a_nat_gateway_in_its_association_is_not_reported() {
+    let association = "<associationSet><item><routeTableAssociationId>rtbassoc-0a1b2c3d4e5f60003\
+        </routeTableAssociationId><gatewayId>nat-0a1b2c3d4e5f60001</gatewayId><main>false</main><associationState><state>\
+        associated</state></associationState></item></associationSet></item>";
+    let table = UNASSOCIATED_TABLE.replace("</routeSet></item>", &format!("</routeSet>{association}"));
+    let ec2 = with_tables(&[PRIVATE_TABLE, &table], "DescribeNatGateways", vec![]).await;
+    let used = json!(["rtb-0a1b2c3d4e5f60002", "HIGH", "nat-0a1b2c3d4e5f60001"]);
+    assert_eq!(dynamodb_findings(&ec2, &check_vpc()).await, json!([used]));
+    assert_eq!(ec2.calls().await.iter().filter(|call| call.starts_with("DescribeNatGateways")).count(), 0);
+}
+
+#[tokio::test]
+async fn a_route_to_a_nat_gateway_that_is_being_deleted_does_not_count() {
+    let request = json!({"DeleteNatGatewayRequest": {"NatGatewayId": "nat-0a1b2c3d4e5f60001"}});
+    let event = call("DeleteNatGateway", &request, &json!(null));
+    for (state, expected) in [
+        ("deleting", json!(["rtb-0a1b2c3d4e5f60002", "MEDIUM", null])),
+        ("deleted", json!(["rtb-0a1b2c3d4e5f60002", "MEDIUM", null])),
+        ("available", json!(["rtb-0a1b2c3d4e5f60002", "HIGH", "nat-0a1b2c3d4e5f60001"])),
+    ] {
+        let gateways = vec![Page::items(&nat_gateway(state, ""))];
+        let ec2 = with_tables(&[PRIVATE_TABLE], "DescribeNatGateways", gateways).await;
+        assert_eq!(dynamodb_findings(&ec2, &event).await, json!([expected]), "{state}");
+        let asked = ec2.calls().await.into_iter().find(|call| call.starts_with("DescribeNatGateways"));
+        assert_eq!(asked.as_deref(), Some("DescribeNatGateways nat-gateway-id=nat-0a1b2c3d4e5f60001"));
+    }
+    // A route that EC2 shows as a black hole needs no question.
+    let blackhole = PRIVATE_TABLE.replacen("<state>active</state>", "<state>blackhole</state>", 1);
+    let ec2 = with_tables(&[&blackhole], "DescribeNatGateways", vec![]).await;
+    let expected = json!([["rtb-0a1b2c3d4e5f60002", "MEDIUM", null]]);
+    assert_eq!(dynamodb_findings(&ec2, &event).await, expected);
+    assert_eq!(ec2.calls().await.iter().filter(|call| call.starts_with("DescribeNatGateways")).count(), 0);
+}
+
+/// The table of the subnet, whose traffic goes to the NAT gateway through a prefix list.
+fn table_with_list() -> String {
+    let list = "<destinationPrefixListId>pl-0a1b2c3d4e5f60009</destinationPrefixListId>";
+    PRIVATE_TABLE.replace("<destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>", list)
+}
+
+#[tokio::test]
+async fn a_default_route_through_a_prefix_list_counts() {
+    let entry = |cidr: &str| format!("<item><cidr>{cidr}</cidr><description>x</description></item>");
+    let [narrow, all_ipv4, all_ipv6] = ["10.0.0.0/8", "0.0.0.0/0", "::/0"].map(entry);
+    let high = json!(["rtb-0a1b2c3d4e5f60002", "HIGH", "nat-0a1b2c3d4e5f60001"]);
+    let medium = json!(["rtb-0a1b2c3d4e5f60002", "MEDIUM", null]);
+    for (pages, expected) in [
+        (vec![Page::items(&all_ipv4)], &high),
+        (vec![Page::items(&all_ipv6)], &high),
+        (vec![Page::items(&narrow), Page::items(&all_ipv4)], &high),
+        (vec![Page::items(&narrow)], &medium),
+        (vec![], &medium),
+    ] {
+        let ec2 = with_tables(&[&table_with_list()], "GetManagedPrefixListEntries", pages).await;
+        assert_eq!(dynamodb_findings(&ec2, &check_vpc()).await, json!([expected]));
+        let calls = ec2.calls().await;
+        assert!(calls.contains(&"GetManagedPrefixListEntries pl-0a1b2c3d4e5f60009".to_owned()), "{calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_prefix_list_of_a_gateway_endpoint_is_not_read() {
+    let ec2 = with_tables(&[PRIVATE_TABLE], "GetManagedPrefixListEntries", vec![Page::Error(403, "Denied")]).await;
+    dynamodb_findings(&ec2, &check_vpc()).await;
+    let blackhole = PRIVATE_TABLE.replacen("<state>active</state>", "<state>blackhole</state>", 1);
+    let ec2 = with_tables(&[&blackhole], "GetManagedPrefixListEntries", vec![Page::Error(403, "Denied")]).await;
+    dynamodb_findings(&ec2, &check_vpc()).await;
+    assert_eq!(ec2.calls().await, READ_OF_THE_VPC[1..]);
+}
+
+#[tokio::test]
+async fn a_fact_that_cannot_be_read_fails_the_invocation() {
+    for (call, tables) in [
+        ("DescribeNatGateways", vec![PRIVATE_TABLE.to_owned(), UNASSOCIATED_TABLE.to_owned()]),
+        ("GetManagedPrefixListEntries", vec![table_with_list()]),
+    ] {
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let denied = Page::Error(403, "UnauthorizedOperation");
+        for pages in [vec![denied.clone()], vec![Page::items(""), denied.clone()]] {
+            let ec2 = with_tables(&tables, call, pages).await;
+            let expected = format!("{call}: UnauthorizedOperation (request id 0a1b-request)");
+            assert_eq!(failed_read(&ec2, MINUTE).await, expected);
+        }
+        let ec2 = with_tables(&tables, call, vec![Page::Truncated("<item>")]).await;
+        assert_eq!(failed_read(&ec2, MINUTE).await, format!("{call}: got an answer that cannot be read"));
+    }
+}
+
+#[tokio::test]
+async fn the_vpcs_with_a_route_to_a_deleted_nat_gateway_are_looked_up() {
+    let request = json!({"DeleteNatGatewayRequest": {"NatGatewayId": "nat-0a1b2c3d4e5f60001"}});
+    let looked_up = "DescribeRouteTables route.nat-gateway-id=nat-0a1b2c3d4e5f60001";
+    let calls = reads(&call("DeleteNatGateway", &request, &json!(null))).await;
+    let expected = [&[looked_up, looked_up], &READ_OF_THE_VPC[..]].concat();
+    assert_eq!(calls.iter().filter(|call| !call.contains("DescribeNatGateways")).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

@@ -233,10 +233,54 @@ async fn a_request_without_publish_does_not_read_the_history() {
     assert_eq!(operations(&dynamodb).await, Vec::<String>::new());
 }
 
+/// The read of the whole Region, in one pass.
+const READ_OF_THE_REGION: [&str; 4] =
+    ["DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"];
+
+#[tokio::test]
+async fn the_deletion_of_the_last_exempt_subnet_opens_the_finding() {
+    let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+    let event = deleted("DeleteSubnet", &json!({"subnetId": "subnet-0a1b2c3d4e5f60009"}));
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &event).await);
+    assert_eq!([&report["findings"][0]["id"], &report["published"]], [&json!(FINDING), &json!(1)]);
+    assert_eq!(ec2.calls().await, READ_OF_THE_REGION);
+    let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
+    let message: Value = serde_json::from_str(&message["Message"]).unwrap();
+    assert_notification(&message);
+    assert_eq!(
+        [&message["findings"][0]["change"], &message["findings"][0]["severity"], &message["trigger"]["eventName"]],
+        [&json!("opened"), &json!("LOW"), &json!("DeleteSubnet")]
+    );
+}
+
+#[tokio::test]
+async fn the_deletion_of_an_unknown_subnet_sends_nothing_about_open_findings() {
+    let mut row = known_row();
+    row["told"] = json!({"S": "2026-01-01T10:00:00Z"}); // a reminder is due, but this is no check of the table
+    let (ec2, sns, dynamodb) =
+        (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(vec![json!([row])]).await);
+    let event = deleted("DeleteSubnet", &json!({"subnetId": "subnet-0a1b2c3d4e5f60009"}));
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &event).await);
+    assert_eq!([&report["findings"], &report["published"]], [&json!([]), &json!(0)]);
+    assert_eq!(operations(&dynamodb).await, [QUERY_OF_THE_REGION]);
+    assert_eq!(ec2.calls().await, READ_OF_THE_REGION);
+    assert_eq!(sns.calls().await, Vec::new());
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_known_subnet_reads_only_its_vpc() {
+    let mut row = known_row();
+    row["subnets"] = json!({"L": [{"S": "subnet-0a1b2c3d4e5f60009"}]});
+    let (ec2, sns, dynamodb) =
+        (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(vec![json!([row])]).await);
+    let event = deleted("DeleteSubnet", &json!({"subnetId": "subnet-0a1b2c3d4e5f60009"}));
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &event).await);
+    assert_eq!(ec2.calls().await, READ_OF_THE_REGION.map(|read| format!("{read} vpc-id={VPC}")));
+}
+
 #[tokio::test]
 async fn a_deletion_without_a_known_finding_takes_one_query() {
     for (name, request) in [
-        ("DeleteSubnet", json!({"subnetId": "subnet-0a1b2c3d4e5f60009"})),
         ("DeleteRouteTable", json!({"routeTableId": "rtb-0a1b2c3d4e5f60009"})),
         ("DeleteVpc", json!({"vpcId": "vpc-0a1b2c3d4e5f60009"})),
     ] {

@@ -9,7 +9,7 @@ use crate::support::{
 };
 use aws_sdk_ec2::{
     Client,
-    types::{Filter, VpcEndpointType},
+    types::{AddPrefixListEntry, Filter, VpcEndpointType},
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,17 @@ impl Builder {
         Ok(answer.nat_gateway().and_then(|nat| nat.nat_gateway_id()).ok_or("no NAT gateway")?.to_owned())
     }
 
+    /// A customer-managed prefix list with these address ranges.
+    async fn prefix_list(&self, blocks: &[&str]) -> Result<String> {
+        let entries = blocks.iter().map(|block| AddPrefixListEntry::builder().cidr(*block).build()).collect();
+        let answer = (self.0.create_managed_prefix_list().prefix_list_name("all").address_family("IPv4"))
+            .max_entries(10)
+            .set_entries(Some(entries))
+            .send()
+            .await?;
+        Ok(answer.prefix_list().and_then(|list| list.prefix_list_id()).ok_or("no prefix list")?.to_owned())
+    }
+
     async fn endpoint(&self, kind: VpcEndpointType, service: &str, vpc: &str, tables: &[&str]) -> Result<String> {
         let tables = tables.iter().map(|&table| table.to_owned()).collect();
         let answer = (self.0.create_vpc_endpoint().vpc_endpoint_type(kind).service_name(service).vpc_id(vpc))
@@ -79,6 +90,11 @@ impl Builder {
 
 /// The function's report on these VPCs.
 async fn report(vpcs: &[&str]) -> Result<Value> {
+    report_on(&json!({"check": {"vpcIds": vpcs}})).await
+}
+
+/// The function's report on this payload.
+async fn report_on(payload: &Value) -> Result<Value> {
     let sns = Sns::accepting_all().await;
     let (ec2, sns) = (std::env::var("AWS_ENDPOINT_URL_EC2")?, sns.url());
     let variables = [
@@ -86,7 +102,7 @@ async fn report(vpcs: &[&str]) -> Result<Value> {
         ("AWS_ENDPOINT_URL_EC2", ec2.as_str()),
         ("AWS_ENDPOINT_URL_SNS", sns.as_str()),
     ];
-    let invocation = invoke(&variables, &json!({"check": {"vpcIds": vpcs}}), Duration::from_mins(1)).await;
+    let invocation = invoke(&variables, payload, Duration::from_mins(1)).await;
     match invocation.outcome {
         Outcome::Response(report) => Ok(report),
         other => Err(format!("{other:?}\n{}", invocation.log).into()),
@@ -155,5 +171,43 @@ async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
     assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5}));
     let named = (report["findings"].as_array().into_iter().flatten()).find(|finding| finding["vpcId"] == json!(other));
     assert_eq!(named.map(|finding| &finding["interfaceEndpoint"]["id"]), Some(&json!(interface)));
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: run `make test`"]
+async fn what_the_lists_do_not_say_is_read_where_a_finding_depends_on_it() -> Result {
+    let build = Builder::new().await?;
+    let (vpc, main) = build.vpc().await?;
+    let (private, unassociated) = (build.table(&vpc).await?, build.table(&vpc).await?);
+    let subnet = build.subnet(&vpc, 1, Some(&private)).await?;
+    let nat = build.nat_gateway(&subnet).await?;
+    // Three entries, and the default route is on the second page.
+    let list = build.prefix_list(&["10.0.0.0/8", "192.168.0.0/16", "0.0.0.0/0"]).await?;
+    let route = build.0.create_route().route_table_id(&private).nat_gateway_id(&nat);
+    route.destination_prefix_list_id(&list).send().await?;
+    build.endpoint(VpcEndpointType::Gateway, DYNAMODB, &vpc, &[&private, &main, &unassociated]).await?;
+
+    let mut expected = [
+        [&main, "s3", "no_endpoint", "LOW", "none", ""],
+        [&private, "s3", "no_endpoint", "HIGH", "nat_gateway", &subnet],
+        [&unassociated, "s3", "no_endpoint", "LOW", "none", ""],
+    ]
+    .map(|finding| finding.map(str::to_owned));
+    expected.sort();
+    assert_eq!(findings(&report(&[&vpc]).await?)?, expected);
+
+    let deleting = json!({
+        "source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "account": "123456789012",
+        "region": "eu-west-1",
+        "detail": {
+            "eventName": "DeleteNatGateway",
+            "requestParameters": {"DeleteNatGatewayRequest": {"NatGatewayId": nat}}
+        }
+    });
+    let report = report_on(&deleting).await?;
+    assert_eq!(report["scope"]["natGatewayIds"], json!([nat]));
+    let high = [&private, "s3", "no_endpoint", "HIGH", "nat_gateway", &subnet].map(str::to_owned);
+    assert_eq!(findings(&report)?, [high], "it is still there");
     Ok(())
 }

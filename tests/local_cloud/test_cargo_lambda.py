@@ -12,6 +12,7 @@ import pytest
 
 from local import environment, schemas
 from local.cloud import Cloud
+from local.environment import ACCOUNT, REGION
 from local.networks import build_network_of_events
 from local.processes import Server, free_port
 from tests.local_cloud.test_events import ANSWERS, EVENTS

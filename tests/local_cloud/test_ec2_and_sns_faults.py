@@ -29,6 +29,8 @@ CALLS = [
     Call("DescribeRouteTables", "ec2", "DescribeRouteTables"),
     Call("DescribeRouteTables-later-page", "ec2", "DescribeRouteTables", having="NextToken"),
     Call("DescribeVpcEndpoints", "ec2", "DescribeVpcEndpoints"),
+    Call("DescribeNatGateways", "ec2", "DescribeNatGateways"),
+    Call("GetManagedPrefixListEntries", "ec2", "GetManagedPrefixListEntries"),
     Call("Publish", "sns", "Publish"),
 ]
 
@@ -94,6 +96,7 @@ def world(cloud: Cloud, stack: Deployment) -> Iterator[World]:
         cloud.empty_the_region()
         build = Builder(cloud.client("ec2"))
         shop, covered = networks.build_shop(build.ec2), build_covered(build)
+        build_what_needs_more_calls(build, shop)
         sandbox = sandbox_of(cloud, "undisturbed", {})
         with sandbox.function() as function:
             assert function.invoke(batch(shop=shop, covered=covered)) == NO_FAILURES
@@ -138,6 +141,24 @@ def build_covered(build: Builder) -> str:
     build.gateway_endpoint(S3, vpc, [main])
     build.gateway_endpoint(DYNAMODB, vpc, [main])
     return vpc
+
+
+def build_what_needs_more_calls(build: Builder, vpc: str) -> None:
+    """Builds tables whose findings depend on NAT gateways and on the entries of a prefix list."""
+    build.table("unassociated", vpc)
+    listed = build.table("listed", vpc)
+    build.associate(listed, build.subnet("listed", vpc, "10.20.99.0/24", "a"))
+    answer = build.ec2.create_managed_prefix_list(
+        PrefixListName="private", AddressFamily="IPv4", MaxEntries=1, Entries=[{"Cidr": "10.0.0.0/8"}]
+    )
+    [gateway] = build.ec2.describe_internet_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [vpc]}])[
+        "InternetGateways"
+    ]
+    build.ec2.create_route(
+        RouteTableId=listed,
+        DestinationPrefixListId=answer["PrefixList"]["PrefixListId"],
+        GatewayId=gateway["InternetGatewayId"],
+    )
 
 
 # --- The tests --------------------------------------------------------------------------------------------------------
@@ -207,5 +228,5 @@ def test_no_finding_is_lost_and_no_verdict_is_false(
         f"{lost} findings lost, {false} false verdicts"
     )
     assert (lost, false) == (0, 0)
-    assert len(outcomes) == len(CASES) == 54
+    assert len(outcomes) == len(CASES) == 72
     assert injected >= sum(case.fault.injected[0] for case in CASES)

@@ -185,7 +185,7 @@ fn table() -> impl Strategy<Value = TableDraft> {
     let any_state = prop_oneof![4 => state(), 1 => former_state().prop_map(Some)];
     let gateway = prop_oneof![
         5 => Just(None),
-        1 => (select(vec!["igw-0000000000000000f", "vgw-0000000000000000f"]), any_state).prop_map(Some),
+        1 => (select(vec!["igw-0000000000000000f", "vgw-0000000000000000f", "nat-0000000000000000f"]), any_state).prop_map(Some),
     ];
     let routes = (default_route("0.0.0.0/0"), default_route("::/0"), vec(other_route(), 0..=3)).prop_map(
         |(ipv4, ipv6, others)| {

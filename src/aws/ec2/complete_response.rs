@@ -35,7 +35,8 @@ impl Intercept for CompleteResponse {
 fn is_complete(body: &[u8]) -> bool {
     let body = body.trim_ascii_end();
     let last_tag = body.iter().rposition(|b| *b == b'<').map_or(&[][..], |start| &body[start..]);
-    last_tag.starts_with(b"</Describe") && last_tag.ends_with(b"Response>")
+    let is_response = last_tag.starts_with(b"</Describe") || last_tag.starts_with(b"</Get");
+    is_response && last_tag.ends_with(b"Response>")
 }
 
 #[cfg(test)]
@@ -44,11 +45,13 @@ mod tests {
 
     #[test]
     fn only_a_body_with_its_end_tag_is_complete() {
-        let answer = b"<DescribeVpcsResponse><vpcSet><item/></vpcSet></DescribeVpcsResponse>\n";
-        assert!(is_complete(answer));
-        assert!(is_complete(answer.trim_ascii_end()));
-        for end in 0..answer.len() - 1 {
-            assert!(!is_complete(&answer[..end]), "{:?}", str::from_utf8(&answer[..end]));
+        for operation in ["DescribeVpcs", "GetManagedPrefixListEntries"] {
+            let answer = format!("<{operation}Response><set><item/></set></{operation}Response>\n").into_bytes();
+            assert!(is_complete(&answer));
+            assert!(is_complete(answer.trim_ascii_end()));
+            for end in 0..answer.len() - 1 {
+                assert!(!is_complete(&answer[..end]), "{:?}", str::from_utf8(&answer[..end]));
+            }
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use aws_sdk_ec2::types;
 
-use crate::network::model::{Association, Endpoint, EndpointKind, Route, RouteTable, Subnet, Target, TargetKind, Vpc};
+use crate::network::model::{
+    Association, Endpoint, EndpointKind, NatGateway, Route, RouteTable, Subnet, Target, TargetKind, Vpc,
+};
 
 pub(super) fn vpc(vpc: types::Vpc, exempt_tag: &str) -> Option<Vpc> {
     Some(Vpc { name: name(vpc.tags()), exemption: tag(vpc.tags(), exempt_tag), id: vpc.vpc_id? })
@@ -52,6 +54,16 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint
         service_name: endpoint.service_name.unwrap_or_default(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
+    })
+}
+
+/// The exemption tag has no meaning on a NAT gateway.
+pub(super) fn nat_gateway(gateway: types::NatGateway, _: &str) -> Option<NatGateway> {
+    use types::NatGatewayState::{Deleted, Deleting, Failed};
+    Some(NatGateway {
+        is_gone: matches!(gateway.state(), Some(Deleting | Deleted | Failed)),
+        route_table_id: gateway.route_table_id,
+        id: gateway.nat_gateway_id?,
     })
 }
 
@@ -189,7 +201,32 @@ mod tests {
     }
 
     #[test]
+    fn a_nat_gateway_that_does_not_work_any_more_is_gone() {
+        let gateway = types::NatGateway::builder().nat_gateway_id("nat-1").route_table_id("rtb-1");
+        for (state, is_gone) in [
+            (Some("pending"), false),
+            (Some("available"), false),
+            (Some("deleting"), true),
+            (Some("deleted"), true),
+            (Some("failed"), true),
+            (Some("new"), false),
+            (None, false),
+        ] {
+            let sdk = gateway.clone().set_state(state.map(types::NatGatewayState::from)).build();
+            let expected = NatGateway { id: "nat-1".into(), route_table_id: Some("rtb-1".into()), is_gone };
+            assert_eq!(nat_gateway(sdk, "exempt"), Some(expected), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_edge_association_names_its_gateway() {
+        let sdk = types::RouteTableAssociation::builder().gateway_id("nat-1").main(false).build();
+        assert_eq!(association(&sdk), Association { gateway_id: Some("nat-1".into()), ..Association::default() });
+    }
+
+    #[test]
     fn a_resource_without_its_ids_is_none() {
+        assert_eq!(nat_gateway(types::NatGateway::builder().route_table_id("rtb-1").build(), "exempt"), None);
         assert_eq!(vpc(types::Vpc::builder().build(), "exempt"), None);
         assert_eq!(subnet(types::Subnet::builder().subnet_id("subnet-1").build(), "exempt"), None);
         assert_eq!(route_table(types::RouteTable::builder().vpc_id("vpc-1").build(), "exempt"), None);

@@ -12,10 +12,11 @@ use futures_util::{future::try_join_all, try_join};
 use super::convert;
 use crate::{
     aws::error::describe,
+    checks::gateway_endpoint::missing_facts::MissingFacts,
     error::Error,
     events::scope::Scope,
     network::{
-        model::{Endpoint, EndpointKind, Network, RouteTable, Subnet, Vpc},
+        model::{Endpoint, EndpointKind, NatGateway, Network, RouteTable, Subnet, Vpc},
         selection::VpcSelection,
     },
 };
@@ -25,6 +26,8 @@ const MAX_FILTER_VALUES: usize = 200;
 /// The largest page sizes of EC2: for route tables, and for everything else.
 const ROUTE_TABLE_PAGE: i32 = 100;
 const PAGE: i32 = 1000;
+/// The largest page size of `GetManagedPrefixListEntries`.
+const PREFIX_LIST_PAGE: i32 = 100;
 
 /// The VPCs of the resources in scope.
 #[derive(Clone, Debug)]
@@ -64,10 +67,13 @@ impl Reader<'_> {
         let subnets = Filters::With("subnet-id", subnet_ids);
         let route_tables = Filters::With("route-table-id", table_ids);
         let endpoints = Filters::With("vpc-endpoint-id", endpoint_ids);
-        let (subnets, route_tables, endpoints) = try_join!(
+        // A route that is a black hole already still names the NAT gateway.
+        let routes_to_nat_gateways = Filters::With("route.nat-gateway-id", scope.nat_gateways.clone());
+        let (subnets, route_tables, endpoints, tables_of_nat_gateways) = try_join!(
             describe_subnets(client, &subnets, exempt_tag),
             describe_route_tables(client, &route_tables, exempt_tag),
             describe_vpc_endpoints(client, &endpoints, exempt_tag),
+            describe_route_tables(client, &routes_to_nat_gateways, exempt_tag),
         )?;
         let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
             .chain(
@@ -76,7 +82,7 @@ impl Reader<'_> {
                     .flat_map(|placed| placed.values().flatten()),
             )
             .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
-            .chain(route_tables.iter().map(|table| &table.vpc_id))
+            .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| &table.vpc_id))
             .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
             .cloned()
             .collect();
@@ -108,6 +114,26 @@ impl Reader<'_> {
     /// Those of [`Reader::locate`].
     pub async fn tables(&self, ids: BTreeSet<String>) -> Result<Vec<RouteTable>, Error> {
         describe_route_tables(self.client, &Filters::With("route-table-id", ids), self.exempt_tag).await
+    }
+
+    /// Reads the missing facts about a network and adds them to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
+        let &Self { client, exempt_tag } = self;
+        let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
+        let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
+        let lists = missing.prefix_lists.iter().map(|id| prefix_list(client, id));
+        let (of_vpcs, by_id, lists) = try_join!(
+            describe_nat_gateways(client, &of_vpcs, exempt_tag),
+            describe_nat_gateways(client, &by_id, exempt_tag),
+            try_join_all(lists),
+        )?;
+        of_vpcs.iter().chain(&by_id).for_each(|gateway| network.apply_nat_gateway(gateway));
+        network.apply_prefix_lists(&lists.into_iter().collect());
+        Ok(())
     }
 
     /// Reads VPCs and everything in them, with four calls at once.
@@ -163,12 +189,12 @@ impl Filters {
 ///
 /// Each operation of the SDK has its own types with methods of the same names, so only a macro can say this once.
 macro_rules! describe {
-    ($name:ident, $operation:literal, $page:expr, $fact:path, $Fact:ty) => {
+    ($name:ident, $operation:literal, $set_filters:ident, $page:expr, $fact:path, $Fact:ty) => {
         async fn $name(client: &Client, which: &Filters, exempt_tag: &str) -> Result<Vec<$Fact>, Error> {
             let calls = which.filters().into_iter().map(|filters| {
                 client
                     .$name()
-                    .set_filters(filters)
+                    .$set_filters(filters)
                     .into_paginator()
                     .page_size($page)
                     // If the read stopped at a repeated token, a partial read would look complete.
@@ -191,7 +217,31 @@ macro_rules! describe {
     };
 }
 
-describe!(describe_vpcs, "DescribeVpcs", PAGE, convert::vpc, Vpc);
-describe!(describe_subnets, "DescribeSubnets", PAGE, convert::subnet, Subnet);
-describe!(describe_route_tables, "DescribeRouteTables", ROUTE_TABLE_PAGE, convert::route_table, RouteTable);
-describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", PAGE, convert::endpoint, Endpoint);
+describe!(describe_vpcs, "DescribeVpcs", set_filters, PAGE, convert::vpc, Vpc);
+describe!(describe_subnets, "DescribeSubnets", set_filters, PAGE, convert::subnet, Subnet);
+describe!(
+    describe_route_tables,
+    "DescribeRouteTables",
+    set_filters,
+    ROUTE_TABLE_PAGE,
+    convert::route_table,
+    RouteTable
+);
+describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", set_filters, PAGE, convert::endpoint, Endpoint);
+describe!(describe_nat_gateways, "DescribeNatGateways", set_filter, PAGE, convert::nat_gateway, NatGateway);
+
+/// Reads the address ranges of a prefix list, all pages.
+async fn prefix_list(client: &Client, id: &str) -> Result<(String, BTreeSet<String>), Error> {
+    let entries = client
+        .get_managed_prefix_list_entries()
+        .prefix_list_id(id)
+        .into_paginator()
+        .page_size(PREFIX_LIST_PAGE)
+        .stop_on_duplicate_token(false)
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(|error| Error::Ec2ReadFailed(format!("GetManagedPrefixListEntries: {}", describe(&error))))?;
+    Ok((id.to_owned(), entries.into_iter().filter_map(|entry| entry.cidr).collect()))
+}

@@ -6,6 +6,8 @@
 //! | with a default route (IPv4 or IPv6) to a NAT gateway | high |
 //! | with a default route to anything but an internet gateway, or with no default route | medium |
 //! | whose default routes all go to an internet gateway | low |
+//!
+//! `network::model` adds the default routes of prefix lists to the tables, so they count like the others.
 
 use crate::{
     checks::severity::Severity,

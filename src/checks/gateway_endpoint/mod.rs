@@ -2,4 +2,5 @@
 
 pub mod cautions;
 pub mod egress;
+pub mod missing_facts;
 pub mod rule;

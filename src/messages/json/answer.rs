@@ -116,6 +116,9 @@ pub struct ScopeIds {
     pub route_table_ids: Vec<String>,
     /// VPC endpoints.
     pub vpc_endpoint_ids: Vec<String>,
+    /// NAT gateways that are being deleted. The tables with a route to them are checked. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nat_gateway_ids: Vec<String>,
     /// VPCs, subnets and route tables that were deleted. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted_ids: Vec<String>,
@@ -185,6 +188,7 @@ impl From<&scope::Scope> for Scope {
             subnet_ids: scope.subnets.keys().cloned().collect(),
             route_table_ids: scope.route_tables.keys().cloned().collect(),
             vpc_endpoint_ids: scope.endpoints.keys().cloned().collect(),
+            nat_gateway_ids: scope.nat_gateways.iter().cloned().collect(),
             deleted_ids: scope.deleted.iter().cloned().collect(),
         })
     }
@@ -235,6 +239,18 @@ mod tests {
             scope_in_json(&ids),
             json!({
                 "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
+            })
+        );
+    }
+
+    #[test]
+    fn a_scope_lists_nat_gateways_if_there_are_any() {
+        let deleting = scope::Scope { nat_gateways: ["nat-0000000a".to_owned()].into(), ..scope::Scope::default() };
+        assert_eq!(
+            scope_in_json(&deleting),
+            json!({
+                "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
+                "natGatewayIds": ["nat-0000000a"]
             })
         );
     }

@@ -63,6 +63,9 @@ pub enum Trigger<'a> {
         event_time: Option<&'a str>,
         /// Who made the call: an ARN, if the record has one.
         principal: Option<&'a str>,
+        /// The person for whom the principal acted. Absent if the record names nobody.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_behalf_of: Option<IdentityCenterUser<'a>>,
         /// The AWS service that made the call for the principal, such as `cloudformation.amazonaws.com`.
         invoked_by: Option<&'a str>,
     },
@@ -74,16 +77,33 @@ pub enum Trigger<'a> {
     Manual,
 }
 
+/// A user of IAM Identity Center. The values are copied from the record: untrusted text.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct IdentityCenterUser<'a> {
+    /// The id of the user.
+    user_id: &'a str,
+    /// The ARN of the identity store that contains the user.
+    identity_store_arn: Option<&'a str>,
+}
+
 impl<'a> From<&'a record::Trigger> for Trigger<'a> {
     fn from(trigger: &'a record::Trigger) -> Self {
         match trigger {
-            record::Trigger::ApiCall { event_name, event_id, event_time, principal, invoked_by } => Self::ApiCall {
-                event_name,
-                event_id: event_id.as_deref(),
-                event_time: event_time.as_deref(),
-                principal: principal.as_deref(),
-                invoked_by: invoked_by.as_deref(),
-            },
+            record::Trigger::ApiCall { event_name, event_id, event_time, principal, on_behalf_of, invoked_by } => {
+                Self::ApiCall {
+                    event_name,
+                    event_id: event_id.as_deref(),
+                    event_time: event_time.as_deref(),
+                    principal: principal.as_deref(),
+                    on_behalf_of: on_behalf_of.as_ref().map(|user| IdentityCenterUser {
+                        user_id: &user.user_id,
+                        identity_store_arn: user.identity_store_arn.as_deref(),
+                    }),
+                    invoked_by: invoked_by.as_deref(),
+                }
+            }
             record::Trigger::ConfigItem => Self::ConfigItem,
             record::Trigger::Schedule => Self::Schedule,
             record::Trigger::Manual => Self::Manual,

@@ -36,7 +36,7 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let subject = subject(format!("[{label}] gatewatch: {} in {}, {}", counts(alerts), alerts.vpc_id, alerts.region));
     let attributes = alerts.attributes();
     let overhead = subject.len() + attributes.iter().map(Attribute::size).sum::<usize>();
-    split(notification, &alerts.alerts, overhead)
+    split(&notification, &alerts.alerts, overhead)
         .into_iter()
         .map(|(body, finding_ids)| Message {
             subject: subject.clone(),
@@ -152,6 +152,7 @@ mod tests {
                 event_id: Some("0a1b2c3d-0000-4000-8000-000000000001".into()),
                 event_time: time.map(str::to_owned),
                 principal: Some("arn:aws:sts::123456789012:assumed-role/dev/<!channel>\n".into()),
+                on_behalf_of: None,
                 invoked_by: None,
             },
             time: time.map(|time| time.parse().unwrap()),

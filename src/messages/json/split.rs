@@ -14,13 +14,13 @@ use crate::{alerts::alert::Alert, messages::message::MAX_MESSAGE};
 ///
 /// A body has at most [`MAX_MESSAGE`] bytes minus `overhead`: the size of subject and attributes.
 pub(super) fn split(
-    notification: Notification<'_>,
+    notification: &Notification<'_>,
     alerts: &[&Alert],
     overhead: usize,
 ) -> Vec<(String, BTreeSet<String>)> {
     // Reserves room for the longest `part`, because the number of parts is not known yet.
     let longest = Part { index: usize::MAX, count: usize::MAX };
-    let frame = json_size(&Notification { part: Some(longest), ..notification });
+    let frame = json_size(&Notification { part: Some(longest), ..*notification });
     let room = MAX_MESSAGE.saturating_sub(overhead + frame);
 
     let mut groups: Vec<(usize, Vec<NotifiedFinding>)> = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn split(
         .map(|(n, (_, findings))| {
             let part = (count > 1).then_some(Part { index: n + 1, count });
             let ids = findings.iter().map(|notified| notified.finding.id.clone()).collect();
-            (json(&Notification { part, findings, ..notification }), ids)
+            (json(&Notification { part, findings, ..*notification }), ids)
         })
         .collect()
 }

@@ -116,7 +116,10 @@ fn the_order_of_the_subnets_does_not_change_the_messages() {
 #[test]
 fn untrusted_text_is_in_no_subject_and_no_command() {
     let plain = finding(&private(Some(NAT)));
-    let call = api_call();
+    let mut call = api_call();
+    if let Trigger::ApiCall { on_behalf_of, .. } = &mut call {
+        *on_behalf_of = Some(IdentityCenterUser { user_id: "0a1b2c3d".into(), identity_store_arn: None });
+    }
     for name in HOSTILE.into_iter().filter(|name| !name.trim().is_empty()) {
         let mut network = private(Some(NAT));
         network.route_tables[0].name = Some(name.into());
@@ -126,6 +129,7 @@ fn untrusted_text_is_in_no_subject_and_no_command() {
             event_id: Some(name.into()),
             event_time: Some(name.into()),
             principal: Some(name.into()),
+            on_behalf_of: Some(IdentityCenterUser { user_id: name.into(), identity_store_arn: Some(name.into()) }),
             invoked_by: Some(name.into()),
         };
         let [hostile, benign] = [[opened(finding(&network))], [opened(plain.clone())]];
@@ -227,6 +231,7 @@ fn a_card_lists_the_cautions_or_says_where_they_are() {
             event_id: None,
             event_time: Some(name.clone()),
             principal: Some(name.clone()),
+            on_behalf_of: None,
             invoked_by: Some(name.clone()),
         };
         let group = AlertGroup { vpc_name: Some(&name), ..alert_group(&trigger, &alerts) };
@@ -455,6 +460,7 @@ fn the_shortest_card_always_fits() {
         event_id: None,
         event_time: Some(longest.clone()),
         principal: Some(longest.clone()),
+        on_behalf_of: Some(IdentityCenterUser { user_id: "`".repeat(47), identity_store_arn: Some(longest.clone()) }),
         invoked_by: Some(longest.clone()),
     };
     let group = AlertGroup {

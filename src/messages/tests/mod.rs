@@ -25,7 +25,7 @@ use crate::{
         gateway_endpoint::rule::evaluate,
         severity::Severity,
     },
-    events::record::Trigger,
+    events::record::{IdentityCenterUser, Trigger},
     network::{
         account::AccountRegion,
         model::{Endpoint, EndpointKind, Network, RouteTable, Subnet, TargetKind},
@@ -114,6 +114,7 @@ pub(super) fn api_call() -> Trigger {
         event_id: Some("0a1b2c3d-0000-4000-8000-000000000001".into()),
         event_time: Some("2026-11-20T09:58:12Z".into()),
         principal: Some("arn:aws:sts::123456789012:assumed-role/deploy/ci-4711".into()),
+        on_behalf_of: None,
         invoked_by: Some("cloudformation.amazonaws.com".into()),
     }
 }
@@ -200,6 +201,10 @@ fn hostile() -> (Network, Trigger) {
         event_id: None,
         event_time: Some("yesterday\n*at* <!here>".into()),
         principal: Some(format!("arn:aws:iam::123456789012:user/{}", HOSTILE[0])),
+        on_behalf_of: Some(IdentityCenterUser {
+            user_id: HOSTILE[1].into(),
+            identity_store_arn: Some(HOSTILE[3].into()),
+        }),
         invoked_by: Some(HOSTILE[2].into()),
     };
     (network, trigger)

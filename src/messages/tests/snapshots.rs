@@ -141,6 +141,7 @@ fn the_text_of_each_trigger() {
         event_id: None,
         event_time: None,
         principal: None,
+        on_behalf_of: None,
         invoked_by: None,
     };
     let call = api_call();

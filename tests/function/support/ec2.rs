@@ -35,7 +35,7 @@ impl Page {
     }
 }
 
-/// A server that answers `Describe…` calls, each with its own pages. A call without pages gets an empty set.
+/// A server that answers calls that read, each with its own pages. A call without pages gets an empty set.
 pub struct Ec2 {
     server: MockServer,
 }
@@ -68,6 +68,9 @@ impl Ec2 {
             .map(|request| {
                 let form = form(request);
                 let mut call = form["Action"].clone();
+                if let Some(list) = form.get("PrefixListId") {
+                    call = format!("{call} {list}");
+                }
                 for n in 1.. {
                     let Some(name) = form.get(&format!("Filter.{n}.Name")) else { break };
                     let values: Vec<&str> =
@@ -127,6 +130,8 @@ fn set_name(action: &str) -> &'static str {
         "DescribeVpcs" => "vpcSet",
         "DescribeSubnets" => "subnetSet",
         "DescribeRouteTables" => "routeTableSet",
+        "DescribeNatGateways" => "natGatewaySet",
+        "GetManagedPrefixListEntries" => "entrySet",
         _ => "vpcEndpointSet",
     }
 }

@@ -7,6 +7,7 @@ from local.cloud import Cloud
 
 RELEVANT_CALLS = {
     "AssociateRouteTable",
+    "AttachInternetGateway",
     "CreateDefaultSubnet",
     "CreateDefaultVpc",
     "CreateRoute",
@@ -14,11 +15,13 @@ RELEVANT_CALLS = {
     "CreateSubnet",
     "CreateVpc",
     "CreateVpcEndpoint",
+    "DeleteNatGateway",
     "DeleteRoute",
     "DeleteRouteTable",
     "DeleteSubnet",
     "DeleteVpc",
     "DeleteVpcEndpoints",
+    "DetachInternetGateway",
     "DisassociateRouteTable",
     "ModifyVpcEndpoint",
     "ReplaceRoute",
