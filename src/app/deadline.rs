@@ -78,7 +78,8 @@ impl Deadline {
         self.retry_until
     }
 
-    /// Deadline for acquiring the lease, if that starts now. Half of the remaining time is reserved for publishing.
+    /// Deadline for what precedes publishing, such as acquiring the lease, if that starts now. Half of the remaining time is
+    /// reserved for publishing.
     #[must_use]
     pub fn acquire_until(&self) -> Instant {
         halfway_to(self.publish_until)

@@ -57,7 +57,7 @@ impl Gatewatch {
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
     async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
-        let subscriptions = Subscriptions::new(&self.clients.topics);
+        let subscriptions = Subscriptions::new(&self.clients.topics, &invocation.deadline);
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {

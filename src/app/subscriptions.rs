@@ -4,31 +4,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout_at};
 use tracing::warn;
 
-use crate::{aws::sns::SnsTopic, channel::Channel};
+use crate::{app::deadline::Deadline, aws::sns::SnsTopic, channel::Channel};
 
 /// What is known about the subscriptions of the topics. Each topic is looked up at most once, and only if there is
 /// something to send to it.
 #[derive(Debug)]
 pub(super) struct Subscriptions<'a> {
     topics: &'a [SnsTopic],
+    deadline: &'a Deadline,
     has_subscribers: BTreeMap<Channel, OnceCell<bool>>,
 }
 
 impl<'a> Subscriptions<'a> {
     /// Nothing is known yet about these topics.
-    pub(super) fn new(topics: &'a [SnsTopic]) -> Self {
+    pub(super) fn new(topics: &'a [SnsTopic], deadline: &'a Deadline) -> Self {
         let has_subscribers = topics.iter().map(|topic| (topic.channel, OnceCell::new())).collect();
-        Self { topics, has_subscribers }
+        Self { topics, deadline, has_subscribers }
     }
 
     /// Those of these channels whose topic has no confirmed subscription.
     pub(super) async fn missing(&self, channels: &BTreeSet<Channel>) -> BTreeSet<Channel> {
         let looking_up = self.topics.iter().filter(|topic| channels.contains(&topic.channel)).map(async |topic| {
             let known = self.has_subscribers.get(&topic.channel)?;
-            (!known.get_or_init(|| has_subscribers(topic)).await).then_some(topic.channel)
+            (!known.get_or_init(|| has_subscribers(topic, self.deadline)).await).then_some(topic.channel)
         });
         join_all(looking_up).await.into_iter().flatten().collect()
     }
@@ -45,8 +46,9 @@ impl<'a> Subscriptions<'a> {
 
 /// If it is not known whether a topic has subscribers, the alert is published: a lost alert is worse than one that nobody
 /// receives.
-async fn has_subscribers(topic: &SnsTopic) -> bool {
-    topic.has_subscribers().await.unwrap_or_else(|why| {
+async fn has_subscribers(topic: &SnsTopic, deadline: &Deadline) -> bool {
+    let answer = timeout_at(deadline.acquire_until(), topic.has_subscribers()).await;
+    answer.unwrap_or_else(|_| Err("not answered in time".to_owned())).unwrap_or_else(|why| {
         warn!(channel = topic.channel.name(), error = ?why, "it is not known whether the topic has subscribers");
         true
     })

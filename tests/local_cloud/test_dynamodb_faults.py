@@ -20,7 +20,7 @@ from tests.local_cloud.support import history
 from tests.local_cloud.support.fault_matrix import Call, Case, Fault, run_cases
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error, fault_proxy, hang, user_agent
 from tests.local_cloud.support.figures import AddFigure
-from tests.local_cloud.support.messages import NO_FAILURES, batch, changes, failed
+from tests.local_cloud.support.messages import NO_FAILURES, batch, changes, delivered, failed
 from tests.local_cloud.support.pausing_proxy import pausing_proxy
 from tests.local_cloud.support.sandbox import Sandbox
 
@@ -112,7 +112,7 @@ class World:
     @property
     def batch(self) -> dict[str, Any]:
         """A change in each VPC, delivered for the third time: if the history fails then, findings are reported."""
-        return batch(receive_count=3, shop=self.shop, quiet=self.quiet)
+        return delivered(3, batch(shop=self.shop, quiet=self.quiet))
 
     @property
     def expected(self) -> dict[str, list[tuple[str, str]]]:
@@ -414,4 +414,4 @@ def test_a_record_that_failed_without_the_history_is_retried(
     sent = {message.body["ledger"]: {finding["change"] for finding in message.body["findings"]} for message in messages}
     assert (len(messages), sent) == (2, {"unavailable": {"reported"}, "on": {"opened"}})
     assert proxy.injected(number) == 15
-    figure("through the deployed queue: 15 queries throttled, sent as reported at the third delivery and then as opened")
+    figure("through the deployed queue: 15 queries throttled, reported at the third delivery, then opened")

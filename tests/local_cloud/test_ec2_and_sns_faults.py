@@ -31,6 +31,7 @@ CALLS = [
     Call("DescribeVpcEndpoints", "ec2", "DescribeVpcEndpoints"),
     Call("DescribeNatGateways", "ec2", "DescribeNatGateways"),
     Call("GetManagedPrefixListEntries", "ec2", "GetManagedPrefixListEntries"),
+    Call("GetTopicAttributes", "sns", "GetTopicAttributes"),
     Call("Publish", "sns", "Publish"),
 ]
 
@@ -164,12 +165,13 @@ def build_what_needs_more_calls(build: Builder, vpc: str) -> None:
 # --- The tests --------------------------------------------------------------------------------------------------------
 
 
-def of(service: str) -> pytest.MarkDecorator:
-    """Parametrizes a test with the cases of a service."""
-    return pytest.mark.parametrize("case", [c for c in CASES if c.call.service == service], ids=lambda c: c.name)
+def of(begin: str, service: str) -> pytest.MarkDecorator:
+    """Parametrizes a test with the cases of the calls of a service whose names begin like this."""
+    cases = [case for case in CASES if case.call.service == service and case.call.operation.startswith(begin)]
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-@of("ec2")
+@of("", "ec2")
 def test_a_network_that_cannot_be_read_is_judged_only_after_the_fault(
     case: Case[Call], world: World, outcomes: dict[str, Outcome]
 ) -> None:
@@ -187,7 +189,7 @@ def test_a_network_that_cannot_be_read_is_judged_only_after_the_fault(
     assert outcome == Outcome(error, [], outcome.logged, attempts(case, outcome), NO_FAILURES, truth)
 
 
-@of("sns")
+@of("Publish", "sns")
 def test_a_message_that_is_not_accepted_fails_only_its_record(
     case: Case[Call], world: World, outcomes: dict[str, Outcome]
 ) -> None:
@@ -203,6 +205,15 @@ def test_a_message_that_is_not_accepted_fails_only_its_record(
         reason = f"not accepted {reason}"
     logged = f"PublishFailed: Publish, about {world.shop}: {reason}"
     assert outcome == Outcome(failed("shop"), [], [logged], attempts(case, outcome), NO_FAILURES, truth)
+
+
+@of("GetTopicAttributes", "sns")
+def test_a_message_is_published_if_it_is_not_known_whether_the_topic_has_subscribers(
+    case: Case[Call], world: World, outcomes: dict[str, Outcome]
+) -> None:
+    outcome = outcomes[case.name]
+
+    assert outcome == Outcome(NO_FAILURES, [world.truth], [], attempts(case, outcome), None, [])
 
 
 def attempts(case: Case[Call], outcome: Outcome) -> int:
@@ -228,5 +239,5 @@ def test_no_finding_is_lost_and_no_verdict_is_false(
         f"{lost} findings lost, {false} false verdicts"
     )
     assert (lost, false) == (0, 0)
-    assert len(outcomes) == len(CASES) == 72
+    assert len(outcomes) == len(CASES) == 81
     assert injected >= sum(case.fault.injected[0] for case in CASES)

@@ -14,20 +14,20 @@ def failed(*records: str) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records]}
 
 
-def batch(receive_count: int = 1, **vpcs: str) -> dict[str, Any]:
+def batch(**vpcs: str) -> dict[str, Any]:
     """Returns a batch with one record for each VPC: `batch(message_id=vpc)`."""
-    checks = {message_id: {"check": {"vpcIds": [vpc]}} for message_id, vpc in vpcs.items()}
-    return {"Records": [record(message_id, check, receive_count) for message_id, check in checks.items()]}
+    return {"Records": [record(message_id, {"check": {"vpcIds": [vpc]}}) for message_id, vpc in vpcs.items()]}
 
 
-def record(message_id: str, payload: Any, receive_count: int = 1) -> dict[str, Any]:
-    """Returns a record of a batch that SQS delivers for this time."""
-    return {
-        "messageId": message_id,
-        "eventSource": "aws:sqs",
-        "body": json.dumps(payload),
-        "attributes": {"ApproximateReceiveCount": str(receive_count)},
-    }
+def record(message_id: str, payload: Any) -> dict[str, Any]:
+    """Returns a record of a batch."""
+    return {"messageId": message_id, "eventSource": "aws:sqs", "body": json.dumps(payload)}
+
+
+def delivered(times: int, batch: dict[str, Any]) -> dict[str, Any]:
+    """Returns the batch as SQS delivers it for this time."""
+    attributes = {"ApproximateReceiveCount": str(times)}
+    return {"Records": [each | {"attributes": attributes} for each in batch["Records"]]}
 
 
 def as_reported(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
