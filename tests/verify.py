@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".tools" / "verify"
-TREE = ("src", "tests", "fuzz", "events", "schemas", "Cargo.toml", "Cargo.lock", ".cargo", "template.yaml")
+TREE = ("src", "tests", "local", "fuzz", "events", "schemas", "Cargo.toml", "Cargo.lock", ".cargo", "template.yaml")
 """What the checks depend on."""
 
 FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS", "1800")
