@@ -433,6 +433,27 @@ async fn a_network_that_was_read_long_ago_is_read_again_and_only_what_is_still_t
 }
 
 #[tokio::test]
+async fn a_lease_that_is_not_acquired_before_the_deadline_is_left_to_the_retry() {
+    for event in [check_vpc(), delivery(3, &check_vpc()), json!({"check": "region"})] {
+        let (ec2, sns, dynamodb) =
+            (uncovered().await, Sns::accepting_all().await, DynamoDb::hanging("UpdateItem").await);
+        let outcome = run_for(Duration::from_secs(3), &ec2.url(), &sns, &dynamodb.url(), &event).await.outcome;
+        let failed = match event.get("Records") {
+            None => Outcome::Error("LedgerFailed".into(), "not written before the invocation's deadline".into()),
+            Some(_) => Outcome::Response(json!({"batchItemFailures": [{"itemIdentifier": "0a1b"}]})),
+        };
+        assert_eq!(outcome, failed, "{event}");
+        assert_eq!(sns.calls().await, Vec::new(), "{event}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn the_lease_sorts_before_every_finding() {
+    assert!(format!("{VPC}#!lease") < format!("{VPC}#{}", "0".repeat(64)));
+}
+
+#[tokio::test]
 async fn a_network_that_was_read_just_now_is_not_read_again() {
     let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
     assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await)["published"], json!(1));

@@ -1,5 +1,7 @@
 //! Canned answers of DynamoDB, in its JSON.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
@@ -12,22 +14,29 @@ struct Canned {
     pages: Vec<Value>,
     /// An operation, and a text that is in the requests that are denied.
     refused: Option<(&'static str, &'static str)>,
+    /// An operation that is not answered.
+    hanging: Option<&'static str>,
 }
 
 impl DynamoDb {
     /// Each page is a list of items in DynamoDB's JSON.
     pub async fn holding(pages: Vec<Value>) -> Self {
-        Self::serving(Canned { pages, refused: None }).await
+        Self::serving(Canned { pages, refused: None, hanging: None }).await
     }
 
     /// Denies this operation.
     pub async fn refusing(operation: &'static str) -> Self {
-        Self::serving(Canned { pages: Vec::new(), refused: Some((operation, "")) }).await
+        Self::serving(Canned { pages: Vec::new(), refused: Some((operation, "")), hanging: None }).await
     }
 
     /// Answers queries with these pages, and denies the requests of this operation that contain this text.
     pub async fn holding_and_refusing(pages: Vec<Value>, operation: &'static str, text: &'static str) -> Self {
-        Self::serving(Canned { pages, refused: Some((operation, text)) }).await
+        Self::serving(Canned { pages, refused: Some((operation, text)), hanging: None }).await
+    }
+
+    /// Does not answer this operation.
+    pub async fn hanging(operation: &'static str) -> Self {
+        Self::serving(Canned { pages: Vec::new(), refused: None, hanging: Some(operation) }).await
     }
 
     async fn serving(canned: Canned) -> Self {
@@ -65,6 +74,9 @@ impl Respond for Canned {
             return ResponseTemplate::new(400).insert_header("x-amzn-requestid", "0a1b-request").set_body_json(
                 json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "secret"}),
             );
+        }
+        if self.hanging == Some(operation.as_str()) {
+            return answer(json!({})).set_delay(Duration::from_mins(2));
         }
         if operation != "Query" {
             return answer(json!({}));
