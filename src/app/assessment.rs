@@ -66,13 +66,13 @@ impl<'a> Check<'a> {
         self.deadline.read(reading).await
     }
 
-    /// Reads and checks one VPC again. The part of the alert history about it stays as it was read.
+    /// Reads and checks VPCs again. The part of the alert history about them stays as it was read.
     pub(super) async fn read_and_check_again(
         &self,
-        vpc_id: &str,
+        vpc_ids: &BTreeSet<String>,
         history: &AlertHistory,
     ) -> Result<Assessment<'a>, Error> {
-        let reading = async { self.check(snapshot::take_again(&self.reader(), vpc_id, history).await?).await };
+        let reading = async { self.check(snapshot::take_again(&self.reader(), vpc_ids, history).await?).await };
         self.deadline.read_again(reading).await
     }
 

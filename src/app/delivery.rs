@@ -36,6 +36,8 @@ use crate::{
 
 /// Maximum number of VPCs notified concurrently.
 const MAX_CONCURRENT_VPCS: usize = 8;
+/// Maximum number of leases that are held at the same time. Their VPCs are read again together.
+const MAX_LEASES: usize = 50;
 /// A VPC is read again if it was read longer ago than this when its lease is acquired: another invocation may have sent
 /// newer alerts in the meantime.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -57,13 +59,22 @@ pub(super) struct Notifier<'a> {
     pub(super) now: Timestamp,
 }
 
-/// A VPC that was read and checked again.
+/// VPCs that were read and checked again.
 #[derive(Debug)]
 pub(super) struct Rechecked<'a> {
     /// The new network, and what the records affect in it.
     pub(super) assessment: Assessment<'a>,
-    /// What is still to be sent; `None` for nothing.
-    pub(super) plan: Option<Plan>,
+    /// What is still to be sent.
+    pub(super) plans: Vec<Plan>,
+}
+
+/// The first step of carrying out a plan.
+#[derive(Debug)]
+enum Start<'a> {
+    /// The lease was acquired.
+    Lease(Lease<'a>),
+    /// The plan is done: it needs no lease, or did not get one.
+    Done(DeliveryResult),
 }
 
 /// The result of publishing a plan.
@@ -81,7 +92,8 @@ impl Notifier<'_> {
     /// Carries out all plans, which follow from this assessment. A plan that fails does not affect the others. The results
     /// are in the order of the plans.
     ///
-    /// `check_again` reads and checks a VPC again, if its network was read too long ago.
+    /// `check_again` reads and checks VPCs again, if their network was read too long ago. Many VPCs are read at once: in a
+    /// sweep that sends hundreds of alerts, one read for each VPC would exceed the limits of EC2.
     ///
     /// Their errors are [`Error::PublishFailed`], [`Error::LedgerFailed`] and, of `check_again`, [`Error::Ec2ReadFailed`],
     /// also if a deadline passed.
@@ -89,88 +101,102 @@ impl Notifier<'_> {
         &self,
         plans: &[Plan],
         assessment: &Assessment<'_>,
-        check_again: impl AsyncFn(&str) -> Result<Rechecked<'p>, Error>,
+        check_again: impl AsyncFn(&BTreeSet<String>) -> Result<Rechecked<'p>, Error>,
     ) -> Vec<DeliveryResult> {
-        let check_again = &check_again;
-        let carrying_out = plans.iter().map(|plan| self.carry_out(plan, assessment, check_again));
-        stream::iter(carrying_out).buffered(MAX_CONCURRENT_VPCS).collect().await
+        let mut results = Vec::with_capacity(plans.len());
+        for plans in plans.chunks(MAX_LEASES) {
+            let starting = plans.iter().map(|plan| self.start(plan, assessment));
+            let starts: Vec<Start<'_>> = stream::iter(starting).buffered(MAX_CONCURRENT_VPCS).collect().await;
+            let has_lease =
+                |(plan, start): (&Plan, &Start<'_>)| matches!(start, Start::Lease(_)).then(|| plan.vpc_id().to_owned());
+            let with_lease: BTreeSet<String> = plans.iter().zip(&starts).filter_map(has_lease).collect();
+            let is_old = !with_lease.is_empty() && assessment.snapshot.read_at.elapsed() > MAX_AGE;
+            let rechecked = if is_old { Some(check_again(&with_lease).await) } else { None };
+            let finishing = plans.iter().zip(starts).map(async |(plan, start)| match start {
+                Start::Done(result) => result,
+                Start::Lease(lease) => self.finish(plan, &lease, assessment, rechecked.as_ref()).await,
+            });
+            results.extend(stream::iter(finishing).buffered(MAX_CONCURRENT_VPCS).collect::<Vec<_>>().await);
+        }
+        results
     }
 
-    async fn carry_out<'p>(
-        &self,
-        plan: &Plan,
-        assessment: &Assessment<'_>,
-        check_again: &impl AsyncFn(&str) -> Result<Rechecked<'p>, Error>,
-    ) -> DeliveryResult {
+    /// Acquires the lease of a plan with an alert history. Carries out a plan without one.
+    async fn start(&self, plan: &Plan, assessment: &Assessment<'_>) -> Start<'_> {
         let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
             let published = self.publish(plan, assessment, assessment.snapshot.history.state()).await;
-            return delivered(plan.vpc_id(), &published, None);
+            return Start::Done(delivered(plan.vpc_id(), &published, None));
         };
         let vpc_id = &tracked.vpc_id;
         if tracked.lease_expires_at.is_some() {
-            return lost_lease(vpc_id);
+            return Start::Done(lost_lease(vpc_id));
         }
         let expires_at = self.deadline.lease_expires_at(self.now);
         let acquiring = history.acquire(tracked, self.holder, self.now, expires_at);
-        let lease = match timeout_at(self.deadline.acquire_until(), acquiring).await {
-            Ok(Ok(Some(lease))) => lease,
-            Ok(Ok(None)) => return lost_lease(vpc_id),
-            Ok(Err(error)) => return self.report_without_lease(tracked, assessment, error).await,
-            Err(_) => return failed(vpc_id, too_late()),
+        match timeout_at(self.deadline.acquire_until(), acquiring).await {
+            Ok(Ok(Some(lease))) => Start::Lease(lease),
+            Ok(Ok(None)) => Start::Done(lost_lease(vpc_id)),
+            Ok(Err(error)) => Start::Done(self.report_without_lease(tracked, assessment, error).await),
+            Err(_) => Start::Done(failed(vpc_id, too_late())),
+        }
+    }
+
+    /// Carries out a plan whose lease was acquired, or the plan that takes its place after the VPC was checked again.
+    async fn finish(
+        &self,
+        plan: &Plan,
+        lease: &Lease<'_>,
+        assessment: &Assessment<'_>,
+        rechecked: Option<&Result<Rechecked<'_>, Error>>,
+    ) -> DeliveryResult {
+        let vpc_id = plan.vpc_id();
+        let (plan, assessment) = match rechecked {
+            None => (Some(plan), assessment),
+            Some(Ok(again)) => (again.plans.iter().find(|plan| plan.vpc_id() == vpc_id), &again.assessment),
+            Some(Err(error)) => {
+                let _ = self.release(lease).await;
+                return failed(vpc_id, error.clone());
+            }
         };
-        if assessment.snapshot.read_at.elapsed() <= MAX_AGE {
-            return self.send_with_lease(history, &lease, tracked, assessment).await;
+        if let Some(Plan::Tracked(tracked)) = plan {
+            return self.send_with_lease(lease, tracked, assessment).await;
         }
-        match check_again(vpc_id).await {
-            Ok(Rechecked { assessment, plan: Some(Plan::Tracked(tracked)) }) => {
-                self.send_with_lease(history, &lease, &tracked, &assessment).await
-            }
-            Ok(_) => {
-                let released = self.release(history, &lease).await;
-                delivered(vpc_id, &Published::default(), released.err())
-            }
-            Err(error) => {
-                let _ = self.release(history, &lease).await;
-                failed(vpc_id, error)
-            }
-        }
+        let released = self.release(lease).await;
+        delivered(vpc_id, &Published::default(), released.err())
     }
 
     /// Writes what will be sent, publishes, writes what was sent, and releases the lease. If the first write fails, tries to
     /// release the lease, so that no other invocation waits for a lease that is not used.
     async fn send_with_lease(
         &self,
-        history: &HistoryTable<'_>,
-        lease: &Lease,
+        lease: &Lease<'_>,
         plan: &TrackedPlan,
         assessment: &Assessment<'_>,
     ) -> DeliveryResult {
-        let writing = timeout_at(self.deadline.acquire_until(), history.write(&plan.records_before())).await;
+        let writing = timeout_at(self.deadline.acquire_until(), lease.write(&plan.records_before())).await;
         match writing {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                let _ = self.release(history, lease).await;
+                let _ = self.release(lease).await;
                 return self.report_without_lease(plan, assessment, error).await;
             }
             Err(_) => {
-                let _ = self.release(history, lease).await;
+                let _ = self.release(lease).await;
                 return failed(&plan.vpc_id, too_late());
             }
         }
         let published = self.publish(&Plan::Tracked(plan.clone()), assessment, HistoryState::On).await;
         let recording = async {
-            history.write(&plan.records_after(&published.received)).await?;
-            history.release(lease, plan.last_incident).await
+            lease.write(&plan.records_after(&published.received)).await?;
+            lease.release(plan.last_incident).await
         };
         let recorded = timeout_at(self.deadline.record_until(), recording).await;
         delivered(&plan.vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
     }
 
     /// Releases a lease of which nothing was sent.
-    async fn release(&self, history: &HistoryTable<'_>, lease: &Lease) -> Result<(), Error> {
-        timeout_at(self.deadline.acquire_until(), history.release(lease, None))
-            .await
-            .unwrap_or_else(|_| Err(too_late()))
+    async fn release(&self, lease: &Lease<'_>) -> Result<(), Error> {
+        timeout_at(self.deadline.acquire_until(), lease.release(None)).await.unwrap_or_else(|_| Err(too_late()))
     }
 
     /// Sends the findings of those records that are sent without an alert history. The others wait for their retry.

@@ -1,5 +1,7 @@
 //! One invocation: read → check → plan → deliver → respond.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
@@ -102,10 +104,10 @@ impl Gatewatch {
             deadline: &invocation.deadline,
             now,
         };
-        let check_again = async |vpc_id: &str| {
-            let assessment = check.read_and_check_again(vpc_id, &assessment.snapshot.history).await?;
-            let plan = check.plan(&assessment, subscriptions).await.into_iter().find(|plan| plan.vpc_id() == vpc_id);
-            Ok(Rechecked { assessment, plan })
+        let check_again = async |vpc_ids: &BTreeSet<String>| {
+            let assessment = check.read_and_check_again(vpc_ids, &assessment.snapshot.history).await?;
+            let plans = check.plan(&assessment, subscriptions).await;
+            Ok(Rechecked { assessment, plans })
         };
         let delivered = notifier.deliver(&plans, &assessment, check_again).await;
         let delivered = [earlier, delivered].concat();

@@ -83,17 +83,20 @@ pub async fn take(
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }
 
-/// Reads the network of one VPC again, for the part of the alert history about it that was read before.
+/// Reads the network of VPCs again, for the part of the alert history about them that was read before.
 ///
 /// # Errors
 ///
 /// [`Error::Ec2ReadFailed`].
-pub async fn take_again(reader: &Reader<'_>, vpc_id: &str, history: &AlertHistory) -> Result<Snapshot, Error> {
+pub async fn take_again(
+    reader: &Reader<'_>,
+    vpc_ids: &BTreeSet<String>,
+    history: &AlertHistory,
+) -> Result<Snapshot, Error> {
     let read_at = Instant::now();
-    let vpcs = if let AlertHistory::Available(vpcs) = history { vpcs } else { &BTreeMap::new() };
-    let vpcs: BTreeMap<String, VpcHistory> =
-        vpcs.get_key_value(vpc_id).map(|(id, history)| (id.clone(), history.clone())).into_iter().collect();
-    let mut network = reader.read_vpcs(&VpcSelection::Vpcs([vpc_id.to_owned()].into())).await?;
+    let mut vpcs = if let AlertHistory::Available(vpcs) = history { vpcs.clone() } else { BTreeMap::new() };
+    vpcs.retain(|vpc_id, _| vpc_ids.contains(vpc_id));
+    let mut network = reader.read_vpcs(&VpcSelection::Vpcs(vpc_ids.clone())).await?;
     network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }

@@ -433,6 +433,26 @@ async fn a_network_that_was_read_long_ago_is_read_again_and_only_what_is_still_t
 }
 
 #[tokio::test]
+async fn the_networks_of_several_vpcs_are_read_again_together() {
+    let both = |items: String| items.clone() + &items.replace("60001", "60002");
+    let tables = both(main_table());
+    let ec2 = Ec2::answering([
+        ("DescribeVpcs", vec![Page::items(&both(vpc()))]),
+        ("DescribeRouteTables", vec![Page::Changing(Duration::from_millis(2100), tables.clone(), tables)]),
+    ])
+    .await;
+    let (sns, dynamodb) = (Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &json!({"check": "region"})).await);
+    assert_eq!(report["published"], json!(2));
+    let calls: Vec<String> =
+        ["DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"].map(String::from).into();
+    let of_both = calls.iter().map(|call| format!("{call} vpc-id={VPC},vpc-0a1b2c3d4e5f60002"));
+    let mut expected: Vec<String> = calls.iter().cloned().chain(of_both).collect();
+    expected.sort();
+    assert_eq!(ec2.calls().await, expected);
+}
+
+#[tokio::test]
 async fn a_lease_that_is_not_acquired_before_the_deadline_is_left_to_the_retry() {
     for event in [check_vpc(), delivery(3, &check_vpc()), json!({"check": "region"})] {
         let (ec2, sns, dynamodb) =

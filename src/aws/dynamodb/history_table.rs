@@ -72,7 +72,8 @@ pub struct HistoryTable<'a> {
 
 /// The lease of a VPC: while an invocation has it, no other one sends alerts about the VPC.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub struct Lease<'a> {
+    table: &'a HistoryTable<'a>,
     vpc_id: String,
     version: u64,
     holder: String,
@@ -167,8 +168,9 @@ impl<'a> HistoryTable<'a> {
         holder: &str,
         now: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<Option<Lease>, Error> {
-        let lease = Lease { vpc_id: plan.vpc_id.clone(), version: plan.version + 1, holder: holder.to_owned() };
+    ) -> Result<Option<Lease<'_>>, Error> {
+        let (vpc_id, version) = (plan.vpc_id.clone(), plan.version + 1);
+        let lease = Lease { table: self, vpc_id, version, holder: holder.to_owned() };
         let is_unchanged = if plan.version == 0 { "attribute_not_exists(claims)" } else { "claims = :seen" };
         let mut update = self
             .update(&lease)
@@ -195,12 +197,7 @@ impl<'a> HistoryTable<'a> {
         }
     }
 
-    /// Writes records over the stored ones. Those that nothing more is sent about are moved to the resolved findings.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LedgerFailed`].
-    pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
+    async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
         let requests = (records.iter())
             .map(|record| self.write_requests(record))
             .collect::<Option<Vec<_>>>()
@@ -212,30 +209,8 @@ impl<'a> HistoryTable<'a> {
             .await
     }
 
-    /// Releases a lease, and stores the last incident of its VPC.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LedgerFailed`]. The lease is then held until it expires.
-    pub async fn release(&self, lease: &Lease, last_incident: Option<Incident>) -> Result<(), Error> {
-        let mut update = self.update(lease).condition_expression("claims = :count AND holder = :holder");
-        update = match last_incident {
-            None => update.update_expression("REMOVE claimedUntil, holder"),
-            Some(incident) => update
-                .update_expression("SET thread = :started, told = :told REMOVE claimedUntil, holder")
-                .expression_attribute_values(":started", AttributeValue::S(incident.started_at.to_string()))
-                .expression_attribute_values(":told", AttributeValue::S(incident.last_alert_at.to_string())),
-        };
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
-            Err(error) if is_condition(&error) => Ok(()),
-            Err(error) => Err(failed("UpdateItem", &error)),
-        }
-    }
-
     /// An update of a lease row, with the values that every update names.
-    fn update(&self, lease: &Lease) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn update(&self, lease: &Lease<'_>) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(self.table)
@@ -269,6 +244,39 @@ impl<'a> HistoryTable<'a> {
                 _ => return Ok(()),
             }
             sleep(backoff.next_wait()).await;
+        }
+    }
+}
+
+impl Lease<'_> {
+    /// Writes records over the stored ones. Those that nothing more is sent about are moved to the resolved findings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`].
+    pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
+        self.table.write(records).await
+    }
+
+    /// Releases the lease, and stores the last incident of its VPC.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`]. The lease is then held until it expires.
+    pub async fn release(&self, last_incident: Option<Incident>) -> Result<(), Error> {
+        let mut update = self.table.update(self).condition_expression("claims = :count AND holder = :holder");
+        update = match last_incident {
+            None => update.update_expression("REMOVE claimedUntil, holder"),
+            Some(incident) => update
+                .update_expression("SET thread = :started, told = :told REMOVE claimedUntil, holder")
+                .expression_attribute_values(":started", AttributeValue::S(incident.started_at.to_string()))
+                .expression_attribute_values(":told", AttributeValue::S(incident.last_alert_at.to_string())),
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
+            Err(error) if is_condition(&error) => Ok(()),
+            Err(error) => Err(failed("UpdateItem", &error)),
         }
     }
 }
