@@ -1,14 +1,12 @@
-"""The judge of the soak test, and one short run. `make verify` makes the others: see tests/soak.py."""
+"""The soak test's reader of messages and its judge. A run takes too long for `make test`: see tests/soak.py."""
 
 from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.deployment import Deployment
-from tests.local_cloud.support import soak
-from tests.local_cloud.support.fault_proxy import fault_proxy
-from tests.local_cloud.support.heard import RESOLVED, Heard, Key
+from local.environment import ROOT
+from local.inbox import Message
+from tests.local_cloud.support.heard import RESOLVED, Heard, Key, in_card, in_text
 from tests.local_cloud.support.soak import Outcome, judge
 
 KEY: Key = ("rtb-0a1b2c3d4e5f60004", "s3")
@@ -24,16 +22,33 @@ OPENED = Heard("MEDIUM", "opened", "not_associated", BOTH)
 RESOLVED_ALERT = Heard(RESOLVED, "resolved", "not_associated", BOTH)
 
 
-def test_the_last_messages_of_a_short_run_are_right(cloud: Cloud, stack: Deployment) -> None:
-    with stack.without_events(), fault_proxy(cloud, "dynamodb") as proxy:
-        outcome = soak.run(cloud, proxy, seed=1, steps=4)
+SNAPSHOTS = ROOT / "src" / "messages" / "tests" / "snapshots"
 
-    assert outcome.wrong == []
-    assert {channel for channel in ("json", "text", "chat") if outcome.messages[f"{channel} opened"]} == {
-        "json",
-        "text",
-        "chat",
+
+def scenario(name: str) -> str:
+    """Returns the first message of a snapshot."""
+    return (SNAPSHOTS / f"{name}.snap").read_text().split("======== ")[1]
+
+
+@pytest.mark.parametrize("snapshot", ["text_mixed", "chat_mixed"])
+def test_emails_and_cards_are_read(snapshot: str) -> None:
+    """If the wording changes, support/heard.py has to change too."""
+    two = frozenset({"subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"})
+
+    assert dict(in_text(scenario(snapshot))) == {
+        ("rtb-0a1b2c3d4e5f60004", "s3"): Heard("HIGH", "reminder", "no_endpoint", two),
+        ("rtb-0a1b2c3d4e5f70001", "s3"): Heard("LOW", "opened", "no_endpoint", frozenset()),
+        ("rtb-0a1b2c3d4e5f70000", "s3"): Heard(RESOLVED, "resolved", None, frozenset({"subnet-0a1b2c3d4e5f70000"})),
     }
+
+
+def test_the_short_lines_of_a_card_are_read() -> None:
+    body = {"content": {"description": scenario("chat_many")}, "metadata": {"summary": ""}}
+
+    heard = dict(in_card(Message("", {}, body)))
+
+    assert sum(said.change == "opened" for said in heard.values()) == 3 * 2, "three tables in full"
+    assert heard["rtb-0a1b2c3d4e5f70002", "dynamodb"] == Heard("LOW", None, None, None)
 
 
 def wrong_about(finding: dict[str, Any] | None, last: Heard | None) -> list[str]:

@@ -63,7 +63,7 @@ class Outcome:
             getattr(self, name).update(getattr(other, name))
 
 
-def run(cloud: Cloud, proxy: FaultProxy, seed: int, steps: int = STEPS) -> Outcome:
+def run(cloud: Cloud, proxy: FaultProxy, seed: int) -> Outcome:
     """Makes one run in an empty Region."""
     outcome = Outcome(seed)
     chance = random.Random(seed)
@@ -81,7 +81,7 @@ def run(cloud: Cloud, proxy: FaultProxy, seed: int, steps: int = STEPS) -> Outco
             worker.start()
 
         platform.send(network.vpcs)
-        rules = [step(chance, network, platform, proxy) for _ in range(steps)]
+        rules = [step(chance, network, platform, proxy) for _ in range(STEPS)]
 
         platform.kills = False
         for kind, rule in filter(None, rules):
