@@ -40,7 +40,7 @@ schemas: ## Writes the JSON Schemas in schemas/ from the types
 # SOAK_RUNS for the soak test.
 PART ?= all
 
-verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutation testing, random tests, a soak test
+verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutation testing, random tests, a benchmark, a soak test
 	@python3 tests/verify.py $(PART)
 
 verify: export PATH := $(CURDIR)/.tools/cargo/bin:$(PATH)

@@ -62,6 +62,13 @@ class Server:
         if not wait_until(answers, seconds):
             raise ProcessFailed(f"{self.name} gave no answer within {seconds:.0f} s; its log: {self.log}")
 
+    @property
+    def peak_memory(self) -> int:
+        """Returns how many bytes of memory the process itself has had at most, its code included."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(kilobytes) * 1024
+
     def kill(self) -> None:
         """Kills the server and all its children at once."""
         _signal_group(self._process, signal.SIGKILL)

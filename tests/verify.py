@@ -1,4 +1,4 @@
-"""The long checks: fuzzing, mutation testing, random tests with new seeds and a soak test. `make verify` runs it.
+"""The long checks: fuzzing, mutation testing, random tests, a benchmark and a soak test. `make verify` runs it.
 
     make verify                     every part that has not passed on this tree yet
     make verify PART=fuzz           the parts with this name, or whose names begin with it
@@ -119,6 +119,12 @@ def soak() -> str:
     return output.splitlines()[-1]
 
 
+def history_benchmark() -> str:
+    """Memory and pages with 100,000 resolved findings; tests/history_benchmark.py names its bounds and variables."""
+    output = call([str(ROOT / ".tools" / "dev" / "bin" / "python"), "-m", "tests.history_benchmark"])
+    return output.splitlines()[-1]
+
+
 PARTS = (
     Part("fuzz-payload", fuzz("payload_to_scope", 8192)),
     Part("fuzz-messages", fuzz("findings_to_message", 2048, "-len_control=0")),
@@ -130,6 +136,7 @@ PARTS = (
     Part("mutants-app", mutants("app", "src/app/report.rs", "src/app/response.rs")),
     Part("random-tests", random_tests),
     Part("random-networks", random_networks),
+    Part("history-benchmark", history_benchmark),
     Part("soak", soak),
 )
 

@@ -52,6 +52,11 @@ class BareFunction:
         self._process.kill()
 
     @property
+    def peak_memory(self) -> int:
+        """Returns how many bytes of memory the process has had at most, its code included."""
+        return self._process.peak_memory
+
+    @property
     def has_answered(self) -> bool:
         """Whether there is an answer that nobody has taken."""
         return not self._api.answers.empty()

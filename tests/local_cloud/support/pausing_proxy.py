@@ -52,6 +52,8 @@ class PausingProxy:
         self.upstream = upstream or cloud.variables["AWS_ENDPOINT_URL"]
         self.calls: Counter[str] = Counter()
         """How many calls of each operation arrived, paused ones included."""
+        self.queries: list[bytes] = []
+        """The bodies of all Query calls: one for each page."""
         self.pauses: list[Pause] = []
         self.halves = 0
         """Of so many BatchWriteItem calls only the first half is still to be written."""
@@ -110,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self._operation(body)
         with self.server.lock:
             proxy.calls[operation] += 1
+            if operation == "Query":
+                proxy.queries.append(body)
             halved = operation == "BatchWriteItem" and proxy.halves > 0
             proxy.halves -= halved
         pause = next((p for p in proxy.pauses if p.operation == operation and p.having.encode() in body), None)
