@@ -21,10 +21,11 @@ from contextlib import ExitStack
 from local.cloud import interruptible, local_cloud
 from tests.local_cloud.support import stack
 from tests.local_cloud.support.pausing_proxy import pausing_proxy
-from tests.local_cloud.support.resolved_history import FINDINGS, PAGE, Cost, Region, empty_ec2, item_size, pages_of
+from tests.local_cloud.support.resolved_history import PAGE, Cost, Region, empty_ec2, item_size, pages_of
 from tests.local_cloud.support.sandbox import Sandbox
 
 RESOLVED = int(os.environ.get("BENCHMARK_RESOLVED", "100000"))
+FINDINGS = 500
 MEMORY = 64 * 1024 * 1024
 """A process stays below this, whatever is resolved."""
 PAGES = 2
@@ -65,7 +66,7 @@ def main() -> int:
         urls = {"AWS_ENDPOINT_URL_EC2": running.enter_context(empty_ec2(cloud)), "AWS_ENDPOINT_URL_DYNAMODB": proxy.url}
         sandbox = Sandbox(cloud, "history", urls)
         began = time.monotonic()
-        region = Region(cloud, sandbox, proxy, subnets=True)
+        region = Region(cloud, sandbox, proxy, FINDINGS)
         print(f"{FINDINGS} findings opened in {time.monotonic() - began:.0f} s", flush=True)
         size = sum(item_size(row) for row in region.open_rows)
         needed = pages_of(size)

@@ -28,9 +28,6 @@ from tests.local_cloud.support.sandbox import Sandbox
 Row = dict[str, Any]
 
 VPCS = 10
-TABLES = 25
-"""The route tables of each VPC, its main table included. Two services are required, so each table has two findings."""
-FINDINGS = VPCS * TABLES * 2
 FIXED_TABLES = 6
 """The route tables of one more VPC, whose findings the function resolves. Their rows are copied."""
 DELETED_VPCS = 90
@@ -63,9 +60,9 @@ class Cost:
 class Region:
     """VPCs whose findings are all open. The function itself wrote their rows, and some resolved ones."""
 
-    def __init__(self, cloud: Cloud, sandbox: Sandbox, proxy: PausingProxy, subnets: bool) -> None:
-        """Builds the network. With `subnets`, each table has two and a NAT gateway; else only one table of each VPC."""
-        self.cloud, self.sandbox, self.proxy = cloud, sandbox, proxy
+    def __init__(self, cloud: Cloud, sandbox: Sandbox, proxy: PausingProxy, findings: int) -> None:
+        """Builds the network. Two services are required, so each route table has two findings."""
+        self.cloud, self.sandbox, self.proxy, self.findings = cloud, sandbox, proxy, findings
         self.ec2 = new_client("ec2", sandbox.env["AWS_ENDPOINT_URL_EC2"])
         self._processes = 0
         self.spare_subnets: list[str] = []
@@ -75,10 +72,9 @@ class Region:
             own = Builder(self.ec2)
             vpc = own.vpc(f"vpc-{number}", f"10.{number}.0.0/16")
             nat = ""
-            for table_number in range(1, TABLES):
+            # The VPC also has a main table.
+            for table_number in range(1, findings // 2 // VPCS):
                 table = own.table(f"private-{table_number}", vpc)
-                if not subnets and table_number > 1:
-                    continue
                 ids = [
                     own.subnet(f"{zone}-{table_number}", vpc, f"10.{number}.{2 * table_number + index}.0/24", zone)
                     for index, zone in enumerate("ab")
@@ -86,8 +82,7 @@ class Region:
                 own.associate(table, *ids)
                 nat = nat or own.nat_gateway(ids[0])
                 own.default_route(table, NatGatewayId=nat)
-                if table_number == TABLES - 1 or not subnets:
-                    self.spare_subnets.append(ids[1])
+            self.spare_subnets.append(ids[1])
             return vpc
 
         with ThreadPoolExecutor(4) as pool:
@@ -111,7 +106,7 @@ class Region:
         rows = history.items(self.sandbox.dynamodb, self.sandbox.table)
         self.open_rows = [row for row in rows if row.get("state") == {"S": "open"}]
         """The rows of the open findings, before any other change."""
-        assert len(self.open_rows) == FINDINGS
+        assert len(self.open_rows) == self.findings
         self.originals = [row for row in rows if row.get("state") == {"S": "resolved"}]
         """The rows of the resolved findings. The function keeps them in a partition of their own."""
         assert len(self.originals) == 2 * FIXED_TABLES
@@ -132,7 +127,7 @@ class Region:
         """Measures a sweep that has nothing to send."""
         cost = self.run(SWEEP)
         assert (cost.report["published"], cost.report["ledger"]) == (0, "on")
-        assert len(cost.report["findings"]) + cost.report.get("omitted", 0) == FINDINGS
+        assert len(cost.report["findings"]) + cost.report.get("omitted", 0) == self.findings
         assert cost.calls.keys() == {"Query"}, "no lease is acquired and nothing is written"
         return cost
 
