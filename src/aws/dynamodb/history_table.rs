@@ -104,23 +104,27 @@ impl<'a> HistoryTable<'a> {
     fn add(&self, history: &mut BTreeMap<String, VpcHistory>, item: Item) {
         let Some(key) = text(&item, "sk").map(str::to_owned) else { return };
         let Some((vpc_id, kind)) = key.split_once('#') else { return };
-        let vpc = history.entry(vpc_id.to_owned()).or_default();
+        let vpc_id = vpc_id.to_owned();
         let lease_expires_at = number(&item, "claimedUntil").and_then(|second| Timestamp::from_second(second).ok());
         match kind {
             LEASE => {
+                let vpc = history.entry(vpc_id).or_default();
                 vpc.version = number(&item, "claims").and_then(|count| count.try_into().ok()).unwrap_or_default();
                 vpc.lease_expires_at = vpc.lease_expires_at.max(lease_expires_at);
                 vpc.last_incident = last_incident(&item);
             }
-            LEASE_OF_VERSION_0 => vpc.lease_expires_at = vpc.lease_expires_at.max(lease_expires_at),
+            LEASE_OF_VERSION_0 => {
+                let vpc = history.entry(vpc_id).or_default();
+                vpc.lease_expires_at = vpc.lease_expires_at.max(lease_expires_at);
+            }
             _ => match from_item(&item) {
                 Some(record) if record.is_active() => {
-                    vpc.records.push(record);
+                    history.entry(vpc_id).or_default().records.push(record);
                     if is_newer(&item) {
                         self.newer_rows().insert(key, item);
                     }
                 }
-                // Nothing more is sent about it.
+                // Nothing more is sent about it. A VPC with nothing else gets no entry.
                 Some(_) => {}
                 // The finding counts as new, and its row is replaced: a repeated alert is better than a lost one.
                 None => tracing::warn!(key = ?kind, "a row of the alert history cannot be read"),
