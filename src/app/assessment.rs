@@ -18,7 +18,11 @@ use crate::{
         snapshot::{self, Snapshot},
         subscriptions::Subscriptions,
     },
-    aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::reader::Reader},
+    aws::{
+        clients::Clients,
+        dynamodb::history_table::HistoryTable,
+        ec2::{known_vpcs::KnownVpcs, reader::Reader},
+    },
     channel::Channel,
     checks::gateway_endpoint::{
         missing_facts::MissingFacts,
@@ -35,6 +39,7 @@ use crate::{
 pub(super) struct Check<'a> {
     pub(super) settings: &'a Settings,
     pub(super) clients: &'a Clients,
+    pub(super) known_vpcs: &'a KnownVpcs,
     pub(super) payload: &'a Payload,
     pub(super) account_region: &'a AccountRegion,
     pub(super) deadline: &'a Deadline,
@@ -77,7 +82,7 @@ impl<'a> Check<'a> {
     }
 
     fn reader(&self) -> Reader<'a> {
-        Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag }
+        Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag, known_vpcs: self.known_vpcs }
     }
 
     /// Checks the tables in scope. If a finding depends on something that the lists of EC2 do not say, reads that as well

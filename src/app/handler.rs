@@ -22,7 +22,7 @@ use crate::{
         response::Outcome,
         subscriptions::Subscriptions,
     },
-    aws::{clients::Clients, dynamodb::history_table::HistoryTable},
+    aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::known_vpcs::KnownVpcs},
     error::Error,
     events::{payload::Payload, record::AlertRequest},
     messages::json::{answer::Answer, error},
@@ -30,13 +30,15 @@ use crate::{
     settings::Settings,
 };
 
-/// The function: its settings and its AWS clients. All invocations of one process share them.
-#[derive(Clone, Debug)]
+/// The function: its settings, its AWS clients and what it remembers. All invocations of one process share them.
+#[derive(Debug)]
 pub struct Gatewatch {
     /// The settings, from environment variables.
     pub settings: Settings,
     /// The clients of the AWS services.
     pub clients: Clients,
+    /// The VPCs of resources that earlier invocations have read.
+    pub known_vpcs: KnownVpcs,
 }
 
 impl Gatewatch {
@@ -85,6 +87,7 @@ impl Gatewatch {
         let check = Check {
             settings: &self.settings,
             clients: &self.clients,
+            known_vpcs: &self.known_vpcs,
             payload,
             account_region: &invocation.account_region,
             deadline: &invocation.deadline,

@@ -1,10 +1,10 @@
 //! The function with fixed answers of EC2 and SNS: normal ones, and every kind of failure.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use crate::support::{
     ec2::{Ec2, Page},
-    lambda::{Invocation, Outcome, invoke, report},
+    lambda::{Invocation, Outcome, invoke, invoke_after, report},
     sns::Sns,
 };
 use serde_json::{Value, json};
@@ -265,6 +265,22 @@ async fn a_resource_without_a_known_vpc_is_looked_up_first() {
     let mut expected = vec![looked_up, looked_up];
     expected.extend(READ_OF_THE_VPC);
     assert_eq!(reads(&call("CreateRoute", &table, &json!(null))).await, expected);
+}
+
+#[tokio::test]
+async fn a_resource_that_this_process_has_read_is_not_looked_up_again() {
+    let table = json!({"routeTableId": "rtb-0a1b2c3d4e5f60002"});
+    let event = call("CreateRoute", &table, &json!(null));
+    let (ec2, sns) = (Ec2::answering(network()).await, Sns::accepting_all().await);
+    let (ec2_url, sns_url) = (ec2.url(), sns.url());
+    let variables =
+        [("TOPIC_ARN", TOPIC), ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()), ("AWS_ENDPOINT_URL_SNS", sns_url.as_str())];
+    let again = invoke_after(&variables, slice::from_ref(&event), &event, MINUTE).await;
+    assert_eq!(report(again)["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 1}));
+    let looked_up = "DescribeRouteTables route-table-id=rtb-0a1b2c3d4e5f60002";
+    let mut expected = [&[looked_up, looked_up], READ_OF_THE_VPC.as_slice(), READ_OF_THE_VPC.as_slice()].concat();
+    expected.sort_unstable();
+    assert_eq!(ec2.calls().await, expected);
 }
 
 // What the lists do not say is read only where a finding depends on it.

@@ -3,4 +3,5 @@
 pub mod complete_response;
 mod consistency;
 mod convert;
+pub mod known_vpcs;
 pub mod reader;

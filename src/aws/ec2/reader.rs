@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
-use super::convert;
+use super::{convert, known_vpcs::KnownVpcs};
 use crate::{
     aws::error::describe,
     checks::gateway_endpoint::missing_facts::MissingFacts,
@@ -47,11 +47,14 @@ pub struct Reader<'a> {
     pub client: &'a Client,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
+    /// The VPCs of resources that were read before.
+    pub known_vpcs: &'a KnownVpcs,
 }
 
 impl Reader<'_> {
-    /// Finds the VPCs of a scope. If the payload does not name the VPC of a resource, the resource is looked up. An endpoint
-    /// that is not of type Gateway affects nothing: its VPC is not read.
+    /// Finds the VPCs of a scope. If the payload does not name the VPC of a resource, and this process has not read the
+    /// resource before, the resource is looked up. An endpoint that is not of type Gateway affects nothing: its VPC is not
+    /// read.
     ///
     /// # Errors
     ///
@@ -60,9 +63,9 @@ impl Reader<'_> {
         if scope.region {
             return Ok(Lookup { selection: VpcSelection::Region, is_complete: true, endpoints: Vec::new() });
         }
-        let &Self { client, exempt_tag } = self;
-        let [subnet_ids, table_ids, endpoint_ids] =
-            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(without_vpc);
+        let &Self { client, exempt_tag, known_vpcs } = self;
+        let [(of_subnets, subnet_ids), (of_tables, table_ids), (of_endpoints, endpoint_ids)] =
+            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(|ids| known_vpcs.split(without_vpc(ids)));
         let looked_for = subnet_ids.len() + table_ids.len() + endpoint_ids.len();
         let subnets = Filters::With("subnet-id", subnet_ids);
         let route_tables = Filters::With("route-table-id", table_ids);
@@ -85,6 +88,7 @@ impl Reader<'_> {
             .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| &table.vpc_id))
             .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
             .cloned()
+            .chain([of_subnets, of_tables, of_endpoints].into_iter().flatten())
             .collect();
         let is_complete = subnets.len() + route_tables.len() + endpoints.len() == looked_for;
         Ok(Lookup { selection: VpcSelection::Vpcs(vpc_ids), is_complete, endpoints })
@@ -122,7 +126,7 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
-        let &Self { client, exempt_tag } = self;
+        let &Self { client, exempt_tag, .. } = self;
         let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
         let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
         let lists = missing.prefix_lists.iter().map(|id| prefix_list(client, id));
@@ -142,7 +146,7 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn read_vpcs(&self, selection: &VpcSelection) -> Result<Network, Error> {
-        let &Self { client, exempt_tag } = self;
+        let &Self { client, exempt_tag, known_vpcs } = self;
         let which = match selection {
             VpcSelection::Region => Filters::All,
             VpcSelection::Vpcs(ids) => Filters::With("vpc-id", ids.clone()),
@@ -153,7 +157,9 @@ impl Reader<'_> {
             describe_route_tables(client, &which, exempt_tag),
             describe_vpc_endpoints(client, &which, exempt_tag),
         )?;
-        Ok(Network { vpcs, subnets, route_tables, endpoints })
+        let network = Network { vpcs, subnets, route_tables, endpoints };
+        known_vpcs.remember(&network);
+        Ok(network)
     }
 }
 

@@ -39,9 +39,19 @@ const REQUEST_ID: &str = "0a1b2c3d-0000-4000-8000-0000000000ff";
 
 /// Starts the binary with these variables and sends it one event with this time left.
 pub async fn invoke(variables: &[(&str, &str)], event: &Value, time_left: Duration) -> Invocation {
-    let api = runtime_api(event, time_left).await;
+    invoke_after(variables, &[], event, time_left).await
+}
+
+/// The same, after other events that the same process has handled. Their answers are not looked at.
+pub async fn invoke_after(
+    variables: &[(&str, &str)],
+    earlier: &[Value],
+    event: &Value,
+    time_left: Duration,
+) -> Invocation {
+    let api = runtime_api(earlier, event, time_left).await;
     let mut function = start(variables, &api.uri());
-    let outcome = answer(&api, time_left + LONGEST_ANSWER).await;
+    let outcome = answer(&api, earlier.len(), time_left + LONGEST_ANSWER).await;
     let _ = function.kill();
     let mut log = String::new();
     if let Some(output) = function.stdout.as_mut() {
@@ -65,25 +75,22 @@ pub fn report(invocation: Invocation) -> Value {
     }
 }
 
-async fn runtime_api(event: &Value, time_left: Duration) -> MockServer {
+async fn runtime_api(earlier: &[Value], event: &Value, time_left: Duration) -> MockServer {
     let api = MockServer::builder().start().await;
     let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + time_left;
     let next = || Mock::given(method("GET")).and(path("/2018-06-01/runtime/invocation/next"));
-    next()
-        .respond_with(
-            ResponseTemplate::new(200)
-                .set_body_json(event)
-                .insert_header("lambda-runtime-aws-request-id", REQUEST_ID)
-                .insert_header("lambda-runtime-deadline-ms", deadline.as_millis().to_string().as_str())
-                .insert_header(
-                    "lambda-runtime-invoked-function-arn",
-                    "arn:aws:lambda:eu-west-1:123456789012:function:gatewatch",
-                ),
-        )
-        .up_to_n_times(1)
-        .mount(&api)
-        .await;
-    // There is no second event. The wait is short, because on a busy machine the server may outlive its test by it.
+    for event in earlier.iter().chain([event]) {
+        let answer = ResponseTemplate::new(200)
+            .set_body_json(event)
+            .insert_header("lambda-runtime-aws-request-id", REQUEST_ID)
+            .insert_header("lambda-runtime-deadline-ms", deadline.as_millis().to_string().as_str())
+            .insert_header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:eu-west-1:123456789012:function:gatewatch",
+            );
+        next().respond_with(answer).up_to_n_times(1).mount(&api).await;
+    }
+    // There is no other event. The wait is short, because on a busy machine the server may outlive its test by it.
     let never = time_left + LONGEST_ANSWER + Duration::from_secs(5);
     next().respond_with(ResponseTemplate::new(200).set_delay(never)).mount(&api).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&api).await;
@@ -116,12 +123,12 @@ fn start(variables: &[(&str, &str)], runtime_api: &str) -> Child {
     }
 }
 
-/// Waits for the answer of the function.
-async fn answer(api: &MockServer, longest: Duration) -> Option<Outcome> {
+/// Waits for the answer of the function that follows so many other answers.
+async fn answer(api: &MockServer, others: usize, longest: Duration) -> Option<Outcome> {
     let until = Instant::now() + longest;
     while Instant::now() < until {
         let requests = api.received_requests().await.unwrap_or_default();
-        if let Some(post) = requests.iter().find(|request| request.method == "POST") {
+        if let Some(post) = requests.iter().filter(|request| request.method == "POST").nth(others) {
             let body: Value = serde_json::from_slice(&post.body).unwrap_or_default();
             let error_type = post
                 .headers
