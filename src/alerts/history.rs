@@ -247,7 +247,10 @@ impl AlertRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{alerts::testing, checks};
+    use crate::{
+        alerts::{alert::ResolutionReason, testing},
+        checks,
+    };
 
     #[test]
     fn a_history_state_is_off_on_or_unavailable() {
@@ -259,6 +262,22 @@ mod tests {
             assert_eq!(history.state(), state);
             assert_eq!(history.read_error().is_some(), state == HistoryState::Unavailable);
             assert_eq!(state.name(), name);
+        }
+    }
+
+    #[test]
+    fn a_record_is_active_while_an_alert_about_it_may_follow() {
+        let resolved =
+            RecordState::Resolved(Resolution { reason: Recorded::Known(ResolutionReason::Covered), open_seconds: 60 });
+        let text = BTreeSet::from([Channel::Text]);
+        for (state, undelivered, is_active) in [
+            (RecordState::Open(OpenChange::Opened), BTreeSet::new(), true),
+            (RecordState::Open(OpenChange::Opened), text.clone(), true),
+            (resolved.clone(), text, true),
+            (resolved, BTreeSet::new(), false),
+        ] {
+            let record = AlertRecord { state, undelivered, ..testing::record("vpc-0000000a", "rtb-0000000a", &[]) };
+            assert_eq!(record.is_active(), is_active, "{record:?}");
         }
     }
 
