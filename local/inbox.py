@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import schemas
+from local.cloud import Cloud
 from local.deployment import Deployment
 
 
@@ -28,18 +29,25 @@ READERS: dict[str, Callable[[str], Any]] = {
 """The channels, and how a message's body is made of its text."""
 
 
+def subscribe_queue(cloud: Cloud, topic: str, name: str) -> str:
+    """Creates a queue that receives the messages of a topic; returns its URL."""
+    sqs = cloud.client("sqs")
+    queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn = attributes["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(_policy(topic, arn))})
+    # Not raw: the subject and the attributes are in SNS's envelope.
+    cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return queue
+
+
 class Inbox:
     """Subscribes to the topic of a channel when it is created. Returns each message once."""
 
     def __init__(self, deployment: Deployment, name: str = "inbox", channel: str = "json") -> None:
-        topic, self._read = deployment.topic_of(channel), READERS[channel]
+        self._read = READERS[channel]
         self._sqs = deployment.cloud.client("sqs")
-        self._queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
-        arn = attributes["Attributes"]["QueueArn"]
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": json.dumps(_policy(topic, arn))})
-        # Not raw: the subject and the attributes are in SNS's envelope.
-        deployment.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        self._queue = subscribe_queue(deployment.cloud, deployment.topic_of(channel), name)
 
     def wait_for(self, vpc: str, seconds: float) -> Message | None:
         """Returns the next message about this VPC, or nothing if none arrives in time. Drops those about other VPCs."""

@@ -13,6 +13,7 @@ import sys
 from local import history_table
 from local.cloud import interruptible, local_cloud
 from local.environment import ROOT, TOOLS
+from local.inbox import subscribe_queue
 from local.networks import build_network_of_events
 
 ENV_FILE = TOOLS / "local.env"
@@ -38,7 +39,7 @@ finding is sent once, also as text and as a chat card:
 
 {more}
 
-`aws dynamodb scan --table-name {table}` shows what has been sent.
+`aws dynamodb scan --table-name {table}` shows what has been sent. A queue is subscribed to each topic.
 
 The variables that lead there:
 
@@ -63,6 +64,9 @@ def main() -> int:
             build_network_of_events(cloud.client("ec2"))
             sns, table = cloud.client("sns"), history_table.create(cloud.client("dynamodb"), "gatewatch")
             topics = {name: sns.create_topic(Name=topic)["TopicArn"] for name, topic in TOPICS.items()}
+            # gatewatch publishes nothing to a topic without subscribers.
+            for variable, topic in topics.items():
+                subscribe_queue(cloud, topic, TOPICS[variable])
             exports = exported(cloud.variables | {"TOPIC_ARN": topics.pop("TOPIC_ARN"), "AWS_LAMBDA_LOG_LEVEL": "INFO"})
             exports += [
                 # These may be left in the terminal from an earlier cloud.

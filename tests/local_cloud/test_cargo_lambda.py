@@ -12,7 +12,7 @@ import pytest
 
 from local import environment, schemas
 from local.cloud import Cloud
-from local.environment import ACCOUNT, REGION
+from local.inbox import subscribe_queue
 from local.networks import build_network_of_events
 from local.processes import Server, free_port
 from tests.local_cloud.test_events import ANSWERS, EVENTS
@@ -24,7 +24,7 @@ def port(cloud: Cloud) -> Iterator[int]:
     cloud.empty_the_region()
     build_network_of_events(cloud.client("ec2"))
     topic = cloud.client("sns").create_topic(Name="watched")["TopicArn"]
-    cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:watched")
+    subscribe_queue(cloud, topic, "watched")
     listening = free_port()
     command = ["cargo", "lambda", "watch", "--wait", "--invoke-address", "127.0.0.1", "--invoke-port", str(listening)]
     watch = Server("watch", command, cloud.env | {"TOPIC_ARN": topic}, environment.ROOT, cloud.logs / "watch.log")
