@@ -64,7 +64,8 @@ pub struct Step {
     /// lower.
     pub outgoing: Vec<Outgoing>,
     /// The record to write. Its `undelivered` and `notified` do not know the alerts of this step yet:
-    /// [`TrackedPlan::records_before`] and [`TrackedPlan::records_after`] add them.
+    /// [`TrackedPlan::records_before`] and [`TrackedPlan::records_after`] add them. If there are alerts, `undelivered` is
+    /// empty, because each channel that missed an alert is in one of them.
     pub record: AlertRecord,
 }
 
@@ -160,11 +161,7 @@ impl TrackedPlan {
             .filter(|step| !step.outgoing.is_empty())
             .map(|step| {
                 let (record, channels) = (&step.record, step.channels());
-                AlertRecord {
-                    undelivered: &record.undelivered | &channels,
-                    notified: &record.notified | &channels,
-                    ..record.clone()
-                }
+                AlertRecord { notified: &record.notified | &channels, undelivered: channels, ..record.clone() }
             })
             .collect()
     }
@@ -178,11 +175,8 @@ impl TrackedPlan {
                 let record = &step.record;
                 let (received, missed): (BTreeSet<Channel>, BTreeSet<Channel>) =
                     step.channels().into_iter().partition(|channel| did_receive(channel, &record.finding_id));
-                AlertRecord {
-                    undelivered: &record.undelivered | &missed,
-                    notified: &record.notified | &received,
-                    ..record.clone()
-                }
+                let undelivered = if step.outgoing.is_empty() { record.undelivered.clone() } else { missed };
+                AlertRecord { undelivered, notified: &record.notified | &received, ..record.clone() }
             })
             .collect()
     }
