@@ -3,7 +3,7 @@
 
 use std::{error::Error, fs, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, pki_types::PrivateKeyDer},
@@ -13,6 +13,8 @@ use tokio_rustls::{
 pub fn acceptor(authority_file: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::new(Vec::new())?;
+    // The default name would be that of the other certificate too, which would then look self-signed.
+    authority.distinguished_name.push(DnType::CommonName, "gatewatch benchmark");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     fs::write(authority_file, authority.self_signed(&authority_key)?.pem())?;
