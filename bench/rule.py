@@ -1,10 +1,12 @@
 """The rule and the planner alone, by `benches/rule.rs`: nothing is read and nothing is sent."""
 
 import json
+import os
 import subprocess
+import sys
 from statistics import median
 
-from bench.build import TARGET
+from bench.build import RESULTS, TARGET
 from bench.figures import Figure, Row, figure
 from bench.session import Session
 from local.environment import ROOT
@@ -12,10 +14,12 @@ from local.environment import ROOT
 
 def measure(session: Session) -> list[Row]:
     """Returns the rows of this part."""
-    command = ["cargo", "bench", "--locked", "--no-default-features", "--bench", "rule", "--", "--noplot"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    build = ["--locked", "--no-default-features", "--target-dir", str(TARGET / "bench")]
+    command = ["cargo", "bench", *build, "--bench", "rule", "--", "--noplot"]
+    home = RESULTS / "criterion"
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"CRITERION_HOME": str(home)}, stdout=sys.stderr)
     rows = []
-    for file in sorted((TARGET / "criterion").glob("*/*/new/sample.json"), key=lambda file: int(file.parts[-3])):
+    for file in sorted(home.glob("*/*/new/sample.json"), key=lambda file: int(file.parts[-3])):
         name, size = file.parts[-4], int(file.parts[-3])
         sample = json.loads(file.read_text())
         ms = [time / count / 1e6 for time, count in zip(sample["times"], sample["iters"], strict=True)]
