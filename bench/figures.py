@@ -49,10 +49,10 @@ def exactly(value: float) -> Figure:
     return Figure(value, value, value)
 
 
-def compared(what: str, samples: Sequence[float], unit: str, with_what: str, reference: float) -> Row:
-    """A row with the ratio to a reference."""
+def compared(what: str, samples: Sequence[float], unit: str, with_what: str, reference: float, target: str = "") -> Row:
+    """A row with the ratio to a reference, and what the ratio should be at most."""
     found = figure(samples)
-    text = f"{with_what}: {number(reference)} {unit}"
+    text = f"{with_what}: {number(reference)} {unit}".rstrip() + (f"; target: {target}" if target else "")
     return Row(what, found, unit, text, found.median / reference if reference else None)
 
 

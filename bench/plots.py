@@ -11,6 +11,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 
 from bench.build import RESULTS
+from bench.figures import figure as summary
 
 COLORS = {"gatewatch": "#1f6feb", "twin": "#d29922", "limit": "#6e7781", "floor": "#2da44e"}
 
@@ -39,7 +40,7 @@ def cold(results: Mapping[str, Any]) -> Any:
     axes.barh(names, first, left=init, color=COLORS["gatewatch"], label="first event")
     for position, (before, after) in enumerate(zip(init, first, strict=True)):
         axes.text(before + after, position, f"  {before + after:.1f} ms", va="center")
-    axes.set_xlim(right=1.15 * max(before + after for before, after in zip(init, first, strict=True)))
+    axes.set_xlim(right=1.25 * max(before + after for before, after in zip(init, first, strict=True)))
     axes.set_xlabel("ms")
     axes.set_title("Cold start: from the start of the process to the first answer")
     axes.legend(loc="upper right", frameon=False)
@@ -54,11 +55,18 @@ def warm(results: Any) -> Any:
         for name in ("twin", "gatewatch"):
             found = [result for result in results if (result["event"], result["name"]) == (event, name)]
             latencies = [result["latency"] for result in found]
-            medians = [median(result["ms"]) for result in found]
-            axes.plot(latencies, medians, "o-", color=COLORS[name], label=name)
-        axes.set_title(event, fontsize=9)
+            figures = [summary(result["ms"]) for result in found]
+            medians = [summarized.median for summarized in figures]
+            spread = [
+                [summarized.median - summarized.p10 for summarized in figures],
+                [summarized.p90 - summarized.median for summarized in figures],
+            ]
+            axes.errorbar(latencies, medians, spread, fmt="o-", capsize=3, color=COLORS[name], label=name)
+        limits = [result["limit_ms"] for result in found]
+        axes.plot(latencies, limits, "--", color=COLORS["limit"], label="limit")
+        axes.set_title(event.replace(", VPC", ",\nVPC"), fontsize=9)
         axes.set_xlabel("latency of each call, ms")
-        axes.set_ylim(bottom=0)
+    all_axes[0].set_ylim(bottom=0)
     all_axes[0].set_ylabel("event to answer, ms")
     all_axes[0].legend(frameon=False)
     return figure

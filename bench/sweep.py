@@ -63,7 +63,7 @@ def measure(session: Session) -> list[Row]:
         ours, twin = samples["gatewatch"], samples["twin"]
         kind = f"sweep of {vpcs:,} VPCs, {LATENCY_MS} ms per call"
         rows += [
-            compared(kind, ours["ms"], "ms", "limit", limit),
+            compared(kind, ours["ms"], "ms", "limit", limit, "1.3"),
             compared(kind, ours["ms"], "ms", "twin", median(twin["ms"])),
             compared(f"{kind}: CPU", ours["cpu_ms"], "ms", "twin", median(twin["cpu_ms"])),
             compared(f"{kind}: peak memory", ours["peak_mb"], "MB", "twin", median(twin["peak_mb"])),
