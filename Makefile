@@ -1,7 +1,7 @@
 # What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test quick schemas verify tools lock clean
+.PHONY: help demo local test quick schemas verify bench tools lock clean
 
 UV   := .tools/uv/bin/uv
 DEV  := .tools/dev/bin
@@ -45,6 +45,11 @@ verify: tools .tools/cargo/.installed ## Long checks, in parts: fuzzing, mutatio
 
 verify: export PATH := $(CURDIR)/.tools/cargo/bin:$(PATH)
 
+# `make bench PART=cold,sweep` runs some of the parts; bench/__main__.py names them. RUNS is how often each measurement is
+# repeated.
+bench: .tools/bench/.installed ## Measures the release binary, and prints the table of the README
+	@.tools/bench/bin/python -m bench $(PART)
+
 # --- Tools ------------------------------------------------------------------------------------------------------------
 
 tools: .tools/cloud/.installed .tools/custodian/.installed .tools/dev/.installed ## Installs what the others need
@@ -68,7 +73,7 @@ tools: .tools/cloud/.installed .tools/custodian/.installed .tools/dev/.installed
 	@touch $@
 
 lock: .tools/uv/.installed ## Pins anew what local/requirements/*.in ask for
-	for name in uv cloud custodian dev; do \
+	for name in uv cloud custodian dev bench; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.10.2 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command 'make lock' --output-file $(LOCK)/$$name.txt $(LOCK)/$$name.in; \
 	done

@@ -1,0 +1,38 @@
+//! What a function has called so far.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// The counters since the last reset.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counters {
+    /// The answered calls of each operation, with those that were throttled.
+    pub calls: BTreeMap<String, usize>,
+    /// The calls that EC2's bucket refused.
+    pub throttled: usize,
+    /// The TCP connections to each service that were opened, each with a TLS handshake.
+    pub connections: BTreeMap<&'static str, usize>,
+    /// The TLS handshakes that were completed.
+    pub handshakes: usize,
+    /// The length of the longest chain of calls of which each began after the end of the one before.
+    pub in_sequence: usize,
+    /// The messages that were published.
+    pub messages: usize,
+    /// The bytes of all answers.
+    pub bytes: usize,
+}
+
+impl Counters {
+    /// A call has arrived. Returns its position in the chain.
+    pub fn begin(&mut self, operation: &str) -> usize {
+        *self.calls.entry(operation.to_owned()).or_default() += 1;
+        self.in_sequence + 1
+    }
+
+    /// The call at this position was answered.
+    pub fn end(&mut self, position: usize, bytes: usize) {
+        self.in_sequence = self.in_sequence.max(position);
+        self.bytes += bytes;
+    }
+}
