@@ -46,7 +46,8 @@ def measure(session: Session) -> list[Row]:
     rows, results = [], []
     for vpcs in SIZES:
         samples: dict[str, dict[str, list[float]]] = {"gatewatch": defaultdict(list), "twin": defaultdict(list)}
-        for _ in range(min(RUNS, MAX_RUNS.get(vpcs, RUNS))):
+        runs = min(RUNS, MAX_RUNS.get(vpcs, RUNS))
+        for _ in range(runs):
             for name, found in samples.items():
                 session.stand_in.reset(vpcs, latency_ms=LATENCY_MS, buckets=True)
                 with Function(session.programs[name], session.stand_in, history=True) as function:
@@ -61,7 +62,7 @@ def measure(session: Session) -> list[Row]:
         limit = limit_ms(pages)
         results.append({"vpcs": vpcs, "limit_ms": limit, "samples": samples})
         ours, twin = samples["gatewatch"], samples["twin"]
-        kind = f"sweep of {vpcs:,} VPCs, {LATENCY_MS} ms per call"
+        kind = f"sweep of {vpcs:,} VPCs, {LATENCY_MS} ms per call" + ("" if runs == RUNS else f" ({runs} runs)")
         rows += [
             compared(kind, ours["ms"], "ms", "limit", limit, "1.3"),
             compared(kind, ours["ms"], "ms", "twin", median(twin["ms"])),
