@@ -39,7 +39,7 @@ pub struct Affected<'a> {
 }
 
 impl<'a> Affected<'a> {
-    /// The tables and VPCs that each record of the payload affects. Records with `alerts: AlertRequest::None` are left out, because
+    /// The tables and VPCs that each record of the payload affects. Records that ask for no alerts are left out, because
     /// they only ask for the report.
     #[must_use]
     pub fn of_records(

@@ -167,7 +167,7 @@ fn still_open(
     now: Timestamp,
     policy: &Policy,
 ) -> Option<Step> {
-    let after = policy.without_unsubscribed(record.updated(finding));
+    let after = policy.drop_unsubscribed(record.updated(finding));
     let record_only = || (after != *record).then_some(Step::record_only(after.clone()));
     if finding.severity < policy.min_severity {
         return record_only();
@@ -465,6 +465,17 @@ mod tests {
         }
     }
 
+    /// The record after an alert that the severity is high now.
+    fn worsened_to_high(before: AlertRecord) -> AlertRecord {
+        AlertRecord {
+            severity: Severity::High,
+            worst_severity: Severity::High,
+            notified_at: now(),
+            state: RecordState::Open(OpenChange::Worsened),
+            ..before
+        }
+    }
+
     #[test]
     fn a_new_finding_sends_opened() {
         assert_eq!(
@@ -688,13 +699,7 @@ mod tests {
     fn a_new_change_replaces_an_undelivered_alert() {
         let before = AlertRecord { undelivered: [Channel::Text].into(), ..record() };
         let worse = Finding { severity: Severity::High, ..finding() };
-        let after = AlertRecord {
-            severity: Severity::High,
-            worst_severity: Severity::High,
-            notified_at: now(),
-            state: RecordState::Open(OpenChange::Worsened),
-            ..record()
-        };
+        let after = worsened_to_high(record());
         assert_eq!(given([worse.clone()], [before]).steps(), [send_to_both(&worse, OpenChange::Worsened, after)]);
     }
 
@@ -809,13 +814,7 @@ mod tests {
         );
         // The other channel receives the change.
         let worse = Finding { severity: Severity::High, ..finding() };
-        let after = AlertRecord {
-            severity: Severity::High,
-            worst_severity: Severity::High,
-            notified_at: now(),
-            state: RecordState::Open(OpenChange::Worsened),
-            ..before.clone()
-        };
+        let after = worsened_to_high(before.clone());
         let opened = outgoing_to(&worse, OpenChange::Opened, three_days_ago(), &[Channel::Text]);
         let worsened = outgoing_to(&worse, OpenChange::Worsened, three_days_ago(), &[Channel::Json]);
         assert_eq!(

@@ -38,8 +38,8 @@ impl Policy {
         Self { channels: &self.channels - &without_subscribers, without_subscribers, ..self }
     }
 
-    /// The record, in which channels without subscribers count as not notified.
-    pub(super) fn without_unsubscribed(&self, record: AlertRecord) -> AlertRecord {
+    /// The record without the channels that have no subscribers, so that they count as not notified.
+    pub(super) fn drop_unsubscribed(&self, record: AlertRecord) -> AlertRecord {
         AlertRecord {
             undelivered: &record.undelivered - &self.without_subscribers,
             notified: &record.notified - &self.without_subscribers,

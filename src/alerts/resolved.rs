@@ -50,7 +50,7 @@ impl<'a> Resolver<'a> {
             state: RecordState::Resolved(resolution.clone()),
             notified_at: now,
             undelivered: BTreeSet::new(),
-            ..self.policy.without_unsubscribed(record.clone())
+            ..self.policy.drop_unsubscribed(record.clone())
         };
         Some(self.step(record, resolution, channels, after))
     }
@@ -60,7 +60,7 @@ impl<'a> Resolver<'a> {
     pub(crate) fn send_again(&self, record: &AlertRecord) -> Option<Step> {
         let RecordState::Resolved(resolution) = &record.state else { return None };
         let channels = self.policy.undelivered(record);
-        let waiting = self.policy.without_unsubscribed(record.clone());
+        let waiting = self.policy.drop_unsubscribed(record.clone());
         if channels.is_empty() {
             return (waiting != *record).then_some(Step::record_only(waiting));
         }

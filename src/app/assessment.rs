@@ -112,7 +112,7 @@ impl<'a> Check<'a> {
         let policy = policy(self.settings);
         let planned = self.plan_with(assessment, &policy);
         let channels: BTreeSet<Channel> = planned.iter().flat_map(Plan::channels).collect();
-        let without_subscribers = subscriptions.missing(&channels).await;
+        let without_subscribers = subscriptions.without_subscribers(&channels).await;
         if without_subscribers.is_empty() {
             return planned;
         }

@@ -158,40 +158,50 @@ impl Notifier<'_> {
                 return failed(vpc_id, error.clone());
             }
         };
-        if let Some(Plan::Tracked(tracked)) = plan {
-            return self.send_with_lease(lease, tracked, assessment).await;
+        if let Some(plan @ Plan::Tracked(tracked)) = plan {
+            return match self.write_before_publishing(lease, tracked, assessment).await {
+                Ok(()) => self.publish_with_lease(lease, plan, tracked, assessment).await,
+                Err(result) => result,
+            };
         }
         let released = self.release(lease).await;
         delivered(vpc_id, &Published::default(), released.err())
     }
 
-    /// Writes what will be sent, publishes, writes what was sent, and releases the lease. If the first write fails, tries to
-    /// release the lease, so that no other invocation waits for a lease that is not used.
-    async fn send_with_lease(
+    /// Writes what will be sent. If that fails, tries to release the lease, so that no other invocation waits for a lease
+    /// that is not used. The error is the result of the plan, which is done then.
+    async fn write_before_publishing(
         &self,
         lease: &Lease<'_>,
         plan: &TrackedPlan,
         assessment: &Assessment<'_>,
-    ) -> DeliveryResult {
-        let writing = timeout_at(self.deadline.acquire_until(), lease.write(&plan.records_before())).await;
-        match writing {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let _ = self.release(lease).await;
-                return self.report_without_lease(plan, assessment, error).await;
-            }
-            Err(_) => {
-                let _ = self.release(lease).await;
-                return failed(&plan.vpc_id, too_late());
-            }
+    ) -> Result<(), DeliveryResult> {
+        let written = timeout_at(self.deadline.acquire_until(), lease.write(&plan.records_before())).await;
+        if let Ok(Ok(())) = written {
+            return Ok(());
         }
-        let published = self.publish(&Plan::Tracked(plan.clone()), assessment, HistoryState::On).await;
+        let _ = self.release(lease).await;
+        Err(match written {
+            Ok(Err(error)) => self.report_without_lease(plan, assessment, error).await,
+            _ => failed(&plan.vpc_id, too_late()),
+        })
+    }
+
+    /// Publishes, writes what was sent, and releases the lease. `tracked` is the content of the plan.
+    async fn publish_with_lease(
+        &self,
+        lease: &Lease<'_>,
+        plan: &Plan,
+        tracked: &TrackedPlan,
+        assessment: &Assessment<'_>,
+    ) -> DeliveryResult {
+        let published = self.publish(plan, assessment, HistoryState::On).await;
         let recording = async {
-            lease.write(&plan.records_after(&published.received)).await?;
-            lease.release(plan.last_incident).await
+            lease.write(&tracked.records_after(&published.received)).await?;
+            lease.release(tracked.last_incident).await
         };
         let recorded = timeout_at(self.deadline.record_until(), recording).await;
-        delivered(&plan.vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
+        delivered(&tracked.vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
     }
 
     /// Releases a lease of which nothing was sent.

@@ -10,7 +10,7 @@ use crate::{
     alerts::{
         alert::truncate_to_seconds,
         history::{AlertHistory, HistoryState},
-        plan::{DeliveryResult, Plan},
+        plan::DeliveryResult,
     },
     app::{
         assessment::{Assessment, Check},
@@ -96,9 +96,8 @@ impl Gatewatch {
         let history_table = self.history_table(payload, &invocation.account_region);
 
         let assessment = check.read_and_check(history_table.as_ref()).await?;
-        let plans = check.plan(&assessment, subscriptions).await;
-        let is_new = |plan: &&Plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id());
-        let plans: Vec<Plan> = plans.iter().filter(is_new).cloned().collect();
+        let mut plans = check.plan(&assessment, subscriptions).await;
+        plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
         let notifier = Notifier {
             clients: &self.clients,
             history: history_table.as_ref(),
@@ -140,7 +139,7 @@ impl Gatewatch {
                 history => history.state(),
             },
             published: delivered.iter().map(|result| result.published).sum(),
-            without_subscribers: subscriptions.known_to_be_missing(),
+            without_subscribers: subscriptions.known_without_subscribers(),
         };
         let report = Report::new(payload.scope(), &snapshot.network, tables, verdict, sent);
         Outcome::new(payload, report, &affected, delivered, snapshot.history.read_error())

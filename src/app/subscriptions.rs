@@ -26,7 +26,7 @@ impl<'a> Subscriptions<'a> {
     }
 
     /// Those of these channels whose topic has no confirmed subscription.
-    pub(super) async fn missing(&self, channels: &BTreeSet<Channel>) -> BTreeSet<Channel> {
+    pub(super) async fn without_subscribers(&self, channels: &BTreeSet<Channel>) -> BTreeSet<Channel> {
         let looking_up = self.topics.iter().filter(|topic| channels.contains(&topic.channel)).map(async |topic| {
             let known = self.has_subscribers.get(&topic.channel)?;
             (!known.get_or_init(|| has_subscribers(topic, self.deadline)).await).then_some(topic.channel)
@@ -35,7 +35,7 @@ impl<'a> Subscriptions<'a> {
     }
 
     /// The channels that were looked up and have no subscribers.
-    pub(super) fn known_to_be_missing(&self) -> BTreeSet<Channel> {
+    pub(super) fn known_without_subscribers(&self) -> BTreeSet<Channel> {
         let known = self.has_subscribers.iter();
         known
             .filter(|(_, has_subscribers)| has_subscribers.get() == Some(&false))

@@ -18,7 +18,7 @@ pub struct Message {
     pub id: String,
     /// The record in its body, or the reason why the body cannot be read.
     pub record: Result<Record, Error>,
-    /// How often SQS has delivered the message, with this time; 1 at the first time.
+    /// How often SQS has delivered the message, this delivery included.
     pub receive_count: u32,
 }
 

@@ -201,18 +201,6 @@ impl<'a> HistoryTable<'a> {
         }
     }
 
-    async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
-        let requests = (records.iter())
-            .map(|record| self.write_requests(record))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?
-            .concat();
-        stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
-            .buffer_unordered(MAX_CONCURRENT_BATCHES)
-            .try_collect::<()>()
-            .await
-    }
-
     /// An update of a lease row, with the values that every update names.
     fn update(&self, lease: &Lease<'_>) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
@@ -232,7 +220,8 @@ impl<'a> HistoryTable<'a> {
         if record.is_active() {
             return Some(vec![put(item, &self.partition, &key)?]);
         }
-        // The new row comes first: if only one of them is written, the record must not be lost.
+        // If only the first of them is written, a later check sends `resolved` again and moves the row. If only the second is
+        // written, people cannot look the record up, and no alert depends on it.
         Some(vec![put(item, &format!("{}#resolved", self.partition), &key)?, delete(&self.partition, &key)?])
     }
 
@@ -259,7 +248,15 @@ impl Lease<'_> {
     ///
     /// [`Error::LedgerFailed`].
     pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
-        self.table.write(records).await
+        let requests = (records.iter())
+            .map(|record| self.table.write_requests(record))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?
+            .concat();
+        stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.table.write_batch(batch)))
+            .buffer_unordered(MAX_CONCURRENT_BATCHES)
+            .try_collect::<()>()
+            .await
     }
 
     /// Releases the lease, and stores the last incident of its VPC.
