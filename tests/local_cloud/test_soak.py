@@ -6,7 +6,7 @@ import pytest
 
 from local.environment import ROOT
 from local.inbox import Message
-from tests.local_cloud.support.heard import RESOLVED, Heard, Key, in_card, in_text
+from tests.local_cloud.support.received_alerts import RESOLVED, Key, ReceivedAlert, in_card, in_text
 from tests.local_cloud.support.soak import Outcome, judge
 
 KEY: Key = ("rtb-0a1b2c3d4e5f60004", "s3")
@@ -18,8 +18,8 @@ FINDING: dict[str, Any] = {
     "subnets": [{"id": "subnet-1"}, {"id": "subnet-2"}],
 }
 BOTH = frozenset({"subnet-1", "subnet-2"})
-OPENED = Heard("MEDIUM", "opened", "not_associated", BOTH)
-RESOLVED_ALERT = Heard(RESOLVED, "resolved", "not_associated", BOTH)
+OPENED = ReceivedAlert("MEDIUM", "opened", "not_associated", BOTH)
+RESOLVED_ALERT = ReceivedAlert(RESOLVED, "resolved", "not_associated", BOTH)
 
 
 SNAPSHOTS = ROOT / "src" / "messages" / "tests" / "snapshots"
@@ -32,26 +32,28 @@ def scenario(name: str) -> str:
 
 @pytest.mark.parametrize("snapshot", ["text_mixed", "chat_mixed"])
 def test_emails_and_cards_are_read(snapshot: str) -> None:
-    """If the wording changes, support/heard.py has to change too."""
+    """If the wording changes, support/received_alerts.py has to change too."""
     two = frozenset({"subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"})
 
     assert dict(in_text(scenario(snapshot))) == {
-        ("rtb-0a1b2c3d4e5f60004", "s3"): Heard("HIGH", "reminder", "no_endpoint", two),
-        ("rtb-0a1b2c3d4e5f70001", "s3"): Heard("LOW", "opened", "no_endpoint", frozenset()),
-        ("rtb-0a1b2c3d4e5f70000", "s3"): Heard(RESOLVED, "resolved", None, frozenset({"subnet-0a1b2c3d4e5f70000"})),
+        ("rtb-0a1b2c3d4e5f60004", "s3"): ReceivedAlert("HIGH", "reminder", "no_endpoint", two),
+        ("rtb-0a1b2c3d4e5f70001", "s3"): ReceivedAlert("LOW", "opened", "no_endpoint", frozenset()),
+        ("rtb-0a1b2c3d4e5f70000", "s3"): ReceivedAlert(
+            RESOLVED, "resolved", None, frozenset({"subnet-0a1b2c3d4e5f70000"})
+        ),
     }
 
 
 def test_the_short_lines_of_a_card_are_read() -> None:
     body = {"content": {"description": scenario("chat_many")}, "metadata": {"summary": ""}}
 
-    heard = dict(in_card(Message("", {}, body)))
+    received = dict(in_card(Message("", {}, body)))
 
-    assert sum(said.change == "opened" for said in heard.values()) == 3 * 2, "three tables in full"
-    assert heard["rtb-0a1b2c3d4e5f70002", "dynamodb"] == Heard("LOW", None, None, None)
+    assert sum(said.change == "opened" for said in received.values()) == 3 * 2, "three tables in full"
+    assert received["rtb-0a1b2c3d4e5f70002", "dynamodb"] == ReceivedAlert("LOW", None, None, None)
 
 
-def wrong_about(finding: dict[str, Any] | None, last: Heard | None) -> list[str]:
+def wrong_about(finding: dict[str, Any] | None, last: ReceivedAlert | None) -> list[str]:
     """Returns what the judge finds wrong if this is the last message on the channel for JSON."""
     outcome = Outcome(0)
     judge({"findings": [finding] if finding else []}, {"json": {KEY: last} if last else {}}, outcome)
@@ -62,14 +64,14 @@ def wrong_about(finding: dict[str, Any] | None, last: Heard | None) -> list[str]
     "last",
     [
         OPENED,
-        Heard("MEDIUM", "reminder", "not_associated", BOTH),
+        ReceivedAlert("MEDIUM", "reminder", "not_associated", BOTH),
         # It got better since then, and nothing is sent about that.
-        Heard("HIGH", "worsened", "not_associated", BOTH | {"subnet-3"}),
+        ReceivedAlert("HIGH", "worsened", "not_associated", BOTH | {"subnet-3"}),
         # A card, about the fourth table.
-        Heard("MEDIUM", None, None, None),
+        ReceivedAlert("MEDIUM", None, None, None),
     ],
 )
-def test_a_last_message_about_an_open_finding_may_be_right(last: Heard) -> None:
+def test_a_last_message_about_an_open_finding_may_be_right(last: ReceivedAlert) -> None:
     assert wrong_about(FINDING, last) == []
 
 
@@ -78,12 +80,12 @@ def test_a_last_message_about_an_open_finding_may_be_right(last: Heard) -> None:
     [
         None,
         RESOLVED_ALERT,
-        Heard("LOW", "opened", "not_associated", BOTH),
-        Heard("MEDIUM", "opened", "no_endpoint", BOTH),
-        Heard("MEDIUM", "opened", "not_associated", frozenset({"subnet-1"})),
+        ReceivedAlert("LOW", "opened", "not_associated", BOTH),
+        ReceivedAlert("MEDIUM", "opened", "no_endpoint", BOTH),
+        ReceivedAlert("MEDIUM", "opened", "not_associated", frozenset({"subnet-1"})),
     ],
 )
-def test_a_last_message_about_an_open_finding_that_is_lost_or_too_old_is_wrong(last: Heard | None) -> None:
+def test_a_last_message_about_an_open_finding_that_is_lost_or_too_old_is_wrong(last: ReceivedAlert | None) -> None:
     assert len(wrong_about(FINDING, last)) == 1
 
 
@@ -91,4 +93,4 @@ def test_the_last_message_about_a_finding_that_is_gone_must_resolve_it() -> None
     assert wrong_about(None, None) == []
     assert wrong_about(None, RESOLVED_ALERT) == []
     assert len(wrong_about(None, OPENED)) == 1
-    assert len(wrong_about(None, Heard("MEDIUM", None, None, None))) == 1
+    assert len(wrong_about(None, ReceivedAlert("MEDIUM", None, None, None))) == 1

@@ -25,9 +25,9 @@ from local.processes import ProcessFailed
 from local.waiting import wait_until
 from tests.local_cloud.support.bare_function import BareFunction
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error
-from tests.local_cloud.support.heard import READERS, Heard, Key
 from tests.local_cloud.support.messages import record
 from tests.local_cloud.support.pausing_proxy import PausingProxy
+from tests.local_cloud.support.received_alerts import READERS, Key, ReceivedAlert
 from tests.local_cloud.support.sandbox import Sandbox
 
 PROCESSES = 4
@@ -49,9 +49,9 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     """Findings about which the last message of a channel is not right, and everything else that must not happen."""
     messages: Counter[str] = field(default_factory=Counter)
-    """How often each channel heard of each kind of change: `json opened`."""
+    """How often each channel received each kind of change: `json opened`."""
     repeats: Counter[str] = field(default_factory=Counter)
-    """How many of these said only what the channel had heard before."""
+    """How many of these repeated the alert before."""
     faults: Counter[str] = field(default_factory=Counter)
     """How many faults of each kind were injected."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -96,8 +96,8 @@ def run(cloud: Cloud, proxy: FaultProxy, seed: int) -> Outcome:
 
         function = workers[0].function
         final_sweep(function, outcome)
-        heard = collect(sandbox, outcome)
-        judge(function.invoke(REGION_REPORT, SECONDS), heard, outcome)
+        received = collect(sandbox, outcome)
+        judge(function.invoke(REGION_REPORT, SECONDS), received, outcome)
         if (again := function.invoke(SWEEP, SECONDS)["published"]) != 0:
             outcome.wrong.append(f"another sweep published {again} messages though nothing had changed")
         if undelivered := [alert["sk"] for alert in sandbox.alerts if alert.get("pending")]:
@@ -134,11 +134,11 @@ def final_sweep(function: BareFunction, outcome: Outcome) -> None:
 # --- The messages -----------------------------------------------------------------------------------------------------
 
 
-def collect(sandbox: Sandbox, outcome: Outcome) -> dict[str, dict[Key, Heard]]:
-    """Returns the last that each channel heard about each finding; counts the messages."""
-    last: dict[str, dict[Key, Heard]] = {}
+def collect(sandbox: Sandbox, outcome: Outcome) -> dict[str, dict[Key, ReceivedAlert]]:
+    """Returns the last alert that each channel received about each finding; counts the messages."""
+    last: dict[str, dict[Key, ReceivedAlert]] = {}
     for channel, inbox in sandbox.inboxes.items():
-        heard: dict[Key, Heard] = {}
+        received: dict[Key, ReceivedAlert] = {}
         for message in inbox.drain_in_order():
             outcome.counts[f"messages on {channel}"] += 1
             if not (all_said := list(READERS[channel](message))):
@@ -146,24 +146,24 @@ def collect(sandbox: Sandbox, outcome: Outcome) -> dict[str, dict[Key, Heard]]:
             for key, said in all_said:
                 kind = f"{channel} {said.change or 'in short'}"
                 outcome.messages[kind] += 1
-                if heard.get(key) == said:
+                if received.get(key) == said:
                     outcome.repeats[kind] += 1
-                heard[key] = said
-        last[channel] = heard
+                received[key] = said
+        last[channel] = received
     return last
 
 
-def judge(report: dict[str, Any], heard: dict[str, dict[Key, Heard]], outcome: Outcome) -> None:
+def judge(report: dict[str, Any], received: dict[str, dict[Key, ReceivedAlert]], outcome: Outcome) -> None:
     """Compares the last message about each finding with what is true now."""
     findings = {(each["routeTable"]["id"], each["service"]): each for each in report["findings"]}
     outcome.counts["open findings at the end"] += len(findings)
-    for channel, last in heard.items():
+    for channel, last in received.items():
         for key in sorted(findings.keys() | last.keys()):
             finding, said = findings.get(key), last.get(key)
             outcome.counts["last messages judged"] += 1
             if not (said.is_right_about(finding) if said else finding is None):
                 now = f"{finding['severity']} {finding['gap']}" if finding else "no finding"
-                outcome.wrong.append(f"{channel}, {' '.join(key)}: now {now}; last heard: {said or 'nothing'}")
+                outcome.wrong.append(f"{channel}, {' '.join(key)}: now {now}; last received: {said or 'nothing'}")
 
 
 # --- The platform -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What subscribers have heard about each finding: the same for JSON, e-mail and chat card.
+"""The alerts that subscribers have received about each finding: the same for JSON, e-mail and chat card.
 
 E-mail and card are text for people. Their wording is not part of the contract, so this file changes with it.
 """
@@ -19,7 +19,7 @@ SERVICES = {"S3": "s3", "DynamoDB": "dynamodb"}
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedAlert:
     """What a message says about a finding. A card says less about findings after the first three tables."""
 
     label: str
@@ -43,14 +43,14 @@ class Heard:
         )
 
 
-def in_json(message: Message) -> Iterator[tuple[Key, Heard]]:
+def in_json(message: Message) -> Iterator[tuple[Key, ReceivedAlert]]:
     """Reads a JSON message."""
     for finding in message.body["findings"]:
         is_resolved = finding["change"] == "resolved"
         subnets = frozenset(each["id"] for each in finding["subnets"])
         yield (
             (finding["routeTable"]["id"], finding["service"]),
-            Heard(RESOLVED if is_resolved else finding["severity"], finding["change"], finding["gap"], subnets),
+            ReceivedAlert(RESOLVED if is_resolved else finding["severity"], finding["change"], finding["gap"], subnets),
         )
 
 
@@ -70,7 +70,7 @@ GAPS = {
 }
 
 
-def in_text(text: str) -> Iterator[tuple[Key, Heard]]:
+def in_text(text: str) -> Iterator[tuple[Key, ReceivedAlert]]:
     """Reads an e-mail or the description of a card."""
     headings = list(HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
@@ -81,17 +81,17 @@ def in_text(text: str) -> Iterator[tuple[Key, Heard]]:
         subnets = frozenset(re.findall(r"^- (subnet-[0-9a-f]+)", section, re.MULTILINE))
         for title, service in services_in(sentence):
             gap = next((gap for words, gap in GAPS.items() if words.format(title) in section), None)
-            yield (table, service), Heard(label, "resolved" if label == RESOLVED else change, gap, subnets)
+            yield (table, service), ReceivedAlert(label, "resolved" if label == RESOLVED else change, gap, subnets)
 
 
-def in_card(message: Message) -> Iterator[tuple[Key, Heard]]:
+def in_card(message: Message) -> Iterator[tuple[Key, ReceivedAlert]]:
     """Reads a chat card."""
     description = message.body["content"]["description"]
     # If there is only one table, the summary is its heading.
     yield from in_text(f"{message.body['metadata']['summary']}\n{description}")
     for label, table, titles in SHORT_LINE.findall(description):
         for _, service in services_in(titles):
-            yield (table, service), Heard(label, None, None, None)
+            yield (table, service), ReceivedAlert(label, None, None, None)
 
 
 def services_in(sentence: str) -> list[tuple[str, str]]:
@@ -99,7 +99,7 @@ def services_in(sentence: str) -> list[tuple[str, str]]:
     return [(title, service) for title, service in SERVICES.items() if re.search(rf"\b{title}\b", sentence)]
 
 
-READERS: dict[str, Callable[[Message], Iterator[tuple[Key, Heard]]]] = {
+READERS: dict[str, Callable[[Message], Iterator[tuple[Key, ReceivedAlert]]]] = {
     "json": in_json,
     "text": lambda message: in_text(message.body),
     "chat": in_card,
