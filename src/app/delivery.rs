@@ -16,13 +16,13 @@ use tokio::time::timeout_at;
 
 use crate::{
     alerts::{
-        history::HistoryState,
+        history::{AlertRecord, HistoryState},
         plan::{DeliveryResult, Plan, TrackedPlan},
     },
     app::{assessment::Assessment, deadline::Deadline},
     aws::{
         clients::Clients,
-        dynamodb::history_table::{HistoryTable, Lease},
+        dynamodb::history_table::{HistoryTable, Lease, MAX_ROWS_WITH_LEASE},
         sns::SnsTopic,
     },
     channel::Channel,
@@ -105,13 +105,14 @@ impl Notifier<'_> {
     ) -> Vec<DeliveryResult> {
         let mut results = Vec::with_capacity(plans.len());
         for plans in plans.chunks(MAX_LEASES) {
-            let starting = plans.iter().map(|plan| self.start(plan, assessment));
+            // Decided before the leases are acquired: with a lease come the records of the plan, which a new plan may not have.
+            let is_old = assessment.snapshot.read_at.elapsed() > MAX_AGE;
+            let starting = plans.iter().map(|plan| self.start(plan, assessment, is_old));
             let starts: Vec<Start<'_>> = stream::iter(starting).buffered(MAX_CONCURRENT_VPCS).collect().await;
             let has_lease =
                 |(plan, start): (&Plan, &Start<'_>)| matches!(start, Start::Lease(_)).then(|| plan.vpc_id().to_owned());
             let with_lease: BTreeSet<String> = plans.iter().zip(&starts).filter_map(has_lease).collect();
-            let is_old = !with_lease.is_empty() && assessment.snapshot.read_at.elapsed() > MAX_AGE;
-            let rechecked = if is_old { Some(check_again(&with_lease).await) } else { None };
+            let rechecked = if is_old && !with_lease.is_empty() { Some(check_again(&with_lease).await) } else { None };
             let finishing = plans.iter().zip(starts).map(async |(plan, start)| match start {
                 Start::Done(result) => result,
                 Start::Lease(lease) => self.finish(plan, &lease, assessment, rechecked.as_ref()).await,
@@ -121,8 +122,9 @@ impl Notifier<'_> {
         results
     }
 
-    /// Acquires the lease of a plan with an alert history. Carries out a plan without one.
-    async fn start(&self, plan: &Plan, assessment: &Assessment<'_>) -> Start<'_> {
+    /// Acquires the lease of a plan with an alert history, and writes what will be sent, unless the VPC is read again first.
+    /// Carries out a plan without an alert history.
+    async fn start(&self, plan: &Plan, assessment: &Assessment<'_>, is_old: bool) -> Start<'_> {
         let (Plan::Tracked(tracked), Some(history)) = (plan, self.history) else {
             let published = self.publish(plan, assessment, assessment.snapshot.history.state()).await;
             return Start::Done(delivered(plan.vpc_id(), &published, None));
@@ -132,7 +134,9 @@ impl Notifier<'_> {
             return Start::Done(lost_lease(vpc_id));
         }
         let expires_at = self.deadline.lease_expires_at(self.now);
-        let acquiring = history.acquire(tracked, self.holder, self.now, expires_at);
+        let records = if is_old { Vec::new() } else { tracked.records_before() };
+        let (with_lease, _) = split_for_lease(&records);
+        let acquiring = history.acquire(tracked, with_lease, self.holder, self.now, expires_at);
         match timeout_at(self.deadline.acquire_until(), acquiring).await {
             Ok(Ok(Some(lease))) => Start::Lease(lease),
             Ok(Ok(None)) => Start::Done(lost_lease(vpc_id)),
@@ -159,7 +163,9 @@ impl Notifier<'_> {
             }
         };
         if let Some(plan @ Plan::Tracked(tracked)) = plan {
-            return match self.write_before_publishing(lease, tracked, assessment).await {
+            let records = tracked.records_before();
+            let missing = if rechecked.is_some() { &records } else { split_for_lease(&records).1 };
+            return match self.write_before_publishing(lease, missing, tracked, assessment).await {
                 Ok(()) => self.publish_with_lease(lease, plan, tracked, assessment).await,
                 Err(result) => result,
             };
@@ -168,15 +174,17 @@ impl Notifier<'_> {
         delivered(vpc_id, &Published::default(), released.err())
     }
 
-    /// Writes what will be sent. If that fails, tries to release the lease, so that no other invocation waits for a lease
-    /// that is not used. The error is the result of the plan, which is done then.
+    /// Writes those records of what will be sent that were not written together with the lease. If that fails, tries to
+    /// release the lease, so that no other invocation waits for a lease that is not used. The error is the result of the plan,
+    /// which is done then.
     async fn write_before_publishing(
         &self,
         lease: &Lease<'_>,
+        records: &[AlertRecord],
         plan: &TrackedPlan,
         assessment: &Assessment<'_>,
     ) -> Result<(), DeliveryResult> {
-        let written = timeout_at(self.deadline.acquire_until(), lease.write(&plan.records_before())).await;
+        let written = timeout_at(self.deadline.acquire_until(), lease.write(records)).await;
         if let Ok(Ok(())) = written {
             return Ok(());
         }
@@ -196,17 +204,15 @@ impl Notifier<'_> {
         assessment: &Assessment<'_>,
     ) -> DeliveryResult {
         let published = self.publish(plan, assessment, HistoryState::On).await;
-        let recording = async {
-            lease.write(&tracked.records_after(&published.received)).await?;
-            lease.release(tracked.last_incident).await
-        };
+        let records = tracked.records_after(&published.received);
+        let recording = lease.release(&records, tracked.last_incident);
         let recorded = timeout_at(self.deadline.record_until(), recording).await;
         delivered(&tracked.vpc_id, &published, recorded.unwrap_or_else(|_| Err(too_late())).err())
     }
 
     /// Releases a lease of which nothing was sent.
     async fn release(&self, lease: &Lease<'_>) -> Result<(), Error> {
-        timeout_at(self.deadline.acquire_until(), lease.release(None)).await.unwrap_or_else(|_| Err(too_late()))
+        timeout_at(self.deadline.acquire_until(), lease.release(&[], None)).await.unwrap_or_else(|_| Err(too_late()))
     }
 
     /// Sends the findings of those records that are sent without an alert history. The others wait for their retry.
@@ -272,6 +278,11 @@ impl Notifier<'_> {
         }
         (topic.channel, results)
     }
+}
+
+/// The records that are written together with the lease, and the others.
+fn split_for_lease(records: &[AlertRecord]) -> (&[AlertRecord], &[AlertRecord]) {
+    records.split_at(records.len().min(MAX_ROWS_WITH_LEASE))
 }
 
 fn delivered(vpc_id: &str, published: &Published, history_error: Option<Error>) -> DeliveryResult {

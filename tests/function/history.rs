@@ -115,22 +115,21 @@ const QUERY_OF_THE_VPC: &str = "Query pk = :pk AND begins_with(sk, :vpc) \
 const QUERY_OF_THE_REGION: &str = "Query pk = :pk {\":pk\":{\"S\":\"123456789012#eu-west-1\"}}";
 
 #[tokio::test]
-async fn a_new_finding_takes_a_lease_a_message_and_two_writes() {
+async fn a_new_finding_takes_a_transaction_a_message_and_a_transaction() {
     let (ec2, sns, dynamodb) = (uncovered().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
     let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
     assert_eq!([&report["ledger"], &report["published"]], [&json!("on"), &json!(1)]);
-    assert_eq!(
-        operations(&dynamodb).await,
-        [QUERY_OF_THE_VPC, "UpdateItem", "BatchWriteItem", "BatchWriteItem", "UpdateItem"]
-    );
+    assert_eq!(operations(&dynamodb).await, [QUERY_OF_THE_VPC, "TransactWriteItems", "TransactWriteItems"]);
 
     let [message] = <[_; 1]>::try_from(sns.calls().await).unwrap();
     let message: Value = serde_json::from_str(&message["Message"]).unwrap();
     assert_eq!([&message["ledger"], &message["findings"][0]["change"]], [&json!("on"), &json!("opened")]);
 
     let calls = dynamodb.calls().await;
-    let claim = &calls[1].1;
-    let [before, after] = [2, 3].map(|n| &calls[n].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"]);
+    let [acquired, released] = [1, 2].map(|n| &calls[n].1["TransactItems"]);
+    let claim = &acquired[0]["Update"];
+    let [before, after] = [acquired, released].map(|items| &items[1]["Put"]["Item"]);
+    assert_eq!([acquired, released].map(|items| items.as_array().map(Vec::len)), [Some(2), Some(2)]);
     assert_eq!(calls[0].1["ConsistentRead"], json!(true));
     assert_eq!(claim["Key"], json!({"pk": {"S": "123456789012#eu-west-1"}, "sk": {"S": format!("{VPC}#!lease")}}));
     assert_eq!(
@@ -150,7 +149,8 @@ async fn a_new_finding_takes_a_lease_a_message_and_two_writes() {
     assert_eq!(after, &expected);
     expected["pending"] = json!({"L": [{"S": "json"}]});
     assert_eq!(before, &expected, "a crash now leaves the alert marked as undelivered");
-    let values = &calls[4].1["ExpressionAttributeValues"];
+    assert_eq!(released[0]["Update"]["ConditionExpression"], json!("claims = :count AND holder = :holder"));
+    let values = &released[0]["Update"]["ExpressionAttributeValues"];
     assert_eq!([&values[":started"], &values[":told"]], [&expected["since"], &expected["since"]], "the incident");
 }
 
@@ -206,9 +206,8 @@ async fn rows_of_another_version_lose_no_alert_that_the_finding_is_resolved() {
             "{version}"
         );
 
-        let calls = dynamodb.calls().await;
-        let requests = &calls[calls.len() - 2].1["RequestItems"]["gatewatch-ledger"];
-        let written = &requests[0]["PutRequest"]["Item"];
+        let last = dynamodb.calls().await.len() - 1;
+        let written = &dynamodb.rows_of_call(last).await[0]["Put"]["Item"];
         for kept in ["acknowledgedBy", "labels", "gap", "severity", "routeTable", "egress", "unaware"] {
             assert_eq!(written[kept], row(text)[kept], "{version}: {kept}");
         }
@@ -331,18 +330,16 @@ async fn a_resolved_finding_is_moved_out_of_the_rows_that_are_read() {
     let ec2 = Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())])]).await;
     let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
     report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
-    let calls = dynamodb.calls().await;
-    let requests = |n: usize| calls[n].1["RequestItems"]["gatewatch-ledger"].as_array().unwrap().clone();
     let key = |partition: &str| json!({"pk": {"S": partition}, "sk": {"S": format!("{VPC}#{FINDING}")}});
     let (active, resolved) = ("123456789012#eu-west-1", "123456789012#eu-west-1#resolved");
-    let [before] = <[Value; 1]>::try_from(requests(2)).unwrap();
-    let before = &before["PutRequest"]["Item"];
+    let [before] = <[Value; 1]>::try_from(dynamodb.rows_of_call(1).await).unwrap();
+    let before = &before["Put"]["Item"];
     assert_eq!([&before["pk"], &before["pending"]], [&json!({"S": active}), &json!({"L": [{"S": "json"}]})]);
-    let [put, delete] = <[Value; 2]>::try_from(requests(3)).unwrap();
-    let put = &put["PutRequest"]["Item"];
+    let [put, delete] = <[Value; 2]>::try_from(dynamodb.rows_of_call(2).await).unwrap();
+    let put = &put["Put"]["Item"];
     assert_eq!(json!({"pk": put["pk"], "sk": put["sk"]}), key(resolved));
     assert_eq!([&put["state"], &put["pending"]], [&json!({"S": "resolved"}), &json!({"L": []})]);
-    assert_eq!(delete, json!({"DeleteRequest": {"Key": key(active)}}));
+    assert_eq!(delete, json!({"Delete": {"TableName": "gatewatch-ledger", "Key": key(active)}}));
     let seconds = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
     let told: jiff::Timestamp = put["told"]["S"].as_str().unwrap().parse().unwrap();
     assert_eq!(seconds(&put["expiresAt"]), told.as_second() + 90 * 24 * 60 * 60);
@@ -389,13 +386,13 @@ async fn a_further_attempt_does_not_send_again_what_an_earlier_one_has_sent() {
     let mut held =
         lease_row("!lease", &json!({"claimedUntil": {"N": expires_at.to_string()}, "holder": {"S": "another"}}));
     held["sk"] = json!({"S": format!("{OTHER_VPC}#!lease")});
-    let dynamodb = DynamoDb::holding_and_refusing(vec![json!([held])], "UpdateItem", VPC).await;
+    let dynamodb = DynamoDb::holding_and_refusing(vec![json!([held])], "TransactWriteItems", VPC).await;
     let (ec2, sns) = (two_uncovered().await, Sns::accepting_all().await);
     let event = json!({"check": {"vpcIds": [VPC, OTHER_VPC]}});
     let invocation = run_for(Duration::from_secs(8), &ec2.url(), &sns, &dynamodb.url(), &event).await;
     let Outcome::Error(error_type, _) = invocation.outcome else { panic!("{invocation:?}") };
     assert_eq!(error_type, "LedgerFailed");
-    let acquiring = dynamodb.calls().await.iter().filter(|(operation, _)| operation == "UpdateItem").count();
+    let acquiring = dynamodb.calls().await.iter().filter(|(operation, _)| operation == "TransactWriteItems").count();
     assert_eq!((sns.calls().await.len(), acquiring), (1, 1));
     let queries = dynamodb.calls().await.iter().filter(|(operation, _)| operation == "Query").count();
     assert!(queries > 2, "there was only one attempt: {queries} queries");
@@ -424,11 +421,13 @@ async fn a_network_that_was_read_long_ago_is_read_again_and_only_what_is_still_t
         assert_eq!(ec2.calls().await.len(), 8);
         let writes: Vec<String> = operations(&dynamodb).await.into_iter().skip(1).collect();
         let expected: &[&str] = if is_still_uncovered {
-            &["UpdateItem", "BatchWriteItem", "BatchWriteItem", "UpdateItem"]
+            &["TransactWriteItems", "BatchWriteItem", "TransactWriteItems"]
         } else {
-            &["UpdateItem", "UpdateItem"]
+            &["TransactWriteItems", "TransactWriteItems"]
         };
         assert_eq!(writes, expected, "the lease is released");
+        // Nothing is written about a finding before its VPC has been read again.
+        assert_eq!(dynamodb.rows_of_call(1).await, Vec::<Value>::new());
     }
 }
 
@@ -456,7 +455,7 @@ async fn the_networks_of_several_vpcs_are_read_again_together() {
 async fn a_lease_that_is_not_acquired_before_the_deadline_is_left_to_the_retry() {
     for event in [check_vpc(), delivery(3, &check_vpc()), json!({"check": "region"})] {
         let (ec2, sns, dynamodb) =
-            (uncovered().await, Sns::accepting_all().await, DynamoDb::hanging("UpdateItem").await);
+            (uncovered().await, Sns::accepting_all().await, DynamoDb::hanging("TransactWriteItems").await);
         let outcome = run_for(Duration::from_secs(3), &ec2.url(), &sns, &dynamodb.url(), &event).await.outcome;
         let failed = match event.get("Records") {
             None => Outcome::Error("LedgerFailed".into(), "not written before the invocation's deadline".into()),
@@ -466,6 +465,91 @@ async fn a_lease_that_is_not_acquired_before_the_deadline_is_left_to_the_retry()
         assert_eq!(sns.calls().await, Vec::new(), "{event}");
         tokio::task::yield_now().await;
     }
+}
+
+/// A VPC with 101 tables, so that there are more records than fit into a transaction.
+async fn with_101_tables() -> Ec2 {
+    let tables: String = (1..=101)
+        .map(|n| main_table().replace(TABLE, &format!("rtb-{n:017x}")).replace("<main>true", "<main>false"))
+        .collect();
+    Ec2::answering([("DescribeVpcs", vec![Page::items(&vpc())]), ("DescribeRouteTables", vec![Page::items(&tables)])])
+        .await
+}
+
+#[tokio::test]
+async fn records_that_do_not_fit_into_the_transaction_are_written_beside_it() {
+    let (ec2, sns, dynamodb) =
+        (with_101_tables().await, Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+    let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(101));
+    // Before publishing, the lease comes first. After it, the release comes last.
+    let expected = ["TransactWriteItems", "BatchWriteItem", "BatchWriteItem", "TransactWriteItems"];
+    assert_eq!(operations(&dynamodb).await[1..], expected);
+    let mut rows = Vec::new();
+    for call in 1..=4 {
+        rows.push(dynamodb.rows_of_call(call).await.len());
+    }
+    assert_eq!(rows, [99, 2, 2, 99]);
+}
+
+#[tokio::test]
+async fn the_lease_is_released_if_a_record_beside_the_transaction_is_not_written() {
+    let (ec2, sns) = (with_101_tables().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::refusing("BatchWriteItem").await;
+    let outcome = run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await.outcome;
+    let why = "BatchWriteItem: AccessDeniedException (request id 0a1b-request)";
+    assert_eq!(outcome, Outcome::Error("LedgerFailed".into(), why.into()));
+    assert_eq!(operations(&dynamodb).await[1..], ["TransactWriteItems", "BatchWriteItem", "TransactWriteItems"]);
+    assert_eq!(dynamodb.rows_of_call(3).await, Vec::<Value>::new());
+    let message: Value = serde_json::from_str(&sns.calls().await[0]["Message"]).unwrap();
+    assert_eq!(message["findings"][0]["change"], json!("reported"));
+}
+
+/// How the expression begins that acquires a lease, and the one that releases it.
+const ACQUIRES: &str = "SET claims";
+const RELEASES: &str = "REMOVE claimedUntil";
+
+#[tokio::test]
+async fn a_lease_that_another_invocation_acquires_first_leads_to_another_attempt() {
+    for reason in ["ConditionalCheckFailed", "TransactionConflict"] {
+        let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+        let dynamodb = DynamoDb::cancelling(ACQUIRES, reason, 1).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!(report["published"], json!(1), "{reason}");
+        let attempt = [QUERY_OF_THE_VPC, "TransactWriteItems"];
+        assert_eq!(operations(&dynamodb).await, [&attempt[..], &attempt, &["TransactWriteItems"]].concat(), "{reason}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_is_made_again_if_dynamodb_has_no_capacity_or_the_release_meets_another_invocation() {
+    for (cancelled, reason, calls) in [
+        (ACQUIRES, "ThrottlingError", [3, 1]),
+        (ACQUIRES, "ProvisionedThroughputExceeded", [3, 1]),
+        (RELEASES, "ThrottlingError", [1, 3]),
+        (RELEASES, "TransactionConflict", [1, 3]),
+        // Released by an earlier attempt whose answer did not arrive.
+        (RELEASES, "ConditionalCheckFailed", [1, 1]),
+    ] {
+        let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+        let dynamodb = DynamoDb::cancelling(cancelled, reason, 2).await;
+        let report = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!(report["published"], json!(1), "{reason}");
+        let bodies: Vec<String> = dynamodb.calls().await.iter().map(|(_, body)| body.to_string()).collect();
+        let count = |text| bodies.iter().filter(|body| body.contains(text)).count();
+        assert_eq!([count(ACQUIRES), count(RELEASES)], calls, "{reason}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_cancelled_for_another_reason_fails() {
+    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
+    let dynamodb = DynamoDb::cancelling(ACQUIRES, "ValidationError", 1).await;
+    let outcome = run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await.outcome;
+    let why = "TransactWriteItems: TransactionCanceledException (request id 0a1b-request)";
+    assert_eq!(outcome, Outcome::Error("LedgerFailed".into(), why.into()));
 }
 
 #[test]
@@ -487,8 +571,7 @@ async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some()
     let answer = report(run(&ec2.url(), &nobody, &dynamodb.url(), &check_vpc()).await);
     assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(0), &json!(["json"])]);
     assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 1));
-    let calls = dynamodb.calls().await;
-    let written = calls[2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"].clone();
+    let written = dynamodb.rows_of_call(2).await[0]["Put"]["Item"].clone();
     assert_eq!([&written["notified"], &written["pending"]], [&json!({"L": []}), &json!({"L": []})]);
 
     let (dynamodb, sns) = (DynamoDb::holding(vec![json!([written])]).await, Sns::accepting_all().await);
@@ -547,7 +630,7 @@ fn delivery(receive_count: u32, event: &Value) -> Value {
 async fn without_the_history_a_record_is_reported_at_its_third_delivery_and_the_region_never() {
     let region = json!({"check": "region"});
     let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
-    for refused in ["Query", "UpdateItem", "BatchWriteItem"] {
+    for refused in ["Query", "TransactWriteItems"] {
         let dynamodb = DynamoDb::refusing(refused).await;
         for (event, messages) in [
             (delivery(1, &check_vpc()), 0),

@@ -37,10 +37,6 @@ class HistoryCall(Call):
     """The findings that it sends, and as what: see `World.expected`."""
     fails: tuple[str, ...] = ("shop",)
     """The records that fail. Without the history nobody knows what is resolved, so every record fails."""
-    lease_stays: bool = False
-    """Whether nobody releases the lease, so that it lasts to its end."""
-    stored: bool = False
-    """Whether the history knows everything by then."""
     at_once: int = 1
     """How many such calls are made at once."""
 
@@ -50,25 +46,13 @@ def history_call(name: str, operation: str, having: str = "", **expected: Any) -
     return HistoryCall(f"dynamodb-{name}", "dynamodb", operation, having, **expected)
 
 
-# The records are marked as pending before an alert is sent, and as delivered after. Only then is nothing pending.
-PENDING = "RequestItems.*[].PutRequest.Item.pending.L[]"
+# One transaction acquires the lease and marks the records as pending, one marks them as delivered and releases it.
+EXPRESSION = "TransactItems[0].Update.UpdateExpression"
 
 CALLS = [
     history_call("read", "Query", sent="reported-all", fails=("shop", "quiet"), at_once=2),
-    history_call("acquire-lease", "UpdateItem", "contains(UpdateExpression, 'SET claims')", sent="reported-news"),
-    history_call("mark-as-pending", "BatchWriteItem", f"length({PENDING}) > `0`", sent="reported-news"),
-    history_call(
-        "mark-as-delivered", "BatchWriteItem", f"length({PENDING}) == `0`", ledger="on", sent="news", lease_stays=True
-    ),
-    history_call(
-        "release-lease",
-        "UpdateItem",
-        "contains(UpdateExpression, 'REMOVE')",
-        ledger="on",
-        sent="news",
-        lease_stays=True,
-        stored=True,
-    ),
+    history_call("acquire", "TransactWriteItems", f"contains({EXPRESSION}, 'SET claims')", sent="reported-news"),
+    history_call("release", "TransactWriteItems", f"contains({EXPRESSION}, 'REMOVE')", ledger="on", sent="news"),
 ]
 
 TRIES = (3, 5)
@@ -274,14 +258,9 @@ def test_findings_are_sent_and_what_was_not_stored_is_sent_later(
 
     # A call that arrives takes effect, whatever happens to its answer.
     step = call.name.removeprefix("dynamodb-")
-    lease_held = (
-        fault.arrives
-        if step == "acquire-lease"
-        else call.lease_stays and not (fault.arrives and step == "release-lease")
-    )
+    lease_held = {"read": False, "acquire": fault.arrives, "release": not fault.arrives}[step]
     assert outcome.held_leases == lease_held
-    stored = call.stored or (fault.arrives and step == "mark-as-delivered")
-    unsent = [] if stored else news
+    unsent = [] if step == "release" and fault.arrives else news
     if lease_held and unsent:
         assert outcome.early == failed("shop")
         assert (outcome.sent_early, outcome.again, outcome.sent_again) == ([], NO_FAILURES, unsent)
@@ -320,18 +299,25 @@ def test_no_finding_is_lost_and_none_is_false(world: World, outcomes: dict[str, 
 
 
 def test_items_that_dynamodb_did_not_accept_are_written_again(cloud: Cloud, world: World, figure: AddFigure) -> None:
-    """DynamoDB accepts two of three records in the first batch; the one that is left is a batch that it halves too."""
+    """Of 102 records, 99 are in the transaction. DynamoDB accepts two of the others at first, and then the third."""
+    assert world, "the Region has been emptied"
+    build = networks.Builder(cloud.client("ec2"))
+    vpc = build.vpc("many-tables", "10.94.0.0/16")
+    for number in range(50):
+        build.table(f"table-{number}", vpc)
+    request = batch(many=vpc)
     with pausing_proxy(cloud) as proxy:
         proxy.halves = 2
         sandbox = Sandbox(cloud, "dynamodb-halves", {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url})
         with sandbox.function() as function:
-            assert function.answer_or_error(world.batch) == NO_FAILURES
-            assert changes(sandbox.received()["json"]) == world.opened
+            assert function.answer_or_error(request) == NO_FAILURES
+            sent = changes(sandbox.received()["json"])
+            assert [change for change, _ in sent] == ["opened"] * 102
             assert (proxy.calls["BatchWriteItem"], proxy.halves) == (3, 0), "two before sending, one after"
-            assert function.answer_or_error(world.batch) == NO_FAILURES
+            assert function.answer_or_error(request) == NO_FAILURES
             assert changes(sandbox.received()["json"]) == []
 
-    assert sorted(alert["findingId"] for alert in sandbox.alerts) == sorted([world.known, *world.new])
+    assert sorted(alert["findingId"] for alert in sandbox.alerts) == sorted(finding for _, finding in sent)
     assert sandbox.held_leases == []
     figure("2 of 3 records accepted under HTTP 200: a second call wrote the third")
 

@@ -32,7 +32,7 @@ def test_a_refused_publish_fails_the_invocation(build: Builder, cloud: Cloud, st
         assert stack.invoke(request)["published"] == 0, "it has been sent"
 
 
-@pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"])
+@pytest.mark.parametrize("action", ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:PutItem"])
 def test_a_refused_call_to_dynamodb_fails_the_invocation_after_the_message_is_sent(
     action: str, build: Builder, cloud: Cloud, stack: Deployment, inbox: Inbox
 ) -> None:
@@ -47,13 +47,18 @@ def test_a_refused_call_to_dynamodb_fails_the_invocation_after_the_message_is_se
         assert inbox.wait_for(vpc, 10) is not None
 
 
-def test_the_role_allows_three_actions_on_one_table(cloud: Cloud, stack: Deployment) -> None:
+def test_the_role_allows_five_actions_on_one_table_and_three_of_them_only_in_transactions(
+    cloud: Cloud, stack: Deployment
+) -> None:
     statements = role.statements(cloud, stack)
     about_tables = [each for each in statements if any("dynamodb:" in action for action in each["Action"])]
 
     table = cloud.client("dynamodb").describe_table(TableName=stack.history_table)["Table"]["TableArn"]
-    actions = ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-    assert [(each["Action"], each["Resource"]) for each in about_tables] == [(actions, table)]
+    within_a_transaction = {"StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"}}
+    assert [(each["Action"], each["Resource"], each.get("Condition")) for each in about_tables] == [
+        (["dynamodb:BatchWriteItem", "dynamodb:Query"], table, None),
+        (["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], table, within_a_transaction),
+    ]
 
 
 @contextmanager

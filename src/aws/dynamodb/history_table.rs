@@ -24,8 +24,12 @@ use std::{
 
 use aws_sdk_dynamodb::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
-    types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, Delete, DeleteRequest, Put, PutRequest, TransactWriteItem, Update,
+        WriteRequest, builders::UpdateBuilder,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +46,9 @@ use crate::{
     network::{account::AccountRegion, selection::VpcSelection},
 };
 
+/// The maximum number of rows that are written together with the lease. A transaction has 100 rows at most
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const MAX_ROWS_WITH_LEASE: usize = 99;
 /// The maximum number of rows in a batch
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
 const MAX_BATCH: usize = 25;
@@ -161,14 +168,16 @@ impl<'a> HistoryTable<'a> {
         Ok(history)
     }
 
-    /// Acquires the lease of a VPC for an invocation. `None` if another invocation has it, or had it after the plan was made.
+    /// Acquires the lease of a VPC for an invocation, and writes these records over the stored ones: both, or nothing. `None`
+    /// if another invocation has the lease, or had it after the plan was made.
     ///
     /// # Errors
     ///
-    /// [`Error::LedgerFailed`].
+    /// [`Error::LedgerFailed`], also for more than [`MAX_ROWS_WITH_LEASE`] records.
     pub async fn acquire(
         &self,
         plan: &TrackedPlan,
+        records: &[AlertRecord],
         holder: &str,
         now: Timestamp,
         expires_at: Timestamp,
@@ -194,24 +203,56 @@ impl<'a> HistoryTable<'a> {
         if plan.version > 0 {
             update = update.expression_attribute_values(":seen", AttributeValue::N(plan.version.to_string()));
         }
-        match update.send().await {
-            Ok(_) => Ok(Some(lease)),
-            Err(error) if is_condition(&error) => Ok(None),
-            Err(error) => Err(failed("UpdateItem", &error)),
+        let requests = self.write_requests(records)?;
+        match self.transact(update, &requests, &[Cancelled::Throttled]).await? {
+            Ok(()) => Ok(Some(lease)),
+            Err(_) => Ok(None),
         }
     }
 
     /// An update of a lease row, with the values that every update names.
-    fn update(&self, lease: &Lease<'_>) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.client
-            .update_item()
+    fn update(&self, lease: &Lease<'_>) -> UpdateBuilder {
+        Update::builder()
             .table_name(self.table)
             .set_key(Some(primary_key(&self.partition, &format!("{}#{LEASE}", lease.vpc_id))))
             .expression_attribute_values(":count", AttributeValue::N(lease.version.to_string()))
             .expression_attribute_values(":holder", AttributeValue::S(lease.holder.clone()))
     }
 
-    fn write_requests(&self, record: &AlertRecord) -> Option<Vec<WriteRequest>> {
+    /// Updates the row of a lease and carries out these requests: all of them, or none. Tries again for these reasons of a
+    /// cancelled transaction, until the caller ends it. The inner error says why the transaction was cancelled otherwise.
+    async fn transact(
+        &self,
+        lease: UpdateBuilder,
+        requests: &[WriteRequest],
+        retried: &[Cancelled],
+    ) -> Result<Result<(), Cancelled>, Error> {
+        let not_built = |_| Error::LedgerFailed("TransactWriteItems: a row cannot be written".to_owned());
+        let lease = TransactWriteItem::builder().update(lease.build().map_err(not_built)?).build();
+        let others = requests.iter().map(|request| in_transaction(self.table, request)).collect::<Result<Vec<_>, _>>();
+        let items: Vec<TransactWriteItem> = [vec![lease], others.map_err(not_built)?].concat();
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            // Each attempt of the SDK has the same token, so DynamoDB carries out a transaction once.
+            let Err(error) = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await
+            else {
+                return Ok(Ok(()));
+            };
+            match Cancelled::by(&error) {
+                Some(why) if retried.contains(&why) => sleep(backoff.next_wait()).await,
+                Some(why @ (Cancelled::Condition | Cancelled::Conflict)) => return Ok(Err(why)),
+                _ => return Err(failed("TransactWriteItems", &error)),
+            }
+        }
+    }
+
+    /// The requests that write these records.
+    fn write_requests(&self, records: &[AlertRecord]) -> Result<Vec<WriteRequest>, Error> {
+        let requests = records.iter().map(|record| self.write_requests_of(record)).collect::<Option<Vec<_>>>();
+        Ok(requests.ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?.concat())
+    }
+
+    fn write_requests_of(&self, record: &AlertRecord) -> Option<Vec<WriteRequest>> {
         let key = format!("{}#{}", record.vpc_id, record.finding_id);
         let mut item = to_item(record, self.newer_rows().get(&key))?;
         if !record.is_open() {
@@ -223,6 +264,14 @@ impl<'a> HistoryTable<'a> {
         // If only the first of them is written, a later check sends `resolved` again and moves the row. If only the second is
         // written, people cannot look the record up, and no alert depends on it.
         Some(vec![put(item, &format!("{}#resolved", self.partition), &key)?, delete(&self.partition, &key)?])
+    }
+
+    /// Writes in batches. Some may be written and others not.
+    async fn write_batches(&self, requests: &[WriteRequest]) -> Result<(), Error> {
+        stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.write_batch(batch)))
+            .buffer_unordered(MAX_CONCURRENT_BATCHES)
+            .try_collect::<()>()
+            .await
     }
 
     /// Writes one batch, and sends again what DynamoDB did not accept: it accepts what it has capacity for, under HTTP 200.
@@ -242,29 +291,26 @@ impl<'a> HistoryTable<'a> {
 }
 
 impl Lease<'_> {
-    /// Writes records over the stored ones. Those that nothing more is sent about are moved to the resolved findings.
+    /// Writes records over the stored ones.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`].
     pub async fn write(&self, records: &[AlertRecord]) -> Result<(), Error> {
-        let requests = (records.iter())
-            .map(|record| self.table.write_requests(record))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Error::LedgerFailed("a row cannot be written".to_owned()))?
-            .concat();
-        stream::iter(requests.chunks(MAX_BATCH).map(<[_]>::to_vec).map(|batch| self.table.write_batch(batch)))
-            .buffer_unordered(MAX_CONCURRENT_BATCHES)
-            .try_collect::<()>()
-            .await
+        self.table.write_batches(&self.table.write_requests(records)?).await
     }
 
-    /// Releases the lease, and stores the last incident of its VPC.
+    /// Writes records over the stored ones, releases the lease, and stores the last incident of its VPC. Records that nothing
+    /// more is sent about are moved to the resolved findings. Few records are written together with the release, or nothing
+    /// is. Of many, some are written before.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerFailed`]. The lease is then held until it expires.
-    pub async fn release(&self, last_incident: Option<Incident>) -> Result<(), Error> {
+    pub async fn release(&self, records: &[AlertRecord], last_incident: Option<Incident>) -> Result<(), Error> {
+        let requests = self.table.write_requests(records)?;
+        let (before, with_lease) = requests.split_at(requests.len().saturating_sub(MAX_ROWS_WITH_LEASE));
+        self.table.write_batches(before).await?;
         let mut update = self.table.update(self).condition_expression("claims = :count AND holder = :holder");
         update = match last_incident {
             None => update.update_expression("REMOVE claimedUntil, holder"),
@@ -273,13 +319,52 @@ impl Lease<'_> {
                 .expression_attribute_values(":started", AttributeValue::S(incident.started_at.to_string()))
                 .expression_attribute_values(":told", AttributeValue::S(incident.last_alert_at.to_string())),
         };
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // The first attempt was accepted; or the lease expired and another invocation has it. Either way it is not ours.
-            Err(error) if is_condition(&error) => Ok(()),
-            Err(error) => Err(failed("UpdateItem", &error)),
+        // A conflict: another invocation tries to acquire the lease in this moment.
+        let released = self.table.transact(update, with_lease, &[Cancelled::Throttled, Cancelled::Conflict]).await?;
+        // The condition: an earlier attempt was accepted; or the lease expired and another invocation has it. Either way it is
+        // not ours.
+        released.or(Ok(()))
+    }
+}
+
+/// Why DynamoDB did not carry out a transaction
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cancelled {
+    /// The condition on the row of the lease does not hold.
+    Condition,
+    /// Another transaction is writing one of the rows.
+    Conflict,
+    /// DynamoDB has no capacity for it at the moment. The SDK does not try again in this case.
+    Throttled,
+}
+
+impl Cancelled {
+    /// `None` if the error is another one.
+    fn by<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Self> {
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return None;
+        };
+        let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(CancellationReason::code).collect();
+        let has = |code: &str| codes.contains(&code);
+        if has("ConditionalCheckFailed") {
+            Some(Self::Condition)
+        } else if has("TransactionConflict") {
+            Some(Self::Conflict)
+        } else {
+            (has("ThrottlingError") || has("ProvisionedThroughputExceeded")).then_some(Self::Throttled)
         }
     }
+}
+
+/// The same request as a part of a transaction.
+fn in_transaction(table: &str, request: &WriteRequest) -> Result<TransactWriteItem, BuildError> {
+    let item = TransactWriteItem::builder();
+    let put =
+        request.put_request().map(|put| Put::builder().table_name(table).set_item(Some(put.item.clone())).build());
+    let delete = (request.delete_request())
+        .map(|delete| Delete::builder().table_name(table).set_key(Some(delete.key.clone())).build());
+    Ok(item.set_put(put.transpose()?).set_delete(delete.transpose()?).build())
 }
 
 fn put(mut item: Item, partition: &str, key: &str) -> Option<WriteRequest> {
@@ -313,10 +398,6 @@ fn number(item: &Item, name: &str) -> Option<i64> {
 
 fn seconds(moment: Timestamp) -> AttributeValue {
     AttributeValue::N(moment.as_second().to_string())
-}
-
-fn is_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
 }
 
 fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> Error

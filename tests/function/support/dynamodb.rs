@@ -1,6 +1,9 @@
 //! Canned answers of DynamoDB, in its JSON.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
@@ -10,33 +13,41 @@ pub struct DynamoDb {
     server: MockServer,
 }
 
+#[derive(Default)]
 struct Canned {
     pages: Vec<Value>,
     /// An operation, and a text that is in the requests that are denied.
     refused: Option<(&'static str, &'static str)>,
     /// An operation that is not answered.
     hanging: Option<&'static str>,
+    /// Cancels the transactions that contain this text, for this reason: the first ones, this many.
+    cancelled: Option<(&'static str, &'static str, AtomicUsize)>,
 }
 
 impl DynamoDb {
     /// Each page is a list of items in DynamoDB's JSON.
     pub async fn holding(pages: Vec<Value>) -> Self {
-        Self::serving(Canned { pages, refused: None, hanging: None }).await
+        Self::serving(Canned { pages, ..Canned::default() }).await
     }
 
     /// Denies this operation.
     pub async fn refusing(operation: &'static str) -> Self {
-        Self::serving(Canned { pages: Vec::new(), refused: Some((operation, "")), hanging: None }).await
+        Self::serving(Canned { refused: Some((operation, "")), ..Canned::default() }).await
     }
 
     /// Answers queries with these pages, and denies the requests of this operation that contain this text.
     pub async fn holding_and_refusing(pages: Vec<Value>, operation: &'static str, text: &'static str) -> Self {
-        Self::serving(Canned { pages, refused: Some((operation, text)), hanging: None }).await
+        Self::serving(Canned { pages, refused: Some((operation, text)), ..Canned::default() }).await
     }
 
     /// Does not answer this operation.
     pub async fn hanging(operation: &'static str) -> Self {
-        Self::serving(Canned { pages: Vec::new(), refused: None, hanging: Some(operation) }).await
+        Self::serving(Canned { hanging: Some(operation), ..Canned::default() }).await
+    }
+
+    /// Cancels the first transactions that contain this text, for this reason.
+    pub async fn cancelling(text: &'static str, reason: &'static str, times: usize) -> Self {
+        Self::serving(Canned { cancelled: Some((text, reason, AtomicUsize::new(times))), ..Canned::default() }).await
     }
 
     async fn serving(canned: Canned) -> Self {
@@ -49,11 +60,32 @@ impl DynamoDb {
         self.server.uri()
     }
 
+    /// The rows that the n-th call writes, without the lease. The first call has number 0.
+    pub async fn rows_of_call(&self, n: usize) -> Vec<Value> {
+        let calls = self.calls().await;
+        let (operation, body) = &calls[n];
+        let requests = match operation.as_str() {
+            "TransactWriteItems" => body["TransactItems"].as_array().map(|items| &items[1..]),
+            _ => body["RequestItems"]["gatewatch-ledger"].as_array().map(Vec::as_slice),
+        };
+        requests.unwrap_or_default().to_vec()
+    }
+
     /// The calls in their order: the operation and its body.
     pub async fn calls(&self) -> Vec<(String, Value)> {
         let requests = self.server.received_requests().await.unwrap_or_default();
         requests.iter().map(|request| (operation(request), body(request))).collect()
     }
+}
+
+/// The error of a transaction that was cancelled because of its first row
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+fn cancelled(reason: &str) -> ResponseTemplate {
+    ResponseTemplate::new(400).insert_header("x-amzn-requestid", "0a1b-request").set_body_json(json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": [{"Code": reason, "Message": "secret"}, {"Code": "None"}],
+        "Message": format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{reason}, None]"),
+    }))
 }
 
 fn operation(request: &Request) -> String {
@@ -74,6 +106,13 @@ impl Respond for Canned {
             return ResponseTemplate::new(400).insert_header("x-amzn-requestid", "0a1b-request").set_body_json(
                 json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "secret"}),
             );
+        }
+        if let Some((text, reason, times)) = &self.cancelled
+            && operation == "TransactWriteItems"
+            && contains(text)
+            && times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        {
+            return cancelled(reason);
         }
         if self.hanging == Some(operation.as_str()) {
             return answer(json!({})).set_delay(Duration::from_mins(2));

@@ -289,11 +289,11 @@ class Worker(threading.Thread):
 
     def _kill_during(self, payload: Any) -> bool:
         """Begins an invocation and kills the process in the middle; returns whether it came that far."""
-        operation = self._chance.choice(["Query", "UpdateItem", "BatchWriteItem", "Publish", "Publish"])
+        operation = self._chance.choice(["Query", "TransactWriteItems", "TransactWriteItems", "Publish", "Publish"])
         topic = self._chance.choice(["", *self._platform.sandbox.channels]) if operation == "Publish" else ""
         having = f"{self._platform.sandbox.name}-{topic}" if topic else ""
         # The first or the second call of this kind: before publishing or after it.
-        skipped = self._chance.randint(0, 1) if operation in ("UpdateItem", "BatchWriteItem") else 0
+        skipped = self._chance.randint(0, 1) if operation == "TransactWriteItems" else 0
         pause = self._proxy.pause(operation, having, forwarded=self._chance.random() < 0.5, skipped=skipped)
         self.function.begin(payload, SECONDS)
         # `has_answered` comes first: it takes nothing away when it is asked again.
@@ -318,8 +318,8 @@ def draw_fault(chance: random.Random, name: str) -> tuple[str, dict[str, Any]]:
     service, operation, throttling = chance.choice(
         [
             ("dynamodb", "Query", "ProvisionedThroughputExceededException"),
-            ("dynamodb", "UpdateItem", "ThrottlingException"),
-            ("dynamodb", "BatchWriteItem", "ProvisionedThroughputExceededException"),
+            ("dynamodb", "TransactWriteItems", "ThrottlingException"),
+            ("dynamodb", "TransactWriteItems", "ProvisionedThroughputExceededException"),
             ("sns", "Publish", "Throttling"),
             ("sns", "Publish", "Throttling"),
         ]
