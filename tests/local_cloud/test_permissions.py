@@ -54,7 +54,7 @@ def test_the_role_allows_five_actions_on_one_table_and_three_of_them_only_in_tra
     about_tables = [each for each in statements if any("dynamodb:" in action for action in each["Action"])]
 
     table = cloud.client("dynamodb").describe_table(TableName=stack.history_table)["Table"]["TableArn"]
-    within_a_transaction = {"StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"}}
+    within_a_transaction = {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": ["TransactWriteItems"]}}
     assert [(each["Action"], each["Resource"], each.get("Condition")) for each in about_tables] == [
         (["dynamodb:BatchWriteItem", "dynamodb:Query"], table, None),
         (["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], table, within_a_transaction),
