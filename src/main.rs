@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use gatewatch::{
     app::{handler::Gatewatch, logging},
-    aws::{clients::Clients, ec2::known_vpcs::KnownVpcs, init_error},
+    aws::{clients::Clients, ec2::known_vpcs::KnownVpcs, init_error, known_subscribers::KnownSubscribers},
     settings::Settings,
 };
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -27,7 +27,12 @@ async fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let gatewatch = Gatewatch { clients: Clients::new(&settings).await, settings, known_vpcs: KnownVpcs::default() };
+    let gatewatch = Gatewatch {
+        clients: Clients::new(&settings).await,
+        settings,
+        known_vpcs: KnownVpcs::default(),
+        known_subscribers: KnownSubscribers::default(),
+    };
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
