@@ -9,3 +9,4 @@ mod error;
 pub mod init_error;
 pub mod known_subscribers;
 pub mod sns;
+pub mod warm_up;

@@ -30,7 +30,7 @@ const TABLE: &str = "rtb-0a1b2c3d4e5f60001";
 const FINDING: &str = "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb";
 
 /// A VPC without an endpoint. No subnet uses its main table.
-async fn uncovered() -> Ec2 {
+pub async fn uncovered() -> Ec2 {
     let page = |items: &str| vec![Page::items(items)];
     Ec2::answering([("DescribeVpcs", page(&vpc())), ("DescribeRouteTables", page(&main_table()))]).await
 }
@@ -80,7 +80,7 @@ async fn run_for(time_left: Duration, ec2: &str, sns: &Sns, dynamodb: &str, even
 }
 
 /// The settings: one topic and an alert history.
-fn variables<'a>(ec2: &'a str, sns: &'a str, dynamodb: &'a str) -> [(&'static str, &'a str); 6] {
+pub fn variables<'a>(ec2: &'a str, sns: &'a str, dynamodb: &'a str) -> [(&'static str, &'a str); 6] {
     [
         ("TOPIC_ARN", TOPIC),
         ("REQUIRED_SERVICES", "s3"),
@@ -91,7 +91,7 @@ fn variables<'a>(ec2: &'a str, sns: &'a str, dynamodb: &'a str) -> [(&'static st
     ]
 }
 
-fn check_vpc() -> Value {
+pub fn check_vpc() -> Value {
     json!({"check": {"vpcIds": [VPC]}})
 }
 
@@ -489,7 +489,8 @@ async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some()
     let nobody = Sns::with_subscriptions(&[Subscriptions::Confirmed(0)]).await;
     let answer = report(run(&ec2.url(), &nobody, &dynamodb.url(), &check_vpc()).await);
     assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(0), &json!(["json"])]);
-    assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 1));
+    // Once during the start, and once during the invocation.
+    assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 2));
     let calls = dynamodb.calls().await;
     let written = calls[2].1["RequestItems"]["gatewatch-ledger"][0]["PutRequest"]["Item"].clone();
     assert_eq!([&written["notified"], &written["pending"]], [&json!({"L": []}), &json!({"L": []})]);
@@ -504,27 +505,32 @@ async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some()
 }
 
 #[tokio::test]
+async fn a_topic_that_had_subscribers_at_the_start_is_not_looked_up_again() {
+    let (ec2, dynamodb, sns) = (uncovered().await, DynamoDb::holding(Vec::new()).await, Sns::accepting_all().await);
+    assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await)["published"], json!(1));
+    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_topic_that_an_invocation_has_looked_up_is_not_looked_up_by_the_next_one() {
     let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
-    let sns = Sns::with_subscriptions(&[Subscriptions::Confirmed(1)]).await;
+    let sns = Sns::with_subscriptions(&[Subscriptions::Denied, Subscriptions::Confirmed(1)]).await;
     let (ec2_url, sns_url, dynamodb_url) = (ec2.url(), sns.url(), dynamodb.url());
     let variables = variables(&ec2_url, &sns_url, &dynamodb_url);
     let earlier = [check_vpc(), check_vpc()];
     report(invoke_after(&variables, &earlier, &check_vpc(), Duration::from_mins(1)).await);
-    assert_eq!((sns.calls().await.len(), sns.calls_of("GetTopicAttributes").await.len()), (3, 1));
+    assert_eq!((sns.calls().await.len(), sns.calls_of("GetTopicAttributes").await.len()), (3, 2));
 }
 
 #[tokio::test]
 async fn only_that_a_topic_has_subscribers_is_remembered() {
     use Subscriptions::{Confirmed, Denied};
-    for (earlier, now, published) in
+    for (at_start, now, published) in
         [(Confirmed(0), Confirmed(1), 1), (Denied, Confirmed(0), 0), (Denied, Confirmed(1), 1), (Denied, Denied, 1)]
     {
         let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
-        let sns = Sns::with_subscriptions(&[earlier, now]).await;
-        let (ec2_url, sns_url, dynamodb_url) = (ec2.url(), sns.url(), dynamodb.url());
-        let variables = variables(&ec2_url, &sns_url, &dynamodb_url);
-        let answer = report(invoke_after(&variables, &[check_vpc()], &check_vpc(), Duration::from_mins(1)).await);
+        let sns = Sns::with_subscriptions(&[at_start, now]).await;
+        let answer = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
         let without_subscribers = if published == 0 { json!(["json"]) } else { Value::Null };
         assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(published), &without_subscribers]);
         assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 2);
@@ -550,7 +556,7 @@ async fn a_request_without_publish_looks_up_no_topic() {
     let sns = Sns::with_subscriptions(&[Subscriptions::Denied]).await;
     let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
     report(run(&ec2.url(), &sns, &dynamodb.url(), &quiet).await);
-    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 0);
+    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 1, "only during the start");
 }
 
 #[tokio::test]
@@ -686,7 +692,9 @@ async fn the_history_and_ec2_are_read_at_the_same_time() {
 async fn a_topic_is_looked_up_while_ec2_is_read() {
     let [of_ec2, of_sns, met] = [false, false, true].map(|flag| Arc::new(AtomicBool::new(flag)));
     let ec2 = meeting([&of_ec2, &of_sns, &met], empty_set).await;
+    // The first question is asked during the start, without EC2.
     let sns = MockServer::builder().start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(403)).up_to_n_times(1).mount(&sns).await;
     let meeting = Meeting { asked: of_sns, other: of_ec2, met: met.clone(), answer: empty_set };
     Mock::given(method("POST")).respond_with(meeting).mount(&sns).await;
     let (ec2, sns, dynamodb) = (ec2.uri(), sns.uri(), DynamoDb::holding(Vec::new()).await);

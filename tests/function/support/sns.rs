@@ -8,7 +8,7 @@ use std::{
 
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
-use super::form;
+use super::{api_calls, form};
 
 /// A server for `Publish` and `GetTopicAttributes` calls.
 pub struct Sns {
@@ -67,8 +67,7 @@ impl Sns {
 
     /// The forms of the calls of this action that were made.
     pub async fn calls_of(&self, action: &str) -> Vec<HashMap<String, String>> {
-        let requests = self.server.received_requests().await.unwrap_or_default();
-        requests.iter().map(form).filter(|form| form["Action"] == action).collect()
+        api_calls(&self.server).await.iter().map(form).filter(|form| form["Action"] == action).collect()
     }
 }
 
