@@ -1,11 +1,13 @@
-//! The Lambda function: reads its settings, creates its AWS clients, and waits for events.
+//! The Lambda function: reads its settings, creates and prepares its AWS clients, and waits for events.
 #![allow(clippy::disallowed_methods, reason = "settings are environment variables")]
 
 use std::process::ExitCode;
 
 use gatewatch::{
     app::{handler::Gatewatch, logging},
-    aws::{clients::Clients, ec2::known_vpcs::KnownVpcs, init_error},
+    aws::{
+        clients::Clients, ec2::known_vpcs::KnownVpcs, init_error, known_subscribers::KnownSubscribers, warm_up::warm_up,
+    },
     settings::Settings,
 };
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -27,7 +29,13 @@ async fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let gatewatch = Gatewatch { clients: Clients::new(&settings).await, settings, known_vpcs: KnownVpcs::default() };
+    let gatewatch = Gatewatch {
+        clients: Clients::new(&settings).await,
+        settings,
+        known_vpcs: KnownVpcs::default(),
+        known_subscribers: KnownSubscribers::default(),
+    };
+    warm_up(&gatewatch.clients, gatewatch.settings.ledger_table.as_deref(), &gatewatch.known_subscribers).await;
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,6 +20,9 @@ from local.exit_with_parent import exit_with_parent
 PAGE_SIZE = 2
 """Small on purpose: every network of the tests takes several pages."""
 
+PING = "/ping"
+"""EC2 answers it without a signature. moto does not know it."""
+
 UNSENT_EVENTS = "/unsent-events"
 """A path of our own: it answers with the number of events that EventBridge has not received yet."""
 
@@ -35,6 +38,8 @@ class Ec2Server:
         request = Request(environ)
         if request.path == UNSENT_EVENTS:
             return Response(str(self._events.unsent if self._events else 0))(environ, start_response)
+        if request.path == PING:
+            return Response("healthy")(environ, start_response)
         body = request.get_data()
         environ["wsgi.input"] = io.BytesIO(body)  # read once above, and once more by moto
         form = request.form.to_dict()

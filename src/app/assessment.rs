@@ -106,8 +106,7 @@ impl<'a> Check<'a> {
         (tables, verdict)
     }
 
-    /// Plans the alerts. If there is something to send, looks up which topics have subscribers, and plans again without the
-    /// others.
+    /// Plans the alerts. If there is something to send, plans again without the topics that have no subscribers.
     pub(super) async fn plan(&self, assessment: &Assessment<'_>, subscriptions: &Subscriptions<'_>) -> Vec<Plan> {
         let policy = policy(self.settings);
         let planned = self.plan_with(assessment, &policy);

@@ -22,7 +22,10 @@ use crate::{
         response::Outcome,
         subscriptions::Subscriptions,
     },
-    aws::{clients::Clients, dynamodb::history_table::HistoryTable, ec2::known_vpcs::KnownVpcs},
+    aws::{
+        clients::Clients, dynamodb::history_table::HistoryTable, ec2::known_vpcs::KnownVpcs,
+        known_subscribers::KnownSubscribers,
+    },
     error::Error,
     events::{payload::Payload, record::AlertRequest},
     messages::json::{answer::Answer, error},
@@ -39,6 +42,8 @@ pub struct Gatewatch {
     pub clients: Clients,
     /// The VPCs of resources that earlier invocations have read.
     pub known_vpcs: KnownVpcs,
+    /// The topics that had subscribers lately.
+    pub known_subscribers: KnownSubscribers,
 }
 
 impl Gatewatch {
@@ -61,7 +66,7 @@ impl Gatewatch {
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
     async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
-        let subscriptions = Subscriptions::new(&self.clients.topics, &invocation.deadline);
+        let subscriptions = Subscriptions::new(&self.clients.topics, &self.known_subscribers, &invocation.deadline);
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
@@ -95,7 +100,10 @@ impl Gatewatch {
         };
         let history_table = self.history_table(payload, &invocation.account_region);
 
-        let assessment = check.read_and_check(history_table.as_ref()).await?;
+        // A large future, which is moved.
+        let reading = Box::pin(check.read_and_check(history_table.as_ref()));
+        let assessment =
+            if asks_for_alerts(payload) { subscriptions.look_up_during(reading).await? } else { reading.await? };
         let mut plans = check.plan(&assessment, subscriptions).await;
         plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
         let notifier = Notifier {
@@ -119,8 +127,7 @@ impl Gatewatch {
 
     /// The alert history, if there is one and the payload asks for alerts.
     fn history_table(&self, payload: &Payload, account_region: &AccountRegion) -> Option<HistoryTable<'_>> {
-        let asks_for_alerts = payload.records().any(|record| record.alerts != AlertRequest::None);
-        let table = self.settings.ledger_table.as_ref().filter(|_| asks_for_alerts)?;
+        let table = self.settings.ledger_table.as_ref().filter(|_| asks_for_alerts(payload))?;
         Some(HistoryTable::new(&self.clients.dynamodb, table, account_region))
     }
 
@@ -144,6 +151,10 @@ impl Gatewatch {
         let report = Report::new(payload.scope(), &snapshot.network, tables, verdict, sent);
         Outcome::new(payload, report, &affected, delivered, snapshot.history.read_error())
     }
+}
+
+fn asks_for_alerts(payload: &Payload) -> bool {
+    payload.records().any(|record| record.alerts != AlertRequest::None)
 }
 
 /// The context of one invocation, independent of its payload.

@@ -7,4 +7,6 @@ pub mod dynamodb;
 pub mod ec2;
 mod error;
 pub mod init_error;
+pub mod known_subscribers;
 pub mod sns;
+pub mod warm_up;

@@ -1,6 +1,14 @@
 //! Publishes messages to SNS topics.
 
-use aws_sdk_sns::{Client, types::MessageAttributeValue};
+use aws_config::retry::RetryConfig;
+use aws_sdk_sns::{
+    Client,
+    error::SdkError,
+    operation::get_topic_attributes::{
+        GetTopicAttributesError, GetTopicAttributesOutput, builders::GetTopicAttributesFluentBuilder,
+    },
+    types::MessageAttributeValue,
+};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -47,10 +55,21 @@ impl SnsTopic {
     ///
     /// Why it is not known, for the log.
     pub async fn has_subscribers(&self) -> Result<bool, String> {
-        let call = self.client.get_topic_attributes().topic_arn(&self.topic_arn).send().await;
-        let attributes = call.map_err(|error| describe(&error))?.attributes.unwrap_or_default();
-        let confirmed = attributes.get("SubscriptionsConfirmed").and_then(|count| count.parse::<u64>().ok());
-        confirmed.map(|count| count > 0).ok_or_else(|| "the answer has no SubscriptionsConfirmed".to_owned())
+        has_subscribers(self.get_attributes().send().await)
+    }
+
+    /// As [`SnsTopic::has_subscribers`], but a failed call is not repeated.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known, for the log.
+    pub async fn has_subscribers_in_one_attempt(&self) -> Result<bool, String> {
+        let one_attempt = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
+        has_subscribers(self.get_attributes().customize().config_override(one_attempt).send().await)
+    }
+
+    fn get_attributes(&self) -> GetTopicAttributesFluentBuilder {
+        self.client.get_topic_attributes().topic_arn(&self.topic_arn)
     }
 
     async fn publish_now(&self, message: &Message) -> Result<(), String> {
@@ -62,6 +81,14 @@ impl SnsTopic {
         call.send().await.map_err(|error| describe(&error))?;
         Ok(())
     }
+}
+
+fn has_subscribers(
+    answer: Result<GetTopicAttributesOutput, SdkError<GetTopicAttributesError>>,
+) -> Result<bool, String> {
+    let attributes = answer.map_err(|error| describe(&error))?.attributes.unwrap_or_default();
+    let confirmed = attributes.get("SubscriptionsConfirmed").and_then(|count| count.parse::<u64>().ok());
+    confirmed.map(|count| count > 0).ok_or_else(|| "the answer has no SubscriptionsConfirmed".to_owned())
 }
 
 fn value(Attribute { name, data_type, value }: &Attribute) -> Result<MessageAttributeValue, String> {

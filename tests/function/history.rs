@@ -18,8 +18,8 @@ use crate::{
         dynamodb::DynamoDb,
         ec2::{Ec2, Page},
         form,
-        lambda::{Invocation, Outcome, invoke, report},
-        sns::Sns,
+        lambda::{Invocation, Outcome, invoke, invoke_after, report},
+        sns::{Sns, Subscriptions},
     },
 };
 
@@ -30,7 +30,7 @@ const TABLE: &str = "rtb-0a1b2c3d4e5f60001";
 const FINDING: &str = "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb";
 
 /// A VPC without an endpoint. No subnet uses its main table.
-async fn uncovered() -> Ec2 {
+pub async fn uncovered() -> Ec2 {
     let page = |items: &str| vec![Page::items(items)];
     Ec2::answering([("DescribeVpcs", page(&vpc())), ("DescribeRouteTables", page(&main_table()))]).await
 }
@@ -76,19 +76,22 @@ async fn run(ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation 
 }
 
 async fn run_for(time_left: Duration, ec2: &str, sns: &Sns, dynamodb: &str, event: &Value) -> Invocation {
-    let sns = sns.url();
-    let variables = [
+    invoke(&variables(ec2, &sns.url(), dynamodb), event, time_left).await
+}
+
+/// The settings: one topic and an alert history.
+pub fn variables<'a>(ec2: &'a str, sns: &'a str, dynamodb: &'a str) -> [(&'static str, &'a str); 6] {
+    [
         ("TOPIC_ARN", TOPIC),
         ("REQUIRED_SERVICES", "s3"),
         ("LEDGER_TABLE", "gatewatch-ledger"),
         ("AWS_ENDPOINT_URL_EC2", ec2),
-        ("AWS_ENDPOINT_URL_SNS", sns.as_str()),
+        ("AWS_ENDPOINT_URL_SNS", sns),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
-    ];
-    invoke(&variables, event, time_left).await
+    ]
 }
 
-fn check_vpc() -> Value {
+pub fn check_vpc() -> Value {
     json!({"check": {"vpcIds": [VPC]}})
 }
 
@@ -567,10 +570,11 @@ async fn a_network_that_was_read_just_now_is_not_read_again() {
 #[tokio::test]
 async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some() {
     let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
-    let nobody = Sns::with_subscriptions(Some(0)).await;
+    let nobody = Sns::with_subscriptions(&[Subscriptions::Confirmed(0)]).await;
     let answer = report(run(&ec2.url(), &nobody, &dynamodb.url(), &check_vpc()).await);
     assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(0), &json!(["json"])]);
-    assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 1));
+    // Once during the start, and once during the invocation.
+    assert_eq!((nobody.calls().await.len(), nobody.calls_of("GetTopicAttributes").await.len()), (0, 2));
     let written = dynamodb.rows_of_call(2).await[0]["Put"]["Item"].clone();
     assert_eq!([&written["notified"], &written["pending"]], [&json!({"L": []}), &json!({"L": []})]);
 
@@ -584,19 +588,68 @@ async fn nothing_is_published_to_a_topic_without_subscribers_until_it_has_some()
 }
 
 #[tokio::test]
-async fn a_topic_is_looked_up_only_if_there_is_something_to_send() {
-    let (ec2, sns) = (uncovered().await, Sns::accepting_all().await);
-    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
-    report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
-    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 0);
+async fn a_topic_that_had_subscribers_at_the_start_is_not_looked_up_again() {
+    let (ec2, dynamodb, sns) = (uncovered().await, DynamoDb::holding(Vec::new()).await, Sns::accepting_all().await);
+    assert_eq!(report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await)["published"], json!(1));
+    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 1);
 }
 
 #[tokio::test]
-async fn an_alert_is_published_if_it_is_not_known_whether_the_topic_has_subscribers() {
+async fn a_topic_that_an_invocation_has_looked_up_is_not_looked_up_by_the_next_one() {
     let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
-    let denied = Sns::with_subscriptions(None).await;
-    let answer = report(run(&ec2.url(), &denied, &dynamodb.url(), &check_vpc()).await);
-    assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(1), &Value::Null]);
+    let sns = Sns::with_subscriptions(&[Subscriptions::Denied, Subscriptions::Confirmed(1)]).await;
+    let (ec2_url, sns_url, dynamodb_url) = (ec2.url(), sns.url(), dynamodb.url());
+    let variables = variables(&ec2_url, &sns_url, &dynamodb_url);
+    let earlier = [check_vpc(), check_vpc()];
+    report(invoke_after(&variables, &earlier, &check_vpc(), Duration::from_mins(1)).await);
+    assert_eq!((sns.calls().await.len(), sns.calls_of("GetTopicAttributes").await.len()), (3, 2));
+}
+
+#[tokio::test]
+async fn only_that_a_topic_has_subscribers_is_remembered() {
+    use Subscriptions::{Confirmed, Denied};
+    for (at_start, now, published) in
+        [(Confirmed(0), Confirmed(1), 1), (Denied, Confirmed(0), 0), (Denied, Confirmed(1), 1), (Denied, Denied, 1)]
+    {
+        let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
+        let sns = Sns::with_subscriptions(&[at_start, now]).await;
+        let answer = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        let without_subscribers = if published == 0 { json!(["json"]) } else { Value::Null };
+        assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(published), &without_subscribers]);
+        assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_topic_without_subscribers_is_named_only_if_an_alert_is_due() {
+    let (ec2, sns) = (uncovered().await, Sns::with_subscriptions(&[Subscriptions::Confirmed(0)]).await);
+    let mut row = known_row();
+    row["notified"] = json!({"L": []});
+    row["unaware"] = json!({"L": []});
+    for (row, without_subscribers) in [(known_row(), Value::Null), (row, json!(["json"]))] {
+        let dynamodb = DynamoDb::holding(vec![json!([row])]).await;
+        let answer = report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+        assert_eq!([&answer["published"], &answer["withoutSubscribers"]], [&json!(0), &without_subscribers]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_publish_looks_up_no_topic() {
+    let (ec2, dynamodb) = (uncovered().await, DynamoDb::holding(Vec::new()).await);
+    let sns = Sns::with_subscriptions(&[Subscriptions::Denied]).await;
+    let quiet = json!({"check": {"vpcIds": [VPC]}, "publish": false});
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &quiet).await);
+    assert_eq!(sns.calls_of("GetTopicAttributes").await.len(), 1, "only during the start");
+}
+
+#[tokio::test]
+async fn an_invocation_without_an_alert_does_not_wait_for_the_topics() {
+    let (ec2, sns) = (uncovered().await, Sns::with_subscriptions(&[Subscriptions::Hangs]).await);
+    let dynamodb = DynamoDb::holding(vec![json!([known_row()])]).await;
+    let started_at = Instant::now();
+    report(run(&ec2.url(), &sns, &dynamodb.url(), &check_vpc()).await);
+    // One attempt alone would take five seconds.
+    assert!(started_at.elapsed() < Duration::from_secs(4), "{:?}", started_at.elapsed());
 }
 
 #[tokio::test]
@@ -694,23 +747,40 @@ impl Respond for Meeting {
     }
 }
 
+/// A server that answers once the other server has received a request as well.
+async fn meeting([asked, other, met]: [&Arc<AtomicBool>; 3], answer: fn(&Request) -> ResponseTemplate) -> MockServer {
+    let server = MockServer::builder().start().await;
+    let meeting = Meeting { asked: asked.clone(), other: other.clone(), met: met.clone(), answer };
+    Mock::given(method("POST")).respond_with(meeting).mount(&server).await;
+    server
+}
+
+fn empty_set(request: &Request) -> ResponseTemplate {
+    let action = form(request)["Action"].clone();
+    ResponseTemplate::new(200).set_body_string(format!("<{action}Response></{action}Response>"))
+}
+
 #[tokio::test]
 async fn the_history_and_ec2_are_read_at_the_same_time() {
     let [of_ec2, of_dynamodb, met] = [false, false, true].map(|flag| Arc::new(AtomicBool::new(flag)));
-    let serve = async |asked: &Arc<AtomicBool>, other: &Arc<AtomicBool>, answer| {
-        let server = MockServer::builder().start().await;
-        let meeting = Meeting { asked: asked.clone(), other: other.clone(), met: met.clone(), answer };
-        Mock::given(method("POST")).respond_with(meeting).mount(&server).await;
-        server
-    };
-    let ec2 = serve(&of_ec2, &of_dynamodb, |request| {
-        let action = form(request)["Action"].clone();
-        ResponseTemplate::new(200).set_body_string(format!("<{action}Response></{action}Response>"))
-    })
-    .await;
-    let dynamodb =
-        serve(&of_dynamodb, &of_ec2, |_| ResponseTemplate::new(200).set_body_json(json!({"Items": []}))).await;
+    let ec2 = meeting([&of_ec2, &of_dynamodb, &met], empty_set).await;
+    let no_items = |_: &Request| ResponseTemplate::new(200).set_body_json(json!({"Items": []}));
+    let dynamodb = meeting([&of_dynamodb, &of_ec2, &met], no_items).await;
     let report = report(run(&ec2.uri(), &Sns::accepting_all().await, &dynamodb.uri(), &check_vpc()).await);
     assert_eq!([&report["ledger"], &report["notFound"]], [&json!("on"), &json!([VPC])]);
     assert!(met.load(Ordering::SeqCst), "one read started only after the other had ended");
+}
+
+#[tokio::test]
+async fn a_topic_is_looked_up_while_ec2_is_read() {
+    let [of_ec2, of_sns, met] = [false, false, true].map(|flag| Arc::new(AtomicBool::new(flag)));
+    let ec2 = meeting([&of_ec2, &of_sns, &met], empty_set).await;
+    // The first question is asked during the start, without EC2.
+    let sns = MockServer::builder().start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(403)).up_to_n_times(1).mount(&sns).await;
+    let meeting = Meeting { asked: of_sns, other: of_ec2, met: met.clone(), answer: empty_set };
+    Mock::given(method("POST")).respond_with(meeting).mount(&sns).await;
+    let (ec2, sns, dynamodb) = (ec2.uri(), sns.uri(), DynamoDb::holding(Vec::new()).await);
+    report(invoke(&variables(&ec2, &sns, &dynamodb.url()), &check_vpc(), Duration::from_mins(1)).await);
+    assert!(met.load(Ordering::SeqCst), "the topic was looked up only after the read, or the read waited for it");
 }

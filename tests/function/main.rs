@@ -9,3 +9,4 @@ mod local_cloud;
 #[path = "../support/schemas.rs"]
 mod schemas;
 mod support;
+mod warm_up;

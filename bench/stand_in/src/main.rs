@@ -29,7 +29,7 @@ use std::{
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response,
+    Method, Request, Response,
     body::{Bytes, Incoming},
     server::conn::http1,
     service::service_fn,
@@ -106,6 +106,9 @@ impl StandIn {
     /// A call of a service.
     async fn call(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
         let arrived = Instant::now();
+        if request.method() == Method::GET {
+            return Ok(self.pinged(arrived).await);
+        }
         let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
         let dynamodb = target.and_then(|target| target.rsplit('.').next()).map(str::to_owned);
         let content = request.into_body().collect().await?.to_bytes();
@@ -136,11 +139,7 @@ impl StandIn {
             };
             (Duration::from_millis(world.settings.latency_ms), position, answer)
         };
-        if !latency.is_zero() {
-            // The timers of tokio are precise to a millisecond, which is too coarse here; those of the system are not.
-            let left = latency.saturating_sub(arrived.elapsed());
-            let _ = tokio::task::spawn_blocking(move || thread::sleep(left)).await;
-        }
+        answer_after(latency, arrived).await;
         self.world().counters.end(position, text.len());
         let kind = if dynamodb.is_some() { "application/x-amz-json-1.0" } else { "text/xml;charset=UTF-8" };
         let mut response = plain(status, text.into());
@@ -148,6 +147,13 @@ impl StandIn {
             response.headers_mut().insert("content-type", kind);
         }
         Ok(response)
+    }
+
+    /// A ping, which opens a connection and is no call.
+    async fn pinged(&self, arrived: Instant) -> Response<Body> {
+        let latency = Duration::from_millis(self.world().settings.latency_ms);
+        answer_after(latency, arrived).await;
+        plain(200, "healthy".into())
     }
 
     /// The Runtime API, and the control of this program.
@@ -191,6 +197,15 @@ impl StandIn {
             let service = service_fn(|request| self.call(request));
             serve(stream, service).await;
         }
+    }
+}
+
+/// Waits until a request that arrived at this time may be answered.
+async fn answer_after(latency: Duration, arrived: Instant) {
+    if !latency.is_zero() {
+        // The timers of tokio are precise to a millisecond, which is too coarse here; those of the system are not.
+        let left = latency.saturating_sub(arrived.elapsed());
+        let _ = tokio::task::spawn_blocking(move || thread::sleep(left)).await;
     }
 }
 

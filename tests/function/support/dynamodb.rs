@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use super::{answer_pings, api_calls};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
@@ -56,6 +57,12 @@ impl DynamoDb {
         Self { server }
     }
 
+    /// Answers the pings of the warm-up like this.
+    pub async fn with_pings(self, answer: ResponseTemplate) -> Self {
+        answer_pings(&self.server, answer).await;
+        self
+    }
+
     pub fn url(&self) -> String {
         self.server.uri()
     }
@@ -73,7 +80,7 @@ impl DynamoDb {
 
     /// The calls in their order: the operation and its body.
     pub async fn calls(&self) -> Vec<(String, Value)> {
-        let requests = self.server.received_requests().await.unwrap_or_default();
+        let requests = api_calls(&self.server).await;
         requests.iter().map(|request| (operation(request), body(request))).collect()
     }
 }

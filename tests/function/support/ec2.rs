@@ -8,7 +8,7 @@ use std::{
 
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
-use super::form;
+use super::{answer_pings, api_calls, form};
 
 /// One page of the answer to a call.
 #[derive(Clone)]
@@ -56,13 +56,19 @@ impl Ec2 {
         Self { server }
     }
 
+    /// Answers the pings of the warm-up like this.
+    pub async fn with_pings(self, answer: ResponseTemplate) -> Self {
+        answer_pings(&self.server, answer).await;
+        self
+    }
+
     pub fn url(&self) -> String {
         self.server.uri()
     }
 
     /// The calls that were made: the action and its filters, such as `DescribeSubnets vpc-id=vpc-1`, sorted.
     pub async fn calls(&self) -> Vec<String> {
-        let requests = self.server.received_requests().await.unwrap_or_default();
+        let requests = api_calls(&self.server).await;
         let mut calls: Vec<String> = requests
             .iter()
             .map(|request| {

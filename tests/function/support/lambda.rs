@@ -75,6 +75,23 @@ pub fn report(invocation: Invocation) -> Value {
     }
 }
 
+/// Starts the binary without an event. Returns how long it took until it waited for one.
+pub async fn start_without_event(variables: &[(&str, &str)]) -> Duration {
+    let api = MockServer::builder().start().await;
+    let waiting = ResponseTemplate::new(200).set_delay(LONGEST_ANSWER * 2);
+    Mock::given(method("GET")).respond_with(waiting).mount(&api).await;
+    let started_at = Instant::now();
+    let mut function = start(variables, &api.uri());
+    while api.received_requests().await.unwrap_or_default().is_empty() && started_at.elapsed() < LONGEST_ANSWER {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = started_at.elapsed();
+    let _ = function.kill();
+    let _ = function.wait();
+    tokio::task::yield_now().await;
+    took
+}
+
 async fn runtime_api(earlier: &[Value], event: &Value, time_left: Duration) -> MockServer {
     let api = MockServer::builder().start().await;
     let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + time_left;

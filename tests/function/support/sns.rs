@@ -1,10 +1,14 @@
 //! A topic that keeps the messages that it receives, or rejects them.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
 
-use super::form;
+use super::{api_calls, form};
 
 /// A server for `Publish` and `GetTopicAttributes` calls.
 pub struct Sns {
@@ -14,25 +18,39 @@ pub struct Sns {
 struct Topic {
     /// Rejects the messages that contain this text.
     refused: Option<&'static str>,
-    /// The number of confirmed subscriptions; `None` to deny the question.
-    subscriptions: Option<usize>,
+    /// The answers to `GetTopicAttributes`, one after the other. The last one is repeated.
+    subscriptions: Vec<Subscriptions>,
+    /// How often `GetTopicAttributes` was called.
+    asked: AtomicUsize,
+}
+
+/// An answer to `GetTopicAttributes`.
+#[derive(Clone, Copy)]
+pub enum Subscriptions {
+    /// The number of confirmed subscriptions.
+    Confirmed(usize),
+    /// The question is denied.
+    Denied,
+    /// No answer for two minutes.
+    Hangs,
 }
 
 impl Sns {
     pub async fn accepting_all() -> Self {
-        Self::serving(Topic { refused: None, subscriptions: Some(1) }).await
+        Self::serving(None, &[Subscriptions::Confirmed(1)]).await
     }
 
     pub async fn refusing(text: &'static str) -> Self {
-        Self::serving(Topic { refused: Some(text), subscriptions: Some(1) }).await
+        Self::serving(Some(text), &[Subscriptions::Confirmed(1)]).await
     }
 
-    /// Accepts all messages. The topics have this number of confirmed subscriptions; `None` to deny the question.
-    pub async fn with_subscriptions(subscriptions: Option<usize>) -> Self {
-        Self::serving(Topic { refused: None, subscriptions }).await
+    /// Accepts all messages, and gives these answers about subscriptions one after the other. The last one is repeated.
+    pub async fn with_subscriptions(subscriptions: &[Subscriptions]) -> Self {
+        Self::serving(None, subscriptions).await
     }
 
-    async fn serving(topic: Topic) -> Self {
+    async fn serving(refused: Option<&'static str>, subscriptions: &[Subscriptions]) -> Self {
+        let topic = Topic { refused, subscriptions: subscriptions.to_vec(), asked: AtomicUsize::new(0) };
         let server = MockServer::builder().start().await;
         Mock::given(method("POST")).respond_with(topic).mount(&server).await;
         Self { server }
@@ -49,8 +67,7 @@ impl Sns {
 
     /// The forms of the calls of this action that were made.
     pub async fn calls_of(&self, action: &str) -> Vec<HashMap<String, String>> {
-        let requests = self.server.received_requests().await.unwrap_or_default();
-        requests.iter().map(form).filter(|form| form["Action"] == action).collect()
+        api_calls(&self.server).await.iter().map(form).filter(|form| form["Action"] == action).collect()
     }
 }
 
@@ -75,7 +92,12 @@ impl Respond for Topic {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let form = form(request);
         if form["Action"] == "GetTopicAttributes" {
-            return self.subscriptions.map_or_else(denied, attributes);
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+            return match self.subscriptions[asked.min(self.subscriptions.len() - 1)] {
+                Subscriptions::Confirmed(subscriptions) => attributes(subscriptions),
+                Subscriptions::Denied => denied(),
+                Subscriptions::Hangs => attributes(1).set_delay(Duration::from_mins(2)),
+            };
         }
         if self.refused.is_some_and(|text| form["Message"].contains(text)) {
             return denied();

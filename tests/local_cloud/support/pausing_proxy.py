@@ -106,6 +106,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    def do_GET(self) -> None:
+        """Answers a ping of the warm-up, which is no call."""
+        self._reply(200, [], b"healthy")
+
     def do_POST(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers["Content-Length"]))
