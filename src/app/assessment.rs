@@ -82,7 +82,12 @@ impl<'a> Check<'a> {
     }
 
     fn reader(&self) -> Reader<'a> {
-        Reader { client: &self.clients.ec2, exempt_tag: &self.settings.exempt_tag, known_vpcs: self.known_vpcs }
+        Reader {
+            client: &self.clients.ec2,
+            bucket: &self.clients.ec2_bucket,
+            exempt_tag: &self.settings.exempt_tag,
+            known_vpcs: self.known_vpcs,
+        }
     }
 
     /// Checks the tables in scope. If a finding depends on something that the lists of EC2 do not say, reads that as well
