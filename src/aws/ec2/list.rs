@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::future::try_join_all;
 
-use super::{convert, reader::Reader};
+use super::{bucket::Bucket, convert};
 use crate::{
     aws::error::describe,
     error::Error,
@@ -47,6 +47,17 @@ impl Filters {
     }
 }
 
+/// Reads lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// Limits the calls.
+    pub bucket: &'a Bucket,
+    /// The key of the exemption tag.
+    pub exempt_tag: &'a str,
+}
+
 /// A list, as far as it is read.
 pub(super) struct List<T> {
     found: Vec<T>,
@@ -60,11 +71,7 @@ pub(super) trait Listed: Sized {
     fn id(&self) -> &str;
 
     /// Reads one page: the first one, or the one of this token.
-    async fn page(
-        reader: &Reader<'_>,
-        filters: Option<Vec<Filter>>,
-        token: Option<String>,
-    ) -> Result<List<Self>, Error>;
+    async fn page(lists: &Lists<'_>, filters: Option<Vec<Filter>>, token: Option<String>) -> Result<List<Self>, Error>;
 }
 
 /// Each operation of the SDK has its own types with methods of the same names, so only a macro can say this once.
@@ -76,16 +83,16 @@ macro_rules! listed {
             }
 
             async fn page(
-                reader: &Reader<'_>,
+                lists: &Lists<'_>,
                 filters: Option<Vec<Filter>>,
                 token: Option<String>,
             ) -> Result<List<Self>, Error> {
                 let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
-                let call = reader.client.$call().$set_filters(filters).max_results($page).set_next_token(token);
+                let call = lists.client.$call().$set_filters(filters).max_results($page).set_next_token(token);
                 // Boxed, because a read has many of these large futures at once.
                 let page = Box::pin(call.send()).await.map_err(|error| failed(&describe(&error)))?;
                 let items = page.$items.unwrap_or_default().into_iter();
-                let found: Option<Vec<Self>> = items.map(|item| $convert(item, reader.exempt_tag)).collect();
+                let found: Option<Vec<Self>> = items.map(|item| $convert(item, lists.exempt_tag)).collect();
                 let found = found.ok_or_else(|| failed("answered a resource without its ids"))?;
                 Ok(List { found, next: page.next_token.filter(|token| !token.is_empty()) })
             }
@@ -107,7 +114,7 @@ listed!(
 listed!(Endpoint, describe_vpc_endpoints, "DescribeVpcEndpoints", set_filters, vpc_endpoints, PAGE, convert::endpoint);
 listed!(NatGateway, describe_nat_gateways, "DescribeNatGateways", set_filter, nat_gateways, PAGE, convert::nat_gateway);
 
-impl Reader<'_> {
+impl Lists<'_> {
     /// Reads all pages of all necessary calls. The resources are sorted by id.
     pub(super) async fn list<T: Listed>(&self, which: &Filters) -> Result<Vec<T>, Error> {
         let lists = which.of_calls().into_iter().enumerate().map(|(number, filters)| async move {
@@ -184,16 +191,15 @@ impl Reader<'_> {
 }
 
 /// The resources of lists, sorted by id. A resource that moves to the next page during the read comes twice and counts once.
+/// Nothing here needs memory for a second copy of a large list.
 fn sorted<T: Listed>(lists: Vec<Vec<T>>) -> Vec<T> {
-    let mut all: Vec<T> = lists.into_iter().flatten().collect();
-    all.sort_by(|a, b| a.id().cmp(b.id()));
-    all.dedup_by(|next, kept| {
-        let is_same = next.id() == kept.id();
-        if is_same {
-            // What was read last is the newest.
-            std::mem::swap(next, kept);
-        }
-        is_same
-    });
+    let append = |mut all: Vec<T>, list| {
+        all.extend(list);
+        all
+    };
+    let mut all = lists.into_iter().reduce(append).unwrap_or_default();
+    all.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+    all.dedup_by(|a, b| a.id() == b.id());
+    all.shrink_to_fit();
     all
 }

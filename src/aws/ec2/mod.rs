@@ -5,5 +5,5 @@ pub mod complete_response;
 mod consistency;
 mod convert;
 pub mod known_vpcs;
-mod list;
+pub mod list;
 pub mod reader;

@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::Client;
 use futures_util::{future::try_join_all, try_join};
 
-use super::{bucket::Bucket, known_vpcs::KnownVpcs, list::Filters};
+use super::{
+    known_vpcs::KnownVpcs,
+    list::{Filters, Lists},
+};
 use crate::{
     checks::gateway_endpoint::missing_facts::MissingFacts,
     error::Error,
@@ -38,12 +40,8 @@ pub struct Lookup {
 /// Reads the network, with the values of the exemption tag.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
-    /// The client.
-    pub client: &'a Client,
-    /// Limits the calls.
-    pub bucket: &'a Bucket,
-    /// The key of the exemption tag.
-    pub exempt_tag: &'a str,
+    /// Reads the lists of EC2.
+    pub lists: Lists<'a>,
     /// The VPCs of resources that were read before.
     pub known_vpcs: &'a KnownVpcs,
 }
@@ -69,10 +67,10 @@ impl Reader<'_> {
         // A route that is a black hole already still names the NAT gateway.
         let routes_to_nat_gateways = Filters::With("route.nat-gateway-id", scope.nat_gateways.clone());
         let (subnets, route_tables, endpoints, tables_of_nat_gateways) = try_join!(
-            self.list::<Subnet>(&subnets),
-            self.list::<RouteTable>(&route_tables),
-            self.list::<Endpoint>(&endpoints),
-            self.list::<RouteTable>(&routes_to_nat_gateways),
+            self.lists.list::<Subnet>(&subnets),
+            self.lists.list::<RouteTable>(&route_tables),
+            self.lists.list::<Endpoint>(&endpoints),
+            self.lists.list::<RouteTable>(&routes_to_nat_gateways),
         )?;
         let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
             .chain(
@@ -113,7 +111,7 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn tables(&self, ids: BTreeSet<String>) -> Result<Vec<RouteTable>, Error> {
-        self.list(&Filters::With("route-table-id", ids)).await
+        self.lists.list(&Filters::With("route-table-id", ids)).await
     }
 
     /// Reads the missing facts about a network and adds them to it.
@@ -124,9 +122,12 @@ impl Reader<'_> {
     pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
         let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
         let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
-        let lists = missing.prefix_lists.iter().map(|id| self.prefix_list(id));
-        let (of_vpcs, by_id, lists) =
-            try_join!(self.list::<NatGateway>(&of_vpcs), self.list::<NatGateway>(&by_id), try_join_all(lists),)?;
+        let lists = missing.prefix_lists.iter().map(|id| self.lists.prefix_list(id));
+        let (of_vpcs, by_id, lists) = try_join!(
+            self.lists.list::<NatGateway>(&of_vpcs),
+            self.lists.list::<NatGateway>(&by_id),
+            try_join_all(lists),
+        )?;
         of_vpcs.iter().chain(&by_id).for_each(|gateway| network.apply_nat_gateway(gateway));
         network.apply_prefix_lists(&lists.into_iter().collect());
         Ok(())
@@ -144,18 +145,18 @@ impl Reader<'_> {
         };
         let vpcs_and_route_tables = async {
             if *selection != VpcSelection::Region {
-                return try_join!(self.list::<Vpc>(&which), self.list::<RouteTable>(&which));
+                return try_join!(self.lists.list::<Vpc>(&which), self.lists.list::<RouteTable>(&which));
             }
-            let (vpcs, first_tables) = try_join!(self.list::<Vpc>(&which), self.first_tables())?;
+            let (vpcs, first_tables) = try_join!(self.lists.list::<Vpc>(&which), self.lists.first_tables())?;
             let route_tables = if vpcs.len() < MANY_VPCS {
-                self.tables_in_one_list(first_tables).await?
+                self.lists.tables_in_one_list(first_tables).await?
             } else {
-                self.tables_in_parts(first_tables).await?
+                self.lists.tables_in_parts(first_tables).await?
             };
             Ok((vpcs, route_tables))
         };
         let (subnets, endpoints, (vpcs, route_tables)) =
-            try_join!(self.list::<Subnet>(&which), self.list::<Endpoint>(&which), vpcs_and_route_tables)?;
+            try_join!(self.lists.list::<Subnet>(&which), self.lists.list::<Endpoint>(&which), vpcs_and_route_tables)?;
         let network = Network { vpcs, subnets, route_tables, endpoints };
         self.known_vpcs.remember(&network);
         Ok(network)
