@@ -9,7 +9,10 @@ use aws_smithy_http_client::{
 };
 
 use crate::{
-    aws::{ec2::complete_response::CompleteResponse, sns::SnsTopic},
+    aws::{
+        ec2::{bucket::Bucket, complete_response::CompleteResponse},
+        sns::SnsTopic,
+    },
     channel::Channel,
     settings::{Settings, Topic},
 };
@@ -35,6 +38,8 @@ const HISTORY_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Clients {
     /// Reads the network.
     pub ec2: aws_sdk_ec2::Client,
+    /// Limits the calls to EC2.
+    pub ec2_bucket: Bucket,
     /// Reads and writes the alert history.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The topics, each in its Region.
@@ -64,7 +69,9 @@ impl Clients {
             )
             .load()
             .await;
-        let ec2 = aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse);
+        let ec2_bucket = Bucket::default();
+        let ec2 =
+            aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse).interceptor(ec2_bucket.clone());
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(HISTORY_ATTEMPT_TIMEOUT)
@@ -79,6 +86,7 @@ impl Clients {
         };
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            ec2_bucket,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
         }

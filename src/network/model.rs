@@ -65,7 +65,7 @@ pub struct RouteTable {
     pub exemption: Option<String>,
     /// What it is associated with.
     pub associations: Vec<Association>,
-    /// Its routes.
+    /// Its routes, at least those that [can matter](Route::can_matter).
     pub routes: Vec<Route>,
 }
 
@@ -108,6 +108,16 @@ impl Route {
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.active && self.destination.as_deref().is_some_and(|block| DEFAULT_DESTINATIONS.contains(&block))
+    }
+
+    /// Whether a verdict can depend on the route: it is a default route or goes through a prefix list, which may contain
+    /// one, or its target is an endpoint or a NAT gateway. Others, such as the local route, are not kept: a table can have
+    /// hundreds of them.
+    #[must_use]
+    pub fn can_matter(&self) -> bool {
+        matches!(self.target.kind, TargetKind::VpcEndpoint | TargetKind::NatGateway)
+            || (self.destination.as_deref())
+                .is_some_and(|block| DEFAULT_DESTINATIONS.contains(&block) || block.starts_with("pl-"))
     }
 }
 
@@ -380,6 +390,27 @@ mod tests {
             route_tables: vec![main_table(&id("rtb"), &id("vpc"))],
             endpoints: vec![gateway_endpoint(&id("vpce"), &id("vpc"), GatewayService::S3, &[])],
         }
+    }
+
+    #[test]
+    fn only_some_routes_can_matter() {
+        use TargetKind::{Local, NatGateway, TransitGateway, VpcEndpoint, VpcPeering};
+        for (destination, kind, matters) in [
+            ("0.0.0.0/0", TransitGateway, true),
+            ("::/0", TransitGateway, true),
+            ("pl-0000000a", TransitGateway, true),
+            ("10.1.0.0/16", NatGateway, true),
+            ("10.1.0.0/16", VpcEndpoint, true),
+            ("10.1.0.0/16", VpcPeering, false),
+            ("10.0.0.0/16", Local, false),
+            ("2001:db8::/56", Local, false),
+        ] {
+            let route = route(destination, kind, "x-1");
+            assert_eq!(route.can_matter(), matters, "{destination} {kind:?}");
+            // EC2 prefers an inactive default route to one through a prefix list.
+            assert_eq!(Route { active: false, ..route }.can_matter(), matters, "{destination} {kind:?}");
+        }
+        assert!(!Route { destination: None, ..route("", VpcPeering, "pcx-1") }.can_matter());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod canned_answers;
 mod history;
+mod large_region;
 mod local_cloud;
 #[path = "../support/schemas.rs"]
 mod schemas;

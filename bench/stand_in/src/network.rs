@@ -20,14 +20,26 @@ pub struct Resources {
     /// The positions of the resources of a VPC.
     of_vpc: HashMap<String, Range<usize>>,
     by_id: HashMap<String, usize>,
+    by_last_digit: HashMap<String, Vec<usize>>,
 }
 
 impl Resources {
     fn add(&mut self, vpc: &str, id: String, xml: String) {
         let position = self.items.len();
         self.items.push(xml);
+        let last_digit = id[id.len() - 1..].to_owned();
+        self.by_last_digit.entry(last_digit).or_default().push(position);
         self.by_id.insert(id, position);
         self.of_vpc.entry(vpc.to_owned()).or_insert(position..position).end = position + 1;
+    }
+
+    /// The positions of the resources with this id, or whose id ends with a digit, such as `rtb-*0`. There are no other
+    /// wildcards.
+    fn matching(&self, id: &str) -> &[usize] {
+        match id.split_once('*') {
+            Some((_, digit)) => self.by_last_digit.get(digit).map_or(&[], Vec::as_slice),
+            None => self.by_id.get(id).map_or(&[], std::slice::from_ref),
+        }
     }
 
     /// One page of the resources that a filter selects, and the position of the next page.
@@ -38,7 +50,7 @@ impl Resources {
         };
         let positions: BTreeSet<usize> = match filter {
             Filter::Vpcs(ids) => ids.iter().filter_map(|id| self.of_vpc.get(id)).flat_map(Range::clone).collect(),
-            Filter::Ids(ids) => ids.iter().filter_map(|id| self.by_id.get(id)).copied().collect(),
+            Filter::Ids(ids) => ids.iter().flat_map(|id| self.matching(id)).copied().collect(),
         };
         let page = positions.iter().skip(from).take(size).map(|position| self.items[*position].as_str()).collect();
         let next = from.saturating_add(size);

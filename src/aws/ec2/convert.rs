@@ -32,7 +32,7 @@ pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<
         name: name(table.tags()),
         exemption: tag(table.tags(), exempt_tag),
         associations: table.associations().iter().map(association).collect(),
-        routes: table.routes().iter().map(route).collect(),
+        routes: table.routes().iter().map(route).filter(Route::can_matter).collect(),
         owner_id: table.owner_id,
         vpc_id: table.vpc_id?,
         id: table.route_table_id?,
@@ -165,6 +165,14 @@ mod tests {
             assert_eq!(target(&route), Target { kind, id: Some(id.into()) });
         }
         assert_eq!(target(&types::Route::builder().build()), Target { kind: TargetKind::Other, id: None });
+    }
+
+    #[test]
+    fn a_route_that_cannot_matter_is_not_kept() {
+        let to = |block: &str| types::Route::builder().destination_cidr_block(block).gateway_id("vgw-1").build();
+        let table = types::RouteTable::builder().route_table_id("rtb-1").vpc_id("vpc-1");
+        let table = table.routes(to("10.0.0.0/8")).routes(to("0.0.0.0/0")).build();
+        assert_eq!(route_table(table, "exempt").unwrap().routes, [route(&to("0.0.0.0/0"))]);
     }
 
     #[test]

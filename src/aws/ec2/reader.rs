@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::{Client, types::Filter};
 use futures_util::{future::try_join_all, try_join};
 
-use super::{convert, known_vpcs::KnownVpcs};
+use super::{
+    known_vpcs::KnownVpcs,
+    list::{Filters, Lists},
+};
 use crate::{
-    aws::error::describe,
     checks::gateway_endpoint::missing_facts::MissingFacts,
     error::Error,
     events::scope::Scope,
@@ -21,13 +22,9 @@ use crate::{
     },
 };
 
-/// The maximum number of values in a filter.
-const MAX_FILTER_VALUES: usize = 200;
-/// The largest page sizes of EC2: for route tables, and for everything else.
-const ROUTE_TABLE_PAGE: i32 = 100;
-const PAGE: i32 = 1000;
-/// The largest page size of `GetManagedPrefixListEntries`.
-const PREFIX_LIST_PAGE: i32 = 100;
+/// The number of VPCs from which the route tables of a Region are read in several lists. Each VPC has at least its main
+/// table, and a page has 100, so these are at least five pages. Several lists take some calls more than one.
+const MANY_VPCS: usize = 400;
 
 /// The VPCs of the resources in scope.
 #[derive(Clone, Debug)]
@@ -43,10 +40,8 @@ pub struct Lookup {
 /// Reads the network, with the values of the exemption tag.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
-    /// The client.
-    pub client: &'a Client,
-    /// The key of the exemption tag.
-    pub exempt_tag: &'a str,
+    /// Reads the lists of EC2.
+    pub lists: Lists<'a>,
     /// The VPCs of resources that were read before.
     pub known_vpcs: &'a KnownVpcs,
 }
@@ -63,9 +58,8 @@ impl Reader<'_> {
         if scope.region {
             return Ok(Lookup { selection: VpcSelection::Region, is_complete: true, endpoints: Vec::new() });
         }
-        let &Self { client, exempt_tag, known_vpcs } = self;
         let [(of_subnets, subnet_ids), (of_tables, table_ids), (of_endpoints, endpoint_ids)] =
-            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(|ids| known_vpcs.split(without_vpc(ids)));
+            [&scope.subnets, &scope.route_tables, &scope.endpoints].map(|ids| self.known_vpcs.split(without_vpc(ids)));
         let looked_for = subnet_ids.len() + table_ids.len() + endpoint_ids.len();
         let subnets = Filters::With("subnet-id", subnet_ids);
         let route_tables = Filters::With("route-table-id", table_ids);
@@ -73,10 +67,10 @@ impl Reader<'_> {
         // A route that is a black hole already still names the NAT gateway.
         let routes_to_nat_gateways = Filters::With("route.nat-gateway-id", scope.nat_gateways.clone());
         let (subnets, route_tables, endpoints, tables_of_nat_gateways) = try_join!(
-            describe_subnets(client, &subnets, exempt_tag),
-            describe_route_tables(client, &route_tables, exempt_tag),
-            describe_vpc_endpoints(client, &endpoints, exempt_tag),
-            describe_route_tables(client, &routes_to_nat_gateways, exempt_tag),
+            self.lists.list::<Subnet>(&subnets),
+            self.lists.list::<RouteTable>(&route_tables),
+            self.lists.list::<Endpoint>(&endpoints),
+            self.lists.list::<RouteTable>(&routes_to_nat_gateways),
         )?;
         let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
             .chain(
@@ -117,7 +111,7 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn tables(&self, ids: BTreeSet<String>) -> Result<Vec<RouteTable>, Error> {
-        describe_route_tables(self.client, &Filters::With("route-table-id", ids), self.exempt_tag).await
+        self.lists.list(&Filters::With("route-table-id", ids)).await
     }
 
     /// Reads the missing facts about a network and adds them to it.
@@ -126,13 +120,12 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
-        let &Self { client, exempt_tag, .. } = self;
         let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
         let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
-        let lists = missing.prefix_lists.iter().map(|id| prefix_list(client, id));
+        let lists = missing.prefix_lists.iter().map(|id| self.lists.prefix_list(id));
         let (of_vpcs, by_id, lists) = try_join!(
-            describe_nat_gateways(client, &of_vpcs, exempt_tag),
-            describe_nat_gateways(client, &by_id, exempt_tag),
+            self.lists.list::<NatGateway>(&of_vpcs),
+            self.lists.list::<NatGateway>(&by_id),
             try_join_all(lists),
         )?;
         of_vpcs.iter().chain(&by_id).for_each(|gateway| network.apply_nat_gateway(gateway));
@@ -146,19 +139,26 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::locate`].
     pub async fn read_vpcs(&self, selection: &VpcSelection) -> Result<Network, Error> {
-        let &Self { client, exempt_tag, known_vpcs } = self;
         let which = match selection {
             VpcSelection::Region => Filters::All,
             VpcSelection::Vpcs(ids) => Filters::With("vpc-id", ids.clone()),
         };
-        let (vpcs, subnets, route_tables, endpoints) = try_join!(
-            describe_vpcs(client, &which, exempt_tag),
-            describe_subnets(client, &which, exempt_tag),
-            describe_route_tables(client, &which, exempt_tag),
-            describe_vpc_endpoints(client, &which, exempt_tag),
-        )?;
+        let vpcs_and_route_tables = async {
+            if *selection != VpcSelection::Region {
+                return try_join!(self.lists.list::<Vpc>(&which), self.lists.list::<RouteTable>(&which));
+            }
+            let (vpcs, first_tables) = try_join!(self.lists.list::<Vpc>(&which), self.lists.first_tables())?;
+            let route_tables = if vpcs.len() < MANY_VPCS {
+                self.lists.tables_in_one_list(first_tables).await?
+            } else {
+                self.lists.tables_in_parts(first_tables).await?
+            };
+            Ok((vpcs, route_tables))
+        };
+        let (subnets, endpoints, (vpcs, route_tables)) =
+            try_join!(self.lists.list::<Subnet>(&which), self.lists.list::<Endpoint>(&which), vpcs_and_route_tables)?;
         let network = Network { vpcs, subnets, route_tables, endpoints };
-        known_vpcs.remember(&network);
+        self.known_vpcs.remember(&network);
         Ok(network)
     }
 }
@@ -166,88 +166,4 @@ impl Reader<'_> {
 /// The ids of the resources whose VPC is not known.
 fn without_vpc(resources: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
     resources.iter().filter(|(_, vpc_id)| vpc_id.is_none()).map(|(id, _)| id.clone()).collect()
-}
-
-/// The resources that a call asks for.
-enum Filters {
-    /// All of the Region.
-    All,
-    /// Those with one of these values in this filter.
-    With(&'static str, BTreeSet<String>),
-}
-
-impl Filters {
-    /// The filters of each necessary call: one call for all, one for each 200 values, none for no values.
-    fn filters(&self) -> Vec<Option<Vec<Filter>>> {
-        match self {
-            Self::All => vec![None],
-            Self::With(name, values) => {
-                let values: Vec<String> = values.iter().cloned().collect();
-                let filter = |chunk: &[String]| Filter::builder().name(*name).set_values(Some(chunk.to_vec())).build();
-                values.chunks(MAX_FILTER_VALUES).map(|chunk| Some(vec![filter(chunk)])).collect()
-            }
-        }
-    }
-}
-
-/// Defines the read of one kind of resource: all pages of all necessary calls, converted, sorted by id. A resource that moves
-/// to the next page during the read comes twice and counts once.
-///
-/// Each operation of the SDK has its own types with methods of the same names, so only a macro can say this once.
-macro_rules! describe {
-    ($name:ident, $operation:literal, $set_filters:ident, $page:expr, $fact:path, $Fact:ty) => {
-        async fn $name(client: &Client, which: &Filters, exempt_tag: &str) -> Result<Vec<$Fact>, Error> {
-            let calls = which.filters().into_iter().map(|filters| {
-                client
-                    .$name()
-                    .$set_filters(filters)
-                    .into_paginator()
-                    .page_size($page)
-                    // If the read stopped at a repeated token, a partial read would look complete.
-                    .stop_on_duplicate_token(false)
-                    .items()
-                    .send()
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
-            let answers = try_join_all(calls).await.map_err(|error| failed(&describe(&error)))?;
-            let convert: BTreeMap<String, $Fact> = (answers.into_iter().flatten())
-                .map(|resource| {
-                    let fact = $fact(resource, exempt_tag)?;
-                    Some((fact.id.clone(), fact))
-                })
-                .collect::<Option<_>>()
-                .ok_or_else(|| failed("answered a resource without its ids"))?;
-            Ok(convert.into_values().collect())
-        }
-    };
-}
-
-describe!(describe_vpcs, "DescribeVpcs", set_filters, PAGE, convert::vpc, Vpc);
-describe!(describe_subnets, "DescribeSubnets", set_filters, PAGE, convert::subnet, Subnet);
-describe!(
-    describe_route_tables,
-    "DescribeRouteTables",
-    set_filters,
-    ROUTE_TABLE_PAGE,
-    convert::route_table,
-    RouteTable
-);
-describe!(describe_vpc_endpoints, "DescribeVpcEndpoints", set_filters, PAGE, convert::endpoint, Endpoint);
-describe!(describe_nat_gateways, "DescribeNatGateways", set_filter, PAGE, convert::nat_gateway, NatGateway);
-
-/// Reads the address ranges of a prefix list, all pages.
-async fn prefix_list(client: &Client, id: &str) -> Result<(String, BTreeSet<String>), Error> {
-    let entries = client
-        .get_managed_prefix_list_entries()
-        .prefix_list_id(id)
-        .into_paginator()
-        .page_size(PREFIX_LIST_PAGE)
-        .stop_on_duplicate_token(false)
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|error| Error::Ec2ReadFailed(format!("GetManagedPrefixListEntries: {}", describe(&error))))?;
-    Ok((id.to_owned(), entries.into_iter().filter_map(|entry| entry.cidr).collect()))
 }

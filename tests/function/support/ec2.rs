@@ -62,6 +62,15 @@ impl Ec2 {
         self
     }
 
+    /// A server that knows these resources of a Region, each with its id and its XML, and lists them in pages of this size.
+    /// It has the filter by the id of a route table, with or without wildcards. Without them, no id matches.
+    pub async fn of_region(resources: Resources, page_size: usize, has_wildcards: bool) -> Self {
+        let server = MockServer::builder().start().await;
+        let region = Region { resources, page_size, has_wildcards };
+        Mock::given(method("POST")).respond_with(region).mount(&server).await;
+        Self { server }
+    }
+
     pub fn url(&self) -> String {
         self.server.uri()
     }
@@ -120,6 +129,34 @@ impl Respond for Pages {
             )),
             Some(Page::Hangs) => set(action, "", "").set_delay(Duration::from_mins(2)),
         }
+    }
+}
+
+/// The resources of each call that lists them: ids and XML.
+pub type Resources = HashMap<&'static str, Vec<(String, String)>>;
+
+struct Region {
+    resources: Resources,
+    page_size: usize,
+    has_wildcards: bool,
+}
+
+impl Respond for Region {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let form = form(request);
+        let action = form["Action"].as_str();
+        let values: Vec<&String> = (1..).map_while(|n| form.get(&format!("Filter.1.Value.{n}"))).collect();
+        let matches = |id: &str, value: &str| match value.split_once('*') {
+            Some((start, end)) => self.has_wildcards && id.starts_with(start) && id.ends_with(end),
+            None => id == value,
+        };
+        let from: usize = form.get("NextToken").map_or(0, |token| token.parse().unwrap());
+        let mut selected = (self.resources.get(action).into_iter().flatten())
+            .filter(|(id, _)| !form.contains_key("Filter.1.Name") || values.iter().any(|value| matches(id, value)))
+            .skip(from);
+        let page: String = selected.by_ref().take(self.page_size).map(|(_, xml)| xml.as_str()).collect();
+        let next = selected.next().map(|_| format!("<nextToken>{}</nextToken>", from + self.page_size));
+        set(action, &page, &next.unwrap_or_default())
     }
 }
 
