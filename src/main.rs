@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use gatewatch::{
     app::{handler::Gatewatch, logging},
     aws::{clients::Clients, ec2::known_vpcs::KnownVpcs, init_error},
+    error::Error,
     settings::Settings,
 };
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -19,15 +20,20 @@ async fn main() -> ExitCode {
     run().instrument(error_span!("gatewatch", version = env!("CARGO_PKG_VERSION"))).await
 }
 
+fn start() -> Result<Gatewatch, Error> {
+    let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let settings = Settings::read(variable)?;
+    Ok(Gatewatch { clients: Clients::new(&settings, variable)?, settings, known_vpcs: KnownVpcs::default() })
+}
+
 async fn run() -> ExitCode {
-    let settings = match Settings::read(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned())) {
-        Ok(settings) => settings,
+    let gatewatch = match start() {
+        Ok(gatewatch) => gatewatch,
         Err(error) => {
             init_error::report(&error).await;
             return ExitCode::FAILURE;
         }
     };
-    let gatewatch = Gatewatch { clients: Clients::new(&settings).await, settings, known_vpcs: KnownVpcs::default() };
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

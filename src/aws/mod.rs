@@ -7,4 +7,5 @@ pub mod dynamodb;
 pub mod ec2;
 mod error;
 pub mod init_error;
+mod sdk_config;
 pub mod sns;
