@@ -8,6 +8,7 @@ use gatewatch::{
     aws::{
         clients::Clients, ec2::known_vpcs::KnownVpcs, init_error, known_subscribers::KnownSubscribers, warm_up::warm_up,
     },
+    error::Error,
     settings::Settings,
 };
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -21,19 +22,25 @@ async fn main() -> ExitCode {
     run().instrument(error_span!("gatewatch", version = env!("CARGO_PKG_VERSION"))).await
 }
 
+/// Reads the settings and creates the clients.
+fn start() -> Result<Gatewatch, Error> {
+    let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let settings = Settings::read(variable)?;
+    Ok(Gatewatch {
+        clients: Clients::new(&settings, variable)?,
+        settings,
+        known_vpcs: KnownVpcs::default(),
+        known_subscribers: KnownSubscribers::default(),
+    })
+}
+
 async fn run() -> ExitCode {
-    let settings = match Settings::read(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned())) {
-        Ok(settings) => settings,
+    let gatewatch = match start() {
+        Ok(gatewatch) => gatewatch,
         Err(error) => {
             init_error::report(&error).await;
             return ExitCode::FAILURE;
         }
-    };
-    let gatewatch = Gatewatch {
-        clients: Clients::new(&settings).await,
-        settings,
-        known_vpcs: KnownVpcs::default(),
-        known_subscribers: KnownSubscribers::default(),
     };
     warm_up(&gatewatch.clients, gatewatch.settings.ledger_table.as_deref(), &gatewatch.known_subscribers).await;
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| gatewatch.handle(event))).await {

@@ -1,9 +1,9 @@
 //! The log: one line for each invocation, and one for each failure that the answer does not explain.
 
-use std::{env, str::FromStr};
+use std::env;
 
 use tracing::{error, info, level_filters::LevelFilter, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     app::{
@@ -20,16 +20,31 @@ const MAX_TAGS: usize = 20;
 /// Sets up the log in the format and at the level that Lambda requests (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`).
 /// `RUST_LOG` sets filters by module.
 pub fn init() {
-    let level = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("RUST_LOG")).unwrap_or_default();
-    let level = LevelFilter::from_str(&level).ok().filter(|_| !level.is_empty()).unwrap_or(LevelFilter::INFO);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let variable = |name| env::var(name).unwrap_or_default();
+    let filter = filter(&variable("AWS_LAMBDA_LOG_LEVEL"), &variable("RUST_LOG"));
+    let log = tracing_subscriber::registry().with(filter);
     // Lambda itself adds the time.
-    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_env_filter(filter);
-    if env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
-        lines.json().init();
+    let lines = fmt::layer().with_target(false).without_time();
+    if variable("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json") {
+        log.with(lines.json()).init();
     } else {
-        lines.init();
+        log.with(lines).init();
     }
+}
+
+/// What is logged: the filters of `RUST_LOG`, or everything at the level that Lambda requests if no filter can be read.
+/// `Targets` filters by module and level. `EnvFilter` would also filter by the fields of spans, and needs regular
+/// expressions for that.
+fn filter(level: &str, filters: &str) -> Targets {
+    let is_readable = |text: &&str| !text.is_empty() && text.parse::<Targets>().is_ok();
+    let filters: Vec<&str> = filters.split(',').map(str::trim).filter(is_readable).collect();
+    let default = || Targets::new().with_default(level_or_info(level));
+    if filters.is_empty() { default() } else { filters.join(",").parse().unwrap_or_else(|_| default()) }
+}
+
+/// An empty text would parse as the level ERROR.
+fn level_or_info(text: &str) -> LevelFilter {
+    text.parse().ok().filter(|_| !text.is_empty()).unwrap_or(LevelFilter::INFO)
 }
 
 /// Logs the outcome of an invocation: why each message of a batch failed, which exemption tags cannot be read, and counts.
@@ -76,4 +91,37 @@ fn log_counts(payload: &Payload, report: &Report, failed: usize) {
         without_subscribers = ?report.sent.without_subscribers,
         "checked"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_lambda_applies_to_everything() {
+        for (level, expected) in [
+            ("", LevelFilter::INFO),
+            ("loud", LevelFilter::INFO),
+            ("ERROR", LevelFilter::ERROR),
+            ("debug", LevelFilter::DEBUG),
+        ] {
+            assert_eq!(filter(level, ""), Targets::new().with_default(expected), "{level}");
+        }
+    }
+
+    #[test]
+    fn rust_log_replaces_the_level_of_lambda() {
+        let one_module = Targets::new().with_target("hyper", LevelFilter::DEBUG);
+        let module_and_rest =
+            Targets::new().with_default(LevelFilter::WARN).with_target("gatewatch::aws", LevelFilter::TRACE);
+        for (filters, expected) in [
+            ("warn", Targets::new().with_default(LevelFilter::WARN)),
+            ("hyper=debug", one_module.clone()),
+            ("warn, gatewatch::aws=trace", module_and_rest),
+            ("hyper=debug,aws=loud,,a=b=c", one_module),
+            (",aws=loud", Targets::new().with_default(LevelFilter::ERROR)),
+        ] {
+            assert_eq!(filter("ERROR", filters), expected, "{filters}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_ec2::config::{BehaviorVersion, IdentityCache, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -11,9 +11,11 @@ use aws_smithy_http_client::{
 use crate::{
     aws::{
         ec2::{bucket::Bucket, complete_response::CompleteResponse},
+        sdk_config,
         sns::SnsTopic,
     },
     channel::Channel,
+    error::Error,
     settings::{Settings, Topic},
 };
 
@@ -47,12 +49,19 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Creates the clients. Nothing is sent yet. Credentials and endpoints come from the environment, as the SDK reads it.
-    pub async fn new(settings: &Settings) -> Self {
+    /// Creates the clients. Nothing is sent yet. `variable` returns the environment variables with the credentials and the
+    /// endpoints.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if the credentials are missing or a variable is invalid.
+    pub fn new(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         // All clients share one HTTP client, so that they share connections and the TLS set-up is paid once.
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let shared = sdk_config::read(variable)?
+            .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(http)
+            .identity_cache(IdentityCache::lazy().build())
             .region(Region::new(settings.region.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -67,8 +76,7 @@ impl Clients {
                     .with_initial_backoff(FIRST_BACKOFF)
                     .with_max_backoff(MAX_BACKOFF),
             )
-            .load()
-            .await;
+            .build();
         let ec2_bucket = Bucket::default();
         let ec2 =
             aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse).interceptor(ec2_bucket.clone());
@@ -84,11 +92,78 @@ impl Clients {
             let client = aws_sdk_sns::Client::from_conf(sns.build());
             SnsTopic { channel, topic_arn: settings.arn.clone(), client }
         };
-        Self {
+        Ok(Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             ec2_bucket,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
-        }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+    /// A server that answers every call with an error that is not retried.
+    async fn refusing() -> MockServer {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(400)).mount(&server).await;
+        server
+    }
+
+    /// For each call that the server received: the scope of its signature, its token and the name in its user agent.
+    async fn calls(server: &MockServer) -> Vec<[String; 3]> {
+        let requests = server.received_requests().await.unwrap_or_default();
+        let call = |request: &wiremock::Request| {
+            let header = |name| request.headers[name].to_str().unwrap().to_owned();
+            let scope = header("authorization").replace('/', " ");
+            let scope = scope.split_once("Credential=").unwrap().1.split(',').next().unwrap().to_owned();
+            let without_date = scope.split(' ').enumerate().filter(|(at, _)| *at != 1).map(|(_, part)| part);
+            let agent = header("user-agent").split(' ').find(|part| part.starts_with("app/")).unwrap().to_owned();
+            [without_date.collect::<Vec<_>>().join(" "), header("x-amz-security-token"), agent]
+        };
+        requests.iter().map(call).collect()
+    }
+
+    #[tokio::test]
+    async fn the_clients_use_the_credentials_and_endpoints_of_the_variables() {
+        let (of_ec2, of_the_others) = (refusing().await, refusing().await);
+        let (url_of_ec2, url) = (of_ec2.uri(), of_the_others.uri());
+        let topic = "arn:aws:sns:us-east-1:123456789012:gatewatch";
+        let variables = BTreeMap::from([
+            ("AWS_REGION", "eu-west-1"),
+            ("TOPIC_ARN", topic),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_SESSION_TOKEN", "token"),
+            ("AWS_ENDPOINT_URL_EC2", url_of_ec2.as_str()),
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_SDK_UA_APP_ID", "test"),
+        ]);
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        let clients = Clients::new(&Settings::read(variable).unwrap(), variable).unwrap();
+
+        clients.ec2.describe_vpcs().send().await.unwrap_err();
+        clients.dynamodb.list_tables().send().await.unwrap_err();
+        clients.topics[0].client.publish().topic_arn(topic).message("text").send().await.unwrap_err();
+
+        let call = |scope: &str| [format!("key {scope} aws4_request"), "token".to_owned(), "app/test".to_owned()];
+        assert_eq!(calls(&of_ec2).await, [call("eu-west-1 ec2")]);
+        assert_eq!(calls(&of_the_others).await, [call("eu-west-1 dynamodb"), call("us-east-1 sns")]);
+    }
+
+    #[test]
+    fn clients_without_credentials_are_not_created() {
+        let variable = |name: &str| match name {
+            "AWS_REGION" => Some("eu-west-1".to_owned()),
+            "TOPIC_ARN" => Some("arn:aws:sns:eu-west-1:123456789012:gatewatch".to_owned()),
+            _ => None,
+        };
+        let error = Clients::new(&Settings::read(variable).unwrap(), variable).unwrap_err();
+        assert!(error.to_string().starts_with("AWS_ACCESS_KEY_ID is not set"), "{error}");
     }
 }

@@ -8,5 +8,6 @@ pub mod ec2;
 mod error;
 pub mod init_error;
 pub mod known_subscribers;
+mod sdk_config;
 pub mod sns;
 pub mod warm_up;

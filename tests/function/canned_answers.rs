@@ -652,6 +652,13 @@ async fn a_setting_that_cannot_be_read_stops_the_function_at_start() {
             "TOPIC_ARN is \"gatewatch\\n\"; allowed is the ARN of a standard SNS topic, such as \
              arn:aws:sns:eu-west-1:123456789012:gatewatch",
         ),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "",
+            "AWS_SECRET_ACCESS_KEY is not set; Lambda sets it to a credential of the function's role. Elsewhere, this command \
+             sets it: eval \"$(aws configure export-credentials --format env)\"",
+        ),
+        ("AWS_USE_FIPS_ENDPOINT", "1", "AWS_USE_FIPS_ENDPOINT is \"1\"; allowed is true or false"),
     ] {
         assert_eq!(
             run(&ec2, &sns, &[(name, value)], &check_vpc()).await.outcome,

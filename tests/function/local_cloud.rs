@@ -9,6 +9,7 @@ use crate::support::{
 };
 use aws_sdk_ec2::{
     Client,
+    config::{BehaviorVersion, Credentials, Region},
     types::{AddPrefixListEntry, Filter, VpcEndpointType},
 };
 use serde_json::{Value, json};
@@ -22,12 +23,18 @@ const DYNAMODB: &str = "com.amazonaws.eu-west-1.dynamodb";
 struct Builder(Client);
 
 impl Builder {
-    async fn new() -> Result<Self> {
-        std::env::var("AWS_ENDPOINT_URL_EC2")
+    fn new() -> Result<Self> {
+        let url = std::env::var("AWS_ENDPOINT_URL_EC2")
             .map_err(|_| "AWS_ENDPOINT_URL_EC2 is not set: run this test with `make test`")?;
         let http = aws_smithy_http_client::Builder::new().build_http();
-        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http).load().await;
-        Ok(Self(Client::new(&config)))
+        let config = aws_sdk_ec2::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .endpoint_url(url)
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        Ok(Self(Client::from_conf(config)))
     }
 
     /// A VPC, and the main table that it came with.
@@ -127,7 +134,7 @@ fn findings(report: &Value) -> Result<Vec<[String; 6]>> {
 #[tokio::test]
 #[ignore = "needs the local cloud: run `make test`"]
 async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
-    let build = Builder::new().await?;
+    let build = Builder::new()?;
     let (vpc, main) = build.vpc().await?;
     let (private_a, private_b, public) = (build.table(&vpc).await?, build.table(&vpc).await?, build.table(&vpc).await?);
     let outside = build.subnet(&vpc, 0, Some(&public)).await?;
@@ -177,7 +184,7 @@ async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
 #[tokio::test]
 #[ignore = "needs the local cloud: run `make test`"]
 async fn what_the_lists_do_not_say_is_read_where_a_finding_depends_on_it() -> Result {
-    let build = Builder::new().await?;
+    let build = Builder::new()?;
     let (vpc, main) = build.vpc().await?;
     let (private, unassociated) = (build.table(&vpc).await?, build.table(&vpc).await?);
     let subnet = build.subnet(&vpc, 1, Some(&private)).await?;
