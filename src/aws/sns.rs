@@ -1,8 +1,8 @@
 //! Publishes messages to SNS topics.
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_sns::{
     Client,
+    config::retry::RetryConfig,
     error::SdkError,
     operation::get_topic_attributes::{
         GetTopicAttributesError, GetTopicAttributesOutput, builders::GetTopicAttributesFluentBuilder,

@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::{
     config::{
         ConfigBag, Intercept, RuntimeComponents, http::HttpRequest, interceptors::BeforeTransmitInterceptorContextMut,
+        retry::RetryConfig,
     },
     error::BoxError,
 };
