@@ -55,7 +55,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
     let vpc_id = id("vpc", number);
     let endpoint_ids = [0, 1].map(|n| id("vpce", 2 * number + n));
     let route = |destination: &str, kind, target: &str| Route {
-        destination: Some(destination.to_owned()),
+        destination: Some(destination.into()),
         target: Target { kind, id: Some(target.to_owned()) },
         active: true,
     };
@@ -64,7 +64,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
         let subnets = (0..SUBNETS_PER_VPC).filter(|subnet| 1 + subnet % (TABLES_PER_VPC - 1) == table);
         let mut associations: Vec<Association> = subnets
             .map(|subnet| Association {
-                subnet_id: Some(id("subnet", SUBNETS_PER_VPC * number + subnet)),
+                subnet_id: Some(id("subnet", SUBNETS_PER_VPC * number + subnet).into()),
                 ..Association::default()
             })
             .collect();
@@ -81,8 +81,8 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
         network.route_tables.push(RouteTable {
             id: id("rtb", TABLES_PER_VPC * number + table),
             vpc_id: vpc_id.clone(),
-            name: Some("private".to_owned()),
-            owner_id: Some("123456789012".to_owned()),
+            name: Some("private".into()),
+            owner_id: Some("123456789012".into()),
             exemption: None,
             associations,
             routes,
@@ -92,10 +92,10 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
         network.subnets.push(Subnet {
             id: id("subnet", SUBNETS_PER_VPC * number + subnet),
             vpc_id: vpc_id.clone(),
-            name: Some("app".to_owned()),
-            availability_zone: Some("eu-west-1a".to_owned()),
-            cidr: Some(format!("10.0.{subnet}.0/24")),
-            owner_id: Some("123456789012".to_owned()),
+            name: Some("app".into()),
+            availability_zone: Some("eu-west-1a".into()),
+            cidr: Some(format!("10.0.{subnet}.0/24").into()),
+            owner_id: Some("123456789012".into()),
             ipv6_native: false,
             exemption: None,
         });
@@ -105,10 +105,11 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
             id: id_of_endpoint,
             vpc_id: vpc_id.clone(),
             kind: EndpointKind::Gateway,
-            service_name: format!("com.amazonaws.eu-west-1.{}", service.name()),
-            state: "available".to_owned(),
+            service_name: format!("com.amazonaws.eu-west-1.{}", service.name()).into(),
+            state: "available".into(),
             ip_address_type: None,
-            route_table_ids: (0..TABLES_PER_VPC).map(|table| id("rtb", TABLES_PER_VPC * number + table)).collect(),
+            route_table_ids:
+                (0..TABLES_PER_VPC).map(|table| id("rtb", TABLES_PER_VPC * number + table).into()).collect(),
         }));
     }
 }

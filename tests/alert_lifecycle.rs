@@ -368,7 +368,7 @@ impl CurrentNetwork {
     fn model_of(&self, vpcs: &BTreeSet<String>) -> Network {
         let mut network = Network::default();
         let route = |destination: &str, kind, id: String| Route {
-            destination: Some(destination.to_owned()),
+            destination: Some(destination.into()),
             target: Target { kind, id: Some(id) },
             active: true,
         };
@@ -378,7 +378,8 @@ impl CurrentNetwork {
             for table in self.tables.iter().filter(|table| table.vpc == *vpc_id) {
                 let mut associations = vec![Association { main: table.main, ..Association::default() }];
                 for subnet_id in self.subnets_of(table) {
-                    associations.push(Association { subnet_id: Some(subnet_id.clone()), ..Association::default() });
+                    associations
+                        .push(Association { subnet_id: Some(subnet_id.as_str().into()), ..Association::default() });
                     network.subnets.push(Subnet {
                         id: subnet_id,
                         vpc_id: vpc_id.clone(),
@@ -414,9 +415,9 @@ impl CurrentNetwork {
                     id: endpoint_id(service),
                     vpc_id: vpc_id.clone(),
                     kind: EndpointKind::Gateway,
-                    service_name: service.endpoint_service_name(REGION),
+                    service_name: service.endpoint_service_name(REGION).into(),
                     state: "available".into(),
-                    route_table_ids: listed.map(|table| table.id.clone()).collect(),
+                    route_table_ids: listed.map(|table| table.id.as_str().into()).collect(),
                     ip_address_type: None,
                 });
             }

@@ -568,8 +568,8 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
             network.route_tables.push(RouteTable {
                 id: bytes.id("rtb-", n),
                 vpc_id: vpc_id.clone(),
-                name: bytes.name(),
-                owner_id: owner.clone(),
+                name: bytes.name().map(Into::into),
+                owner_id: owner.as_deref().map(Into::into),
                 exemption: bytes.exemption(),
                 associations: main.into_iter().chain(edge).collect(),
                 routes,
@@ -583,15 +583,17 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
             let tables = &mut network.route_tables[first_table..];
             if bytes.below(4) == 1 {
                 let index = usize::from(bytes.next()) % tables.len();
-                tables[index].associations.push(Association { subnet_id: Some(id.clone()), ..Association::default() });
+                tables[index]
+                    .associations
+                    .push(Association { subnet_id: Some(id.as_str().into()), ..Association::default() });
             }
             network.subnets.push(Subnet {
                 id,
                 vpc_id: vpc_id.clone(),
-                name: if bytes.yes() { bytes.name() } else { common_name.clone() },
-                availability_zone: bytes.yes().then(|| format!("{region}a")),
+                name: if bytes.yes() { bytes.name() } else { common_name.clone() }.map(Into::into),
+                availability_zone: bytes.yes().then(|| format!("{region}a").into()),
                 cidr: bytes.yes().then(|| "10.0.1.0/24".into()),
-                owner_id: owner.clone(),
+                owner_id: owner.as_deref().map(Into::into),
                 ipv6_native: bytes.yes(),
                 exemption: bytes.exemption(),
             });
@@ -603,11 +605,11 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
                 id: bytes.id("vpce-", n),
                 vpc_id: vpc_id.clone(),
                 kind: bytes.one_of(&[EndpointKind::Gateway, EndpointKind::Interface, EndpointKind::Other]),
-                service_name: bytes.one_of(&GatewayService::ALL).endpoint_service_name(region),
+                service_name: bytes.one_of(&GatewayService::ALL).endpoint_service_name(region).into(),
                 state: bytes.one_of(&["available", "Pending", "deleting", "failed", "rejected", "partial", ""]).into(),
                 route_table_ids: (network.route_tables[first_table..].iter())
                     .filter(|_| bytes.yes())
-                    .map(|table| table.id.clone())
+                    .map(|table| table.id.as_str().into())
                     .collect(),
                 ip_address_type: bytes.one_of(&[None, Some("ipv4"), Some("dualstack")]).map(Into::into),
             });
@@ -698,7 +700,8 @@ fn record_of(
     const GAPS: [Gap; 4] = [Gap::RouteInactive, Gap::EndpointNotAvailable, Gap::NotAssociated, Gap::NoEndpoint];
     let table = network.route_tables.iter().find(|table| table.id == table_id);
     // The account that the finding would have, so that the id is the same.
-    let account = account_region.account.clone().or_else(|| table?.owner_id.clone()).unwrap_or_default();
+    let account =
+        account_region.account.clone().or_else(|| table?.owner_id.as_deref().map(str::to_owned)).unwrap_or_default();
     let is_open = bytes.yes();
     let in_vpc = network.subnets.iter().filter(|subnet| subnet.vpc_id == vpc_id).map(|subnet| subnet.id.clone());
     let mut subnets: BTreeSet<String> = in_vpc.filter(|_| bytes.yes()).collect();

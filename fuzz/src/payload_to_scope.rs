@@ -225,8 +225,8 @@ fn network() -> Network {
         id: id(ids::ENDPOINT, 1),
         vpc_id: id(ids::VPC, 1),
         kind: EndpointKind::Gateway,
-        service_name: format!("com.amazonaws.{REGION}.s3"),
-        state: "available".to_owned(),
+        service_name: format!("com.amazonaws.{REGION}.s3").into(),
+        state: "available".into(),
         route_table_ids: Vec::new(),
         ip_address_type: None,
     };
@@ -239,7 +239,7 @@ fn network() -> Network {
             table(
                 PRIVATE,
                 id(ids::VPC, 1),
-                Association { subnet_id: Some(id(ids::SUBNET, 3)), ..Association::default() },
+                Association { subnet_id: Some(id(ids::SUBNET, 3).into()), ..Association::default() },
             ),
             table(
                 EDGE,

@@ -745,7 +745,7 @@ mod tests {
             let gateway = Association { gateway_id: Some("igw-0000000a".into()), ..Association::default() };
             let mut given = given([], [record()]).without_table(TABLE);
             let associations = vec![gateway];
-            let owner_id = Some(owner.to_owned());
+            let owner_id = Some(owner.into());
             given.network.route_tables.push(RouteTable { owner_id, associations, ..table(TABLE, A) });
             given
         };

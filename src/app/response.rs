@@ -277,7 +277,7 @@ mod tests {
         let network = Network {
             route_tables: (0..table_count)
                 .map(|n| RouteTable {
-                    name: Some("n".repeat(2000)),
+                    name: Some("n".repeat(2000).into()),
                     ..main_table(&format!("rtb-{n:08x}"), &format!("vpc-{n:08x}"))
                 })
                 .collect(),

@@ -82,7 +82,7 @@ pub struct TableRef {
 
 impl From<&RouteTable> for TableRef {
     fn from(table: &RouteTable) -> Self {
-        Self { id: table.id.clone(), name: table.name.clone(), main: table.is_main() }
+        Self { id: table.id.clone(), name: table.name.as_deref().map(str::to_owned), main: table.is_main() }
     }
 }
 
@@ -103,9 +103,9 @@ impl From<&Subnet> for SubnetRef {
     fn from(subnet: &Subnet) -> Self {
         Self {
             id: subnet.id.clone(),
-            name: subnet.name.clone(),
-            availability_zone: subnet.availability_zone.clone(),
-            cidr: subnet.cidr.clone(),
+            name: subnet.name.as_deref().map(str::to_owned),
+            availability_zone: subnet.availability_zone.as_deref().map(str::to_owned),
+            cidr: subnet.cidr.as_deref().map(str::to_owned),
         }
     }
 }
@@ -121,7 +121,7 @@ pub struct EndpointRef {
 
 impl From<&Endpoint> for EndpointRef {
     fn from(endpoint: &Endpoint) -> Self {
-        Self { id: endpoint.id.clone(), state: endpoint.state.to_ascii_lowercase() }
+        Self { id: endpoint.id.clone(), state: endpoint.state.as_str().to_ascii_lowercase() }
     }
 }
 

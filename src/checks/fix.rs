@@ -45,8 +45,8 @@ impl From<&model::Endpoint> for Endpoint {
     fn from(endpoint: &model::Endpoint) -> Self {
         Self {
             id: endpoint.id.clone(),
-            state: endpoint.state.to_ascii_lowercase(),
-            route_table_ids: endpoint.route_table_ids.clone(),
+            state: endpoint.state.as_str().to_ascii_lowercase(),
+            route_table_ids: endpoint.route_table_ids.iter().map(|id| id.as_str().to_owned()).collect(),
         }
     }
 }

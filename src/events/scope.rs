@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn a_subnet_of_another_account_is_not_assessed_even_if_its_table_is_visible() {
         let theirs = "vpc-0000000d";
-        let owner = Some("210987654321".to_owned());
+        let owner = Some("210987654321".into());
         let shared = Subnet { owner_id: owner.clone(), ..subnet("subnet-0000000d", theirs) };
         let mut network = network();
         network.vpcs.push(vpc(theirs));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use compact_str::CompactString;
+
 use crate::network::name::named;
 
 /// The part of an account's network in one Region that was read. Every VPC in it is complete.
@@ -36,14 +38,14 @@ pub struct Subnet {
     /// The VPC it is in.
     pub vpc_id: String,
     /// The value of its `Name` tag.
-    pub name: Option<String>,
+    pub name: Option<CompactString>,
     /// Such as `eu-west-1a`.
-    pub availability_zone: Option<String>,
+    pub availability_zone: Option<CompactString>,
     /// The IPv4 CIDR block, or the IPv6 CIDR block of an IPv6-only subnet.
-    pub cidr: Option<String>,
+    pub cidr: Option<CompactString>,
     /// The account that owns it. It is another account if the subnet is shared with ours
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
-    pub owner_id: Option<String>,
+    pub owner_id: Option<CompactString>,
     /// Whether it is IPv6-only.
     pub ipv6_native: bool,
     /// The value of its exemption tag.
@@ -58,9 +60,9 @@ pub struct RouteTable {
     /// The VPC it is in.
     pub vpc_id: String,
     /// The value of its `Name` tag.
-    pub name: Option<String>,
+    pub name: Option<CompactString>,
     /// The account that owns it.
-    pub owner_id: Option<String>,
+    pub owner_id: Option<CompactString>,
     /// The value of its exemption tag.
     pub exemption: Option<String>,
     /// What it is associated with.
@@ -75,11 +77,11 @@ pub struct Association {
     /// Whether the table is the main table of its VPC. Such an association names no subnet.
     pub main: bool,
     /// The subnet of an explicit association.
-    pub subnet_id: Option<String>,
+    pub subnet_id: Option<CompactString>,
     /// The gateway of an edge association: an internet gateway, a virtual private gateway or a regional NAT gateway.
-    pub gateway_id: Option<String>,
+    pub gateway_id: Option<CompactString>,
     /// `associating`, `associated`, `disassociating`, `disassociated` or `failed`.
-    pub state: Option<String>,
+    pub state: Option<CompactString>,
 }
 
 impl Association {
@@ -93,7 +95,7 @@ impl Association {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// An IPv4 or IPv6 CIDR block, or the id of a prefix list (`pl-…`).
-    pub destination: Option<String>,
+    pub destination: Option<CompactString>,
     /// Where the traffic goes.
     pub target: Target,
     /// Whether its state is `active`. A `blackhole` or `filtered` route carries no traffic.
@@ -199,13 +201,13 @@ pub struct Endpoint {
     /// Gateway, Interface or another type.
     pub kind: EndpointKind,
     /// The name of its service, such as `com.amazonaws.eu-west-1.s3`.
-    pub service_name: String,
+    pub service_name: CompactString,
     /// The state as EC2 wrote it. Responses have `available`; the API model has `Available`.
-    pub state: String,
+    pub state: CompactString,
     /// The ids of the route tables that a gateway endpoint lists.
-    pub route_table_ids: Vec<String>,
+    pub route_table_ids: Vec<CompactString>,
     /// `ipv4`, `dualstack` or `ipv6`, if EC2 returns it.
-    pub ip_address_type: Option<String>,
+    pub ip_address_type: Option<CompactString>,
 }
 
 impl Endpoint {
@@ -224,7 +226,7 @@ impl Endpoint {
     /// Whether it lists the table.
     #[must_use]
     pub fn lists(&self, table: &RouteTable) -> bool {
-        self.route_table_ids.contains(&table.id)
+        self.route_table_ids.iter().any(|id| *id == table.id)
     }
 }
 
@@ -304,7 +306,7 @@ impl Network {
     pub fn apply_nat_gateway(&mut self, gateway: &NatGateway) {
         for table in &mut self.route_tables {
             if gateway.route_table_id.as_ref() == Some(&table.id) {
-                let gateway_id = Some(gateway.id.clone());
+                let gateway_id = Some(gateway.id.as_str().into());
                 table.associations.push(Association { gateway_id, ..Association::default() });
             }
             let to_it = |route: &&mut Route| gateway.is_gone && route.target.is_nat_gateway(&gateway.id);
@@ -318,7 +320,7 @@ impl Network {
     pub fn apply_prefix_lists(&mut self, lists: &BTreeMap<String, BTreeSet<String>>) {
         for table in &mut self.route_tables {
             let in_list = |route: &Route, block: &str| {
-                let list = route.destination.as_ref().and_then(|id| lists.get(id));
+                let list = route.destination.as_deref().and_then(|id| lists.get(id));
                 list.is_some_and(|blocks| blocks.contains(block))
             };
             let mut through_lists = Vec::new();
@@ -326,7 +328,7 @@ impl Network {
                 if table.routes.iter().all(|route| route.destination.as_deref() != Some(block)) {
                     let routes = table.routes.iter().filter(|route| in_list(route, block));
                     through_lists
-                        .extend(routes.map(|route| Route { destination: Some(block.to_owned()), ..route.clone() }));
+                        .extend(routes.map(|route| Route { destination: Some(block.into()), ..route.clone() }));
                 }
             }
             table.routes.extend(through_lists);

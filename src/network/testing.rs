@@ -68,7 +68,7 @@ pub fn gateway_endpoint(id: &str, vpc_id: &str, service: GatewayService, tables:
         id: id.into(),
         vpc_id: vpc_id.into(),
         kind: EndpointKind::Gateway,
-        service_name: service.endpoint_service_name(REGION),
+        service_name: service.endpoint_service_name(REGION).into(),
         state: "available".into(),
         route_table_ids: tables.iter().map(|&table| table.into()).collect(),
         ip_address_type: None,

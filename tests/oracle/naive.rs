@@ -18,7 +18,7 @@ pub fn evaluate(case: &Case) -> Answer {
     // "gatewatch judges every route table in scope that is not an edge table and that no other account owns, for every
     // required service."
     for table in &network.route_tables {
-        if is_edge(table) || is_other_account(table.owner_id.as_ref(), case) {
+        if is_edge(table) || is_other_account(table.owner_id.as_deref(), case) {
             answer.unchecked.insert(table.id.clone());
             continue;
         }
@@ -43,7 +43,7 @@ pub fn evaluate(case: &Case) -> Answer {
 
     // "Another account owns the subnet and shares it." "EC2 does not return the route table of the subnet."
     for subnet in &network.subnets {
-        let reason = if is_other_account(subnet.owner_id.as_ref(), case) {
+        let reason = if is_other_account(subnet.owner_id.as_deref(), case) {
             "shared_subnet"
         } else if effective_table(network, subnet).is_none() {
             "route_table_not_visible"
@@ -150,7 +150,7 @@ fn effective_table<'a>(network: &'a Network, subnet: &Subnet) -> Option<&'a Rout
     // "It is the table of the subnet's explicit association,"
     for table in &network.route_tables {
         for association in &table.associations {
-            if association.subnet_id.as_ref() == Some(&subnet.id) && counts(association) {
+            if association.subnet_id.as_deref() == Some(&subnet.id) && counts(association) {
                 return Some(table);
             }
         }
@@ -173,7 +173,7 @@ fn subnets_of<'a>(case: &'a Case, table: &RouteTable) -> Vec<&'a Subnet> {
     for subnet in &case.network.subnets {
         if let Some(used) = effective_table(&case.network, subnet)
             && used.id == table.id
-            && !is_other_account(subnet.owner_id.as_ref(), case)
+            && !is_other_account(subnet.owner_id.as_deref(), case)
         {
             subnets.push(subnet);
         }
@@ -182,7 +182,7 @@ fn subnets_of<'a>(case: &'a Case, table: &RouteTable) -> Vec<&'a Subnet> {
 }
 
 /// Whether another account is the owner. `false` if the owner or our own account is not known.
-fn is_other_account(owner: Option<&String>, case: &Case) -> bool {
+fn is_other_account(owner: Option<&str>, case: &Case) -> bool {
     match (owner, &case.account_region.account) {
         (Some(owner), Some(own)) => owner != own,
         _ => false,
@@ -231,7 +231,7 @@ fn is_available(endpoint: &Endpoint) -> bool {
 }
 
 fn lists(endpoint: &Endpoint, table: &RouteTable) -> bool {
-    endpoint.route_table_ids.contains(&table.id)
+    endpoint.route_table_ids.iter().any(|id| *id == table.id)
 }
 
 // --- Finding ---------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ fn interface_endpoint<'a>(case: &'a Case, table: &RouteTable, service: &str) -> 
 }
 
 fn id_and_state(endpoint: &Endpoint) -> (String, String) {
-    (endpoint.id.clone(), endpoint.state.to_lowercase())
+    (endpoint.id.clone(), endpoint.state.as_str().to_lowercase())
 }
 
 /// The severity, and `egress`: "The target of the default route that decided the severity". Among equals, the IPv4

@@ -415,7 +415,7 @@ fn build(drafts: &[VpcDraft]) -> Network {
                 name: None,
                 availability_zone: None,
                 cidr: None,
-                owner_id: if draft.shared { Some(OTHER_ACCOUNT.to_owned()) } else { subnet.owner.map(str::to_owned) },
+                owner_id: if draft.shared { Some(OTHER_ACCOUNT.into()) } else { subnet.owner.map(Into::into) },
                 ipv6_native: subnet.ipv6_native,
                 exemption: subnet.exemption.clone(),
             });
@@ -438,12 +438,12 @@ fn tables(vpc_index: usize, draft: &VpcDraft) -> Vec<RouteTable> {
         let mut associations = Vec::new();
         let main = (draft.has_main && position == 0).then_some(draft.main_state);
         for state in main.into_iter().chain(table.former_main.map(Some)) {
-            associations.push(Association { main: true, state: state.map(str::to_owned), ..Association::default() });
+            associations.push(Association { main: true, state: state.map(Into::into), ..Association::default() });
         }
         if let Some((gateway, state)) = table.gateway {
             associations.push(Association {
-                gateway_id: Some(gateway.to_owned()),
-                state: state.map(str::to_owned),
+                gateway_id: Some(gateway.into()),
+                state: state.map(Into::into),
                 ..Association::default()
             });
         }
@@ -452,9 +452,9 @@ fn tables(vpc_index: usize, draft: &VpcDraft) -> Vec<RouteTable> {
             vpc_id: id("vpc-", vpc_index, 0, 0),
             name: None,
             owner_id: if draft.shared {
-                Some(OTHER_ACCOUNT.to_owned())
+                Some(OTHER_ACCOUNT.into())
             } else {
-                table.has_owner.then(|| OWN_ACCOUNT.to_owned())
+                table.has_owner.then(|| OWN_ACCOUNT.into())
             },
             exemption: table.exemption.clone(),
             associations,
@@ -465,8 +465,8 @@ fn tables(vpc_index: usize, draft: &VpcDraft) -> Vec<RouteTable> {
         let former = subnet.former.map(|(table, state)| (table, Some(state)));
         for (table, state) in subnet.explicit.into_iter().chain(former) {
             table.get_mut(&mut tables).associations.push(Association {
-                subnet_id: Some(id("subnet-", vpc_index, subnet.rank, position)),
-                state: state.map(str::to_owned),
+                subnet_id: Some(id("subnet-", vpc_index, subnet.rank, position).into()),
+                state: state.map(Into::into),
                 ..Association::default()
             });
         }
@@ -479,14 +479,10 @@ fn endpoints(vpc_index: usize, draft: &VpcDraft) -> Vec<Endpoint> {
         id: id("vpce-", vpc_index, endpoint.rank, position),
         vpc_id: id("vpc-", vpc_index, 0, 0),
         kind: endpoint.kind,
-        service_name: endpoint.service_name.clone(),
-        state: endpoint.state.to_owned(),
-        route_table_ids: if endpoint.lists_unknown_table {
-            vec!["rtb-0000000000000dead".to_owned()]
-        } else {
-            Vec::new()
-        },
-        ip_address_type: endpoint.ip_address_type.map(str::to_owned),
+        service_name: endpoint.service_name.as_str().into(),
+        state: endpoint.state.into(),
+        route_table_ids: if endpoint.lists_unknown_table { vec!["rtb-0000000000000dead".into()] } else { Vec::new() },
+        ip_address_type: endpoint.ip_address_type.map(Into::into),
     });
     endpoints.collect()
 }
@@ -519,7 +515,7 @@ fn link_endpoints(network: &mut Network, drafts: &[VpcDraft]) {
                 (kind, _) => target_id(kind).map(str::to_owned),
             };
             table.routes.push(Route {
-                destination: route.destination.map(str::to_owned),
+                destination: route.destination.map(Into::into),
                 target: Target { kind: route.target, id: target },
                 active: route.active,
             });
@@ -531,7 +527,7 @@ fn connect(network: &mut Network, endpoint_index: usize, table_index: usize, lin
     let endpoint = &mut network.endpoints[endpoint_index];
     let table = &mut network.route_tables[table_index];
     if matches!(link, Link::Complete | Link::NoRoute | Link::InactiveRoute) {
-        endpoint.route_table_ids.push(table.id.clone());
+        endpoint.route_table_ids.push(table.id.as_str().into());
     }
     if matches!(link, Link::Complete | Link::InactiveRoute | Link::NotListed) {
         let active = link != Link::InactiveRoute;
@@ -541,7 +537,7 @@ fn connect(network: &mut Network, endpoint_index: usize, table_index: usize, lin
 
 fn route_to(destination: &str, target: &str, active: bool, kind: TargetKind) -> Route {
     let target = Target { kind, id: Some(target.to_owned()) };
-    Route { destination: Some(destination.to_owned()), target, active }
+    Route { destination: Some(destination.into()), target, active }
 }
 
 /// The id of a target of this kind.

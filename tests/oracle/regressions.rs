@@ -23,7 +23,7 @@ fn case() -> Case {
         name: None,
         availability_zone: None,
         cidr: None,
-        owner_id: Some(OWN_ACCOUNT.to_owned()),
+        owner_id: Some(OWN_ACCOUNT.into()),
         ipv6_native: false,
         exemption: None,
     };
@@ -48,7 +48,7 @@ fn table(association: Association) -> RouteTable {
         id: TABLE.to_owned(),
         vpc_id: VPC.to_owned(),
         name: None,
-        owner_id: Some(OWN_ACCOUNT.to_owned()),
+        owner_id: Some(OWN_ACCOUNT.into()),
         exemption: None,
         associations: vec![association],
         routes: Vec::new(),
@@ -66,8 +66,7 @@ fn agreed_answer(case: &Case) -> Answer {
 #[test]
 fn an_unreadable_tag_on_an_edge_table_is_not_reported() {
     let mut case = case();
-    let mut edge =
-        table(Association { gateway_id: Some("igw-00000000000000001".to_owned()), ..Association::default() });
+    let mut edge = table(Association { gateway_id: Some("igw-00000000000000001".into()), ..Association::default() });
     edge.exemption = Some("s4".to_owned());
     case.network.route_tables.push(edge);
     assert!(agreed_answer(&case).unreadable.is_empty());
@@ -77,7 +76,7 @@ fn an_unreadable_tag_on_an_edge_table_is_not_reported() {
 #[test]
 fn an_unreadable_tag_on_a_shared_subnet_is_not_reported() {
     let mut case = case();
-    case.network.subnets[0].owner_id = Some(OTHER_ACCOUNT.to_owned());
+    case.network.subnets[0].owner_id = Some(OTHER_ACCOUNT.into());
     case.network.subnets[0].exemption = Some("s4".to_owned());
     assert!(agreed_answer(&case).unreadable.is_empty());
 }
@@ -87,7 +86,7 @@ fn an_unreadable_tag_on_a_shared_subnet_is_not_reported() {
 #[test]
 fn a_main_association_that_has_ended_does_not_count() {
     let mut case = case();
-    let ended = Association { main: true, state: Some("disassociating".to_owned()), ..Association::default() };
+    let ended = Association { main: true, state: Some("disassociating".into()), ..Association::default() };
     case.network.route_tables.push(table(ended));
     let reason = "route_table_not_visible".to_owned();
     assert!(agreed_answer(&case).unassessed.contains(&(SUBNET.to_owned(), reason)));

@@ -1,6 +1,7 @@
 //! Converts the SDK's types to the network model. A resource without its ids gives `None`.
 
 use aws_sdk_ec2::types;
+use compact_str::CompactString;
 
 use crate::network::model::{
     Association, Endpoint, EndpointKind, NatGateway, Route, RouteTable, Subnet, Target, TargetKind, Vpc,
@@ -16,24 +17,26 @@ pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> 
         .iter()
         .find_map(types::SubnetIpv6CidrBlockAssociation::ipv6_cidr_block);
     Some(Subnet {
-        name: name(subnet.tags()),
+        name: name(subnet.tags()).map(Into::into),
         exemption: tag(subnet.tags(), exempt_tag),
         ipv6_native: subnet.ipv6_native().unwrap_or_default(),
-        cidr: subnet.cidr_block().filter(|cidr| !cidr.is_empty()).or(ipv6_cidr).map(str::to_owned),
-        availability_zone: subnet.availability_zone,
-        owner_id: subnet.owner_id,
+        cidr: subnet.cidr_block().filter(|cidr| !cidr.is_empty()).or(ipv6_cidr).map(Into::into),
+        availability_zone: subnet.availability_zone.map(Into::into),
+        owner_id: subnet.owner_id.map(Into::into),
         vpc_id: subnet.vpc_id?,
         id: subnet.subnet_id?,
     })
 }
 
 pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<RouteTable> {
+    let mut routes: Vec<Route> = table.routes().iter().map(route).filter(Route::can_matter).collect();
+    routes.shrink_to_fit();
     Some(RouteTable {
-        name: name(table.tags()),
+        name: name(table.tags()).map(Into::into),
         exemption: tag(table.tags(), exempt_tag),
         associations: table.associations().iter().map(association).collect(),
-        routes: table.routes().iter().map(route).filter(Route::can_matter).collect(),
-        owner_id: table.owner_id,
+        routes,
+        owner_id: table.owner_id.map(Into::into),
         vpc_id: table.vpc_id?,
         id: table.route_table_id?,
     })
@@ -48,10 +51,10 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint
             _ => EndpointKind::Other,
         },
         // The text, not the enum: EC2 writes `available` where the SDK's `State::Available` expects a capital letter.
-        state: endpoint.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
-        route_table_ids: endpoint.route_table_ids().to_vec(),
-        ip_address_type: endpoint.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase()),
-        service_name: endpoint.service_name.unwrap_or_default(),
+        state: endpoint.state().map(|state| state.as_str().into()).unwrap_or_default(),
+        route_table_ids: endpoint.route_table_ids().iter().map(CompactString::from).collect(),
+        ip_address_type: endpoint.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase().into()),
+        service_name: endpoint.service_name.unwrap_or_default().into(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
     })
@@ -71,9 +74,9 @@ fn association(association: &types::RouteTableAssociation) -> Association {
     let state = association.association_state().and_then(types::RouteTableAssociationState::state);
     Association {
         main: association.main().unwrap_or_default(),
-        subnet_id: association.subnet_id().map(str::to_owned),
-        gateway_id: association.gateway_id().map(str::to_owned),
-        state: state.map(|state| state.as_str().to_owned()),
+        subnet_id: association.subnet_id().map(Into::into),
+        gateway_id: association.gateway_id().map(Into::into),
+        state: state.map(|state| state.as_str().into()),
     }
 }
 
@@ -81,7 +84,7 @@ fn route(route: &types::Route) -> Route {
     let destination =
         (route.destination_cidr_block()).or(route.destination_ipv6_cidr_block()).or(route.destination_prefix_list_id());
     Route {
-        destination: destination.map(str::to_owned),
+        destination: destination.map(Into::into),
         target: target(route),
         active: route.state() == Some(&types::RouteState::Active),
     }

@@ -7,8 +7,8 @@ use std::{
 
 use crate::network::model::{EndpointKind, Network};
 
-/// Maximum number of remembered resources. At this number, all are forgotten: about 4 MB. A Region with more resources looks
-/// up some of them again.
+/// Maximum number of remembered resources. At this number, all are forgotten: about 4 MB. A larger network is not remembered:
+/// it would only replace itself.
 const MAX_RESOURCES: usize = 20_000;
 
 /// The VPC of each subnet, route table and gateway endpoint that was read. They never move to another VPC, so an entry is
@@ -29,6 +29,9 @@ impl KnownVpcs {
     /// Remembers the resources of a network.
     pub(super) fn remember(&self, network: &Network) {
         let gateways = network.endpoints.iter().filter(|endpoint| endpoint.kind == EndpointKind::Gateway);
+        if network.subnets.len() + network.route_tables.len() + network.endpoints.len() > MAX_RESOURCES {
+            return;
+        }
         let resources = (network.subnets.iter().map(|subnet| (&subnet.id, &subnet.vpc_id)))
             .chain(network.route_tables.iter().map(|table| (&table.id, &table.vpc_id)))
             .chain(gateways.map(|endpoint| (&endpoint.id, &endpoint.vpc_id)));
@@ -92,6 +95,8 @@ mod tests {
         assert_eq!(known.vpc_of().len(), MAX_RESOURCES);
         known.remember(&tables(0, MAX_RESOURCES));
         assert_eq!(known.vpc_of().len(), MAX_RESOURCES, "no resource is new");
+        known.remember(&tables(MAX_RESOURCES, 2 * MAX_RESOURCES + 1));
+        assert_eq!(known.vpc_of().len(), MAX_RESOURCES, "a larger network is not remembered");
         known.remember(&tables(MAX_RESOURCES, MAX_RESOURCES + 1));
         assert_eq!(known.vpc_of().len(), 1);
     }

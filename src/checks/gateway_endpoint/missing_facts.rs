@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(with(Association::default()), of_the_vpc, "an association with something unknown");
 
         assert_eq!(with(explicit("subnet-0000000c", "associated")), MissingFacts::default());
-        let gateway = |id: &str| Association { gateway_id: Some(id.to_owned()), ..Association::default() };
+        let gateway = |id: &str| Association { gateway_id: Some(id.into()), ..Association::default() };
         for id in ["igw-0000000a", "nat-0000000a"] {
             assert_eq!(with(gateway(id)), MissingFacts::default(), "{id}");
         }

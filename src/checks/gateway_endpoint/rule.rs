@@ -191,7 +191,7 @@ fn has_route_to(table: &RouteTable, endpoint: &Endpoint, active: bool) -> bool {
 /// deleted, and some mean that it will never work
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
 fn fix_for_state(endpoint: &Endpoint, available: Option<&Endpoint>) -> Fix {
-    match endpoint.state.to_ascii_lowercase().as_str() {
+    match endpoint.state.as_str().to_ascii_lowercase().as_str() {
         "deleting" | "deleted" => available.map_or(Fix::Create, |endpoint| Fix::AddTable(endpoint.into())),
         "failed" | "rejected" | "expired" => {
             Fix::Replace { failed: endpoint.into(), available: available.map(Into::into) }
@@ -208,7 +208,8 @@ fn finding(
     interface: Option<&Endpoint>,
     account_region: &AccountRegion,
 ) -> Finding {
-    let account = account_region.account.clone().or_else(|| table.owner_id.clone()).unwrap_or_default();
+    let account =
+        account_region.account.clone().or_else(|| table.owner_id.as_deref().map(str::to_owned)).unwrap_or_default();
     let in_use = !subnets.is_empty();
     let (severity, egress) = severity_of(table, in_use);
     let access = Access::of(egress.kind, in_use, gap.is_dropped);
@@ -707,7 +708,7 @@ mod tests {
         let result = |types: &[Option<&str>], tag: Option<&str>| {
             let endpoints: Vec<Endpoint> = (types.iter().enumerate())
                 .map(|(n, ip_type)| Endpoint {
-                    ip_address_type: ip_type.map(str::to_owned),
+                    ip_address_type: ip_type.map(Into::into),
                     ..s3(&format!("vpce-0000000{n}"), &["rtb-0000000a"])
                 })
                 .collect();

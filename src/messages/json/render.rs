@@ -538,11 +538,12 @@ mod tests {
     fn large(tables: usize, subnets: usize) -> Network {
         let mut network = Network { vpcs: vec![vpc(A)], ..Network::default() };
         for t in 0..tables {
-            let mut table = RouteTable { name: Some("\"".repeat(256)), ..main_table(&format!("rtb-{t:08x}"), A) };
+            let mut table =
+                RouteTable { name: Some("\"".repeat(256).into()), ..main_table(&format!("rtb-{t:08x}"), A) };
             for s in 0..subnets {
                 let id = format!("subnet-{:08x}", t * subnets + s);
                 table.associations.push(explicit(&id, "associated"));
-                network.subnets.push(Subnet { name: Some("\n".repeat(256)), ..subnet(&id, A) });
+                network.subnets.push(Subnet { name: Some("\n".repeat(256).into()), ..subnet(&id, A) });
             }
             network.route_tables.push(table);
         }
@@ -644,11 +645,11 @@ mod tests {
     fn a_finding_is_split_down_to_single_subnets_and_no_further() {
         let mut network = large(1, 2);
         for subnet in &mut network.subnets {
-            subnet.name = Some("x".repeat(150_000));
+            subnet.name = Some("x".repeat(150_000).into());
         }
         assert_eq!(finding_counts(&messages_with_padding(&findings(&network)[..1], &network, 0)), [1, 1]);
         let mut network = large(1, 1);
-        network.subnets[0].name = Some("x".repeat(300_000));
+        network.subnets[0].name = Some("x".repeat(300_000).into());
         assert_eq!(finding_counts(&messages_with_padding(&findings(&network)[..1], &network, 0)), [1]);
     }
 }

@@ -223,8 +223,8 @@ fn a_card_lists_the_cautions_or_says_where_they_are() {
         let name = "`".repeat(length);
         let mut network = used_by(10);
         network.route_tables[0].routes = vec![route("0.0.0.0/0", TargetKind::TransitGateway, "tgw-0a1b2c3d4e5f60005")];
-        network.route_tables[0].name = Some(name.clone());
-        network.subnets.iter_mut().for_each(|subnet| subnet.name = Some(name.clone()));
+        network.route_tables[0].name = Some(name.as_str().into());
+        network.subnets.iter_mut().for_each(|subnet| subnet.name = Some(name.as_str().into()));
         let alerts: Vec<Alert> = findings(&network, &GatewayService::ALL).into_iter().map(opened).collect();
         let trigger = Trigger::ApiCall {
             event_name: name.clone(),
@@ -420,7 +420,10 @@ fn an_email_that_would_be_too_large_is_split() {
 fn an_email_lists_thousands_of_subnets_of_one_finding() {
     let mut network = private(Some(NAT));
     network.subnets = (0..3000)
-        .map(|n| Subnet { name: Some("\u{200b}".repeat(256)), ..subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC) })
+        .map(|n| Subnet {
+            name: Some("\u{200b}".repeat(256).into()),
+            ..subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC)
+        })
         .collect();
     network.route_tables[0].associations =
         network.subnets.iter().map(|subnet| explicit(&subnet.id, "associated")).collect();

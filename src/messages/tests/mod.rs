@@ -51,8 +51,8 @@ pub(super) fn since() -> Timestamp {
 pub(super) fn private(egress: Option<(TargetKind, &str)>) -> Network {
     let named = |n: u8, name: &str| Subnet {
         name: Some(name.into()),
-        availability_zone: Some(format!("{REGION}{}", if n == 1 { 'a' } else { 'b' })),
-        cidr: Some(format!("10.0.{n}.0/24")),
+        availability_zone: Some(format!("{REGION}{}", if n == 1 { 'a' } else { 'b' }).into()),
+        cidr: Some(format!("10.0.{n}.0/24").into()),
         ..subnet(&format!("subnet-0a1b2c3d4e5f6000{n}"), VPC)
     };
     let subnets = vec![named(1, "app-a"), named(2, "app-b")];
@@ -191,7 +191,7 @@ const HOSTILE: [&str; 8] = [
 fn hostile() -> (Network, Trigger) {
     let mut network = private(Some(NAT));
     network.subnets = (HOSTILE.iter().map(|name| (*name).to_owned()).chain(["n".repeat(256)]).enumerate())
-        .map(|(n, name)| Subnet { name: Some(name), ..subnet(&format!("subnet-0a1b2c3d4e5f6000{n}"), VPC) })
+        .map(|(n, name)| Subnet { name: Some(name.into()), ..subnet(&format!("subnet-0a1b2c3d4e5f6000{n}"), VPC) })
         .collect();
     network.route_tables[0].name = Some(HOSTILE[4].into());
     network.route_tables[0].associations =
