@@ -6,6 +6,7 @@
 pub mod caution;
 pub mod check;
 pub mod endpoint_context;
+pub mod endpoint_dns;
 pub mod endpoint_problem;
 pub mod endpoint_state;
 #[cfg(test)]
