@@ -6,6 +6,7 @@
 pub mod caution;
 pub mod check;
 pub mod dns_bypass;
+pub mod endpoint_access;
 pub mod endpoint_context;
 pub mod endpoint_dns;
 pub mod endpoint_problem;
