@@ -205,16 +205,22 @@ impl<'a> EndpointContext<'a> {
         in_doubt: impl IntoIterator<Item = String>,
         verdict: &mut EndpointVerdict,
     ) {
-        let (subject, tag) = (subject_of(endpoint), endpoint.exemption.as_deref());
-        if self.exempt_owners(check, Some(&endpoint.vpc_id), &subject, tag).is_empty() {
-            verdict.unassessed.insert(Unassessed {
-                check,
-                subject,
-                service: endpoint.service_name.clone(),
-                vpc_id: Some(endpoint.vpc_id.clone()),
-                reason,
-                in_doubt: in_doubt.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
-            });
+        let unassessed = Unassessed {
+            check,
+            subject: subject_of(endpoint),
+            service: endpoint.service_name.clone(),
+            vpc_id: Some(endpoint.vpc_id.clone()),
+            reason,
+            in_doubt: in_doubt.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        };
+        self.add_doubt(unassessed, endpoint.exemption.as_deref(), verdict);
+    }
+
+    /// The same for any subject. `tag` is the value of the subject's own exemption tag.
+    pub fn add_doubt(&self, unassessed: Unassessed, tag: Option<&str>, verdict: &mut EndpointVerdict) {
+        let Unassessed { check, subject, vpc_id, .. } = &unassessed;
+        if self.exempt_owners(*check, vpc_id.as_deref(), subject, tag).is_empty() {
+            verdict.unassessed.insert(unassessed);
         }
     }
 
@@ -239,6 +245,17 @@ impl<'a> EndpointContext<'a> {
 #[must_use]
 pub fn subject_of(endpoint: &Endpoint) -> Subject {
     Subject { kind: SubjectKind::VpcEndpoint, id: endpoint.id.clone(), name: endpoint.name.clone() }
+}
+
+/// The short name of an AWS service, such as `ecr.api` for `com.amazonaws.eu-west-1.ecr.api`. The whole name if it has
+/// another form.
+#[must_use]
+pub fn short_name<'a>(service_name: &'a str, region: &str) -> &'a str {
+    let common = service_name.strip_prefix("cn.").unwrap_or(service_name);
+    (common.strip_prefix("com.amazonaws."))
+        .and_then(|rest| rest.strip_prefix(region))
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(service_name)
 }
 
 /// Whether the checks judge the endpoint: see the table above.
@@ -297,6 +314,18 @@ mod tests {
             service("cn.com.amazonaws.vpce.cn-north-1.vpce-svc-0a1b2c3d"),
         ] {
             assert!(!judged(&endpoint), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_name_is_what_follows_the_region() {
+        for (name, short) in [
+            ("com.amazonaws.eu-west-1.ssm", "ssm"),
+            ("cn.com.amazonaws.eu-west-1.ecr.api", "ecr.api"),
+            ("com.amazonaws.us-east-1.ssm", "com.amazonaws.us-east-1.ssm"),
+            ("aws.sagemaker.eu-west-1.notebook", "aws.sagemaker.eu-west-1.notebook"),
+        ] {
+            assert_eq!(short_name(name, "eu-west-1"), short);
         }
     }
 

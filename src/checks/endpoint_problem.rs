@@ -383,6 +383,8 @@ pub enum UnassessedReason {
     PrefixList,
     /// A security group of the endpoint is not visible.
     GroupNotVisible,
+    /// An endpoint that an API names is not visible: it is gone, or it belongs to another account.
+    EndpointNotVisible,
     /// The subnet and the endpoint have no address family in common.
     NoCommonAddressFamily,
     /// Another account owns the subnets.
@@ -400,6 +402,7 @@ named!(UnassessedReason {
     ReferencedGroup => "referenced_group",
     PrefixList => "prefix_list",
     GroupNotVisible => "group_not_visible",
+    EndpointNotVisible => "endpoint_not_visible",
     NoCommonAddressFamily => "no_common_address_family",
     SharedSubnet => "shared_subnet",
     MayBeServedCentrally => "may_be_served_centrally",

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{check::CheckName, endpoint_context::EndpointContext, endpoint_problem::EndpointVerdict};
+use crate::checks::{
+    check::CheckName, endpoint_context::EndpointContext, endpoint_problem::EndpointVerdict, needed_facts::NeededFacts,
+};
 
 /// The rule of a check of endpoints. It adds what it finds to the verdict.
 pub type EndpointRule = fn(&EndpointContext<'_>, &mut EndpointVerdict);
+
+/// Adds the facts that the rule of a check of endpoints needs.
+pub type EndpointNeeds = fn(&EndpointContext<'_>, &mut NeededFacts);
 
 /// What is known about a check without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

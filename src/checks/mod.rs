@@ -18,6 +18,7 @@ pub mod finding;
 pub mod fix;
 pub mod gateway_endpoint;
 pub mod list;
+pub mod needed_facts;
 pub mod severity;
 #[cfg(test)]
 pub(crate) mod testing;
