@@ -9,6 +9,7 @@ pub mod dns_bypass;
 pub mod endpoint_access;
 pub mod endpoint_context;
 pub mod endpoint_dns;
+pub mod endpoint_policy;
 pub mod endpoint_problem;
 pub mod endpoint_state;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub mod fix;
 pub mod gateway_endpoint;
 pub mod list;
 pub mod needed_facts;
+mod policy;
 pub mod severity;
 #[cfg(test)]
 pub(crate) mod testing;
