@@ -14,6 +14,7 @@ pub mod endpoint_problem;
 pub mod endpoint_state;
 #[cfg(test)]
 pub(crate) mod endpoint_testing;
+pub mod endpoint_zones;
 pub mod exemption;
 pub mod finding;
 pub mod fix;
