@@ -4,12 +4,14 @@
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
 pub mod caution;
+mod central_names;
 pub mod check;
 pub mod dns_bypass;
 pub mod endpoint_access;
 pub mod endpoint_context;
 pub mod endpoint_dns;
 pub mod endpoint_policy;
+pub mod endpoint_private_dns;
 pub mod endpoint_problem;
 pub mod endpoint_state;
 #[cfg(test)]
