@@ -24,6 +24,7 @@ pub mod gateway_endpoint;
 pub mod list;
 pub mod needed_facts;
 mod policy;
+pub mod private_api;
 pub mod required_endpoints;
 pub mod severity;
 #[cfg(test)]
