@@ -27,7 +27,7 @@ use crate::{
             Defect, EndpointCaution, EndpointFix, EndpointProblem, EndpointVerdict, Evidence, ExemptProblem, Subject,
             SubjectKind, Unassessed, UnassessedReason, problem_id,
         },
-        exemption::exempts_from,
+        exemption::{UnreadableExemption, exempts_from, unreadable},
         finding::SubnetRef,
         severity::Severity,
     },
@@ -135,6 +135,22 @@ impl<'a> EndpointContext<'a> {
             self.input.network.vpcs.iter().filter(|vpc| self.input.vpcs.contains(&vpc.id)).collect();
         vpcs.sort_by(|a, b| a.id.cmp(&b.id));
         vpcs
+    }
+
+    /// The exemption tags that cannot be parsed: on judged endpoints and REST APIs, and on the VPCs and own subnets of the
+    /// selection.
+    #[must_use]
+    pub fn unreadable_exemptions(&self) -> BTreeSet<UnreadableExemption> {
+        let vpcs = self.selected_vpcs();
+        let subnets =
+            vpcs.iter().flat_map(|vpc| self.subnets_of(&vpc.id)).map(|subnet| (&subnet.id, &subnet.exemption));
+        let apis = self.input.facts.rest_apis.iter().flat_map(|apis| &apis.apis);
+        (vpcs.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
+            .chain(subnets)
+            .chain(self.endpoints().map(|endpoint| (&endpoint.id, &endpoint.exemption)))
+            .chain(apis.map(|api| (&api.id, &api.exemption)))
+            .filter_map(|(id, tag)| unreadable(id, tag.as_deref()))
+            .collect()
     }
 
     /// The subnets of a VPC that no other account owns, sorted by id.
@@ -428,6 +444,27 @@ mod tests {
         let mut world = World::new(&[], &[endpoint()]);
         world.account_region.account = None;
         assert_eq!(reported(&world), problem_with(&[]));
+    }
+
+    #[test]
+    fn an_unreadable_tag_is_reported() {
+        use crate::network::endpoint_facts::{RestApi, RestApis};
+        let tag = || Some("s3 sometimes".to_owned());
+        let own = Subnet { exemption: tag(), ..subnet("subnet-0000000a", VPC) };
+        let foreign = Subnet { owner_id: Some("210987654321".into()), ..own.clone() };
+        let other_vpc = Subnet { id: "subnet-0000000b".into(), vpc_id: "vpc-0000000b".into(), ..own.clone() };
+        let managed = Endpoint { id: "vpce-0000000b".into(), requester_managed: true, exemption: tag(), ..endpoint() };
+        let mut world = World::new(
+            &[own, Subnet { id: "subnet-0000000c".into(), ..foreign }, other_vpc],
+            &[Endpoint { exemption: tag(), ..endpoint() }, managed],
+        );
+        world.network.vpcs = vec![Vpc { exemption: tag(), ..vpc(VPC) }, vpc("vpc-0000000b")];
+        world.vpcs = VpcSelection::Vpcs(BTreeSet::from([VPC.to_owned()]));
+        let api = RestApi { id: "a1b2c3d4e5".into(), exemption: tag(), ..RestApi::default() };
+        world.facts.rest_apis = Some(RestApis { apis: vec![api], ..RestApis::default() });
+        let unreadable = world.context().unreadable_exemptions();
+        let ids: Vec<String> = unreadable.into_iter().map(|unreadable| unreadable.resource_id).collect();
+        assert_eq!(ids, ["a1b2c3d4e5", "subnet-0000000a", VPC, "vpce-0000000a"]);
     }
 
     #[test]

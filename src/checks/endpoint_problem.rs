@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    checks::{check::CheckName, finding::SubnetRef, severity::Severity},
+    checks::{check::CheckName, exemption::UnreadableExemption, finding::SubnetRef, severity::Severity},
     network::{account::AccountRegion, name::named},
 };
 
@@ -433,6 +433,9 @@ pub struct EndpointVerdict {
     pub exempt: Vec<ExemptProblem>,
     /// What could not be judged.
     pub unassessed: BTreeSet<Unassessed>,
+    /// The exemption tags that cannot be parsed: on judged endpoints and REST APIs, and on the VPCs and own subnets of the
+    /// selection.
+    pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
 }
 
 /// The id of a problem: SHA-256, in hexadecimal, over partition, account, Region, check, subject and service, joined by

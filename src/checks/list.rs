@@ -162,6 +162,9 @@ pub fn evaluate_endpoints(checks: &BTreeSet<CheckName>, context: &EndpointContex
     for (evaluate, _) in endpoint_rules(checks) {
         evaluate(context, &mut verdict);
     }
+    if endpoint_rules(checks).next().is_some() {
+        verdict.unreadable_exemptions = context.unreadable_exemptions();
+    }
     (verdict.problems).sort_by(|a, b| {
         (&a.vpc_id, &a.subject.id, a.check, &a.service).cmp(&(&b.vpc_id, &b.subject.id, b.check, &b.service))
     });
