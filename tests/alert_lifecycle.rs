@@ -29,7 +29,7 @@ use gatewatch::{
         plan::Plan,
         planner::plans,
         policy::Policy,
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem},
     },
     channel::Channel,
     checks::{gateway_endpoint::rule::evaluate, severity::Severity},
@@ -227,6 +227,10 @@ struct CurrentNetwork {
 
 /// What identifies a problem: the id of the table, and the service.
 type ProblemKey = (String, GatewayService);
+
+fn key_of(alert: &Alert) -> ProblemKey {
+    (alert.subject().id.clone(), GatewayService::from_name(alert.service_name()).unwrap())
+}
 
 /// A problem, with the facts that an alert reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -570,7 +574,7 @@ impl Simulation {
         }
         if can_read {
             for record in self.history.values().flat_map(|vpc| &vpc.records) {
-                if names(&record.vpc_id) || names(&record.route_table.id) || record.subnet_ids.iter().any(names) {
+                if names(&record.vpc_id) || names(&record.subject.id) || record.subnet_ids.iter().any(names) {
                     vpcs.insert(record.vpc_id.clone());
                 }
             }
@@ -673,7 +677,7 @@ impl Simulation {
         for (_, outgoing) in plan.outgoing() {
             let alert = &outgoing.alert;
             for channel in &outgoing.channels {
-                let key = (alert.route_table().id.clone(), alert.service());
+                let key = key_of(alert);
                 let view = self.subscribers.get_mut(channel).unwrap().entry(key).or_default();
                 if conditions.failing_channels.contains(channel) {
                     view.missed |= alert.change() != Change::Reported;
@@ -749,8 +753,7 @@ impl Simulation {
             let alerts: Vec<&Alert> =
                 outgoing.filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
             assert!(alerts.iter().all(|alert| alert.change() == Change::Reported));
-            let keys: BTreeSet<ProblemKey> =
-                alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service())).collect();
+            let keys: BTreeSet<ProblemKey> = alerts.iter().map(|alert| key_of(alert)).collect();
             if scope.region {
                 assert_eq!(keys, BTreeSet::new());
             } else if !scope.vpc_ids.is_empty() && self.has_subscribers(channel) {
@@ -787,11 +790,12 @@ impl SubscriberView {
             assert_eq!(alert.since(), self.since, "`since` has changed, {}", context());
         }
         let gap = match (alert.open_finding(), alert.resolved_finding()) {
-            (Some(finding), _) => finding.gap.name(),
+            (Some(finding), _) => finding.missing_route().unwrap().gap.name(),
             (None, Some(resolved)) => {
                 let open_for = now.duration_since(resolved.since).as_secs();
                 assert!(had_fault || resolved.resolution.open_seconds == open_for);
-                resolved.gap.name()
+                let RecordedProblem::MissingRoute(missing) = &resolved.problem;
+                missing.gap.name()
             }
             (None, None) => panic!("{alert:?}"),
         };

@@ -101,11 +101,11 @@ fn affected_ids(
     let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
     let no_longer_checked: Vec<&AlertRecord> = (history.records())
-        .filter(|record| !existing.contains(record.route_table.id.as_str()))
+        .filter(|record| !existing.contains(record.subject.id.as_str()))
         .filter(|record| concerns(scope, record) || vpcs.contains(&record.vpc_id))
         .collect();
     for record in no_longer_checked {
-        tables.insert(record.route_table.id.clone());
+        tables.insert(record.subject.id.clone());
         vpcs.insert(record.vpc_id.clone());
     }
     (tables, vpcs)
@@ -115,7 +115,7 @@ fn affected_ids(
 /// was affected. The subnet may have been deleted since, or may use another table now.
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
-    let table = &record.route_table.id;
+    let table = &record.subject.id;
     scope.region
         || scope.vpc_ids.contains(&record.vpc_id)
         || scope.route_tables.contains_key(table)
@@ -139,7 +139,7 @@ pub fn has_unknown_subnet<'a>(scope: &Scope, records: impl Iterator<Item = &'a A
 /// was not exempt.
 fn tables_that_lost_their_subnets<'a>(history: &'a AlertHistory, network: &'a Network) -> Vec<&'a RouteTable> {
     let open: BTreeSet<&str> =
-        (history.records().filter(|record| record.is_open())).map(|record| record.route_table.id.as_str()).collect();
+        (history.records().filter(|record| record.is_open())).map(|record| record.subject.id.as_str()).collect();
     let effective = network.effective_tables();
     let used: BTreeSet<&str> =
         (network.subnets.iter().filter_map(|subnet| effective.of(subnet))).map(|table| table.id.as_str()).collect();
@@ -157,9 +157,9 @@ pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) ->
     let adds_a_table =
         |record: &&AlertRecord| !scope.region && !scope.vpc_ids.contains(&record.vpc_id) && concerns(scope, record);
     for record in history.records().filter(adds_a_table) {
-        if network.route_tables.iter().any(|table| table.id == record.route_table.id) {
+        if network.route_tables.iter().any(|table| table.id == record.subject.id) {
             let vpc_id = || Some(record.vpc_id.clone());
-            extended.route_tables.entry(record.route_table.id.clone()).or_insert_with(vpc_id);
+            extended.route_tables.entry(record.subject.id.clone()).or_insert_with(vpc_id);
         }
     }
     let is_available = matches!(history, AlertHistory::Available(_));

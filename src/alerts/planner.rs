@@ -53,7 +53,7 @@ pub fn plans(observation: &Observation<'_>, history: &AlertHistory, policy: &Pol
 fn untracked(observation: &Observation<'_>, policy: &Policy, every_record_reports: bool) -> Vec<Plan> {
     let mut by_vpc: BTreeMap<&str, Vec<Outgoing>> = BTreeMap::new();
     for finding in observation.findings.iter().filter(|finding| finding.severity >= policy.min_severity) {
-        let channels: BTreeSet<Channel> = (observation.affecting(&finding.route_table.id))
+        let channels: BTreeSet<Channel> = (observation.affecting(&finding.subject.id))
             .filter(|affected| every_record_reports || affected.reports_without_history())
             .flat_map(|affected| match &affected.record.alerts {
                 AlertRequest::Resend(Some(channels)) => &policy.channels & channels,
@@ -77,7 +77,7 @@ fn with_history(
     let now = observation.now;
     let is_affected = |table: &str| observation.affecting(table).next().is_some();
     let open_findings: HashMap<&str, &Finding> = (observation.findings.iter())
-        .filter(|finding| is_affected(&finding.route_table.id))
+        .filter(|finding| is_affected(&finding.subject.id))
         .map(|finding| (finding.id.as_str(), finding))
         .collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -97,7 +97,7 @@ fn with_history(
         let mut steps: Vec<Step> = (by_vpc.get(vpc_id).into_iter().flatten())
             .filter_map(|finding| match records_by_finding.get(finding.id.as_str()) {
                 Some(record) if record.is_open() => {
-                    let resend = observation.affecting(&finding.route_table.id).flat_map(Affected::resend).collect();
+                    let resend = observation.affecting(&finding.subject.id).flat_map(Affected::resend).collect();
                     still_open(finding, record, &resend, now, policy)
                 }
                 // If a resolved finding is found again below the minimum severity, `opened` is not sent. Then an
@@ -110,7 +110,7 @@ fn with_history(
         steps.extend(
             (vpc.records.iter())
                 .filter(|record| {
-                    is_affected(&record.route_table.id) && !open_findings.contains_key(record.finding_id.as_str())
+                    is_affected(&record.subject.id) && !open_findings.contains_key(record.finding_id.as_str())
                 })
                 .filter_map(
                     |record| if record.is_open() { resolver.resolve(record) } else { resolver.send_again(record) },
@@ -226,14 +226,15 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::{Change, Resolution, ResolutionReason, ResolvedFinding},
-            recorded::Recorded,
+            recorded::{Recorded, RecordedProblem, RecordedRoute},
             testing::unavailable,
         },
         checks::{
             exemption::Exempt,
-            finding::{Gap, SubnetRef, TableRef},
-            fix::Fix,
+            finding::{Gap, MissingRoute, Problem, SubnetRef},
             severity::Severity,
+            subject::{Subject, SubjectKind},
+            testing,
         },
         events::{
             payload::Payload,
@@ -267,20 +268,33 @@ mod tests {
     fn finding_on(table: &str, vpc_id: &str) -> Finding {
         Finding {
             id: format!("{table} s3"),
-            service: GatewayService::S3,
-            gap: Gap::NotAssociated,
+            subject: Subject { kind: SubjectKind::RouteTable, id: table.into(), name: Some("private".into()) },
             severity: Severity::Medium,
             account: "123456789012".into(),
             region: REGION.into(),
             vpc_id: vpc_id.into(),
-            route_table: TableRef { id: table.into(), name: Some("private".into()), main: false },
             subnets: vec![SubnetRef::from(&subnet("subnet-0000000a", vpc_id))],
-            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
-            endpoint: None,
-            interface_endpoint: None,
-            fix: Fix::Create,
             cautions: BTreeSet::new(),
+            problem: Problem::MissingRoute(missing_route()),
         }
+    }
+
+    /// A missing route to S3 of a table behind a transit gateway.
+    fn missing_route() -> MissingRoute {
+        MissingRoute {
+            gap: Gap::NotAssociated,
+            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
+            ..testing::missing_route()
+        }
+    }
+
+    /// The finding of [`finding`] with this gap.
+    fn with_gap(gap: Gap) -> Finding {
+        Finding { problem: Problem::MissingRoute(MissingRoute { gap, ..missing_route() }), ..finding() }
+    }
+
+    fn recorded(missing: &MissingRoute) -> RecordedProblem {
+        RecordedProblem::MissingRoute(missing.into())
     }
 
     fn finding() -> Finding {
@@ -438,15 +452,13 @@ mod tests {
     fn resolved_finding(reason: ResolutionReason, days: i64) -> ResolvedFinding {
         ResolvedFinding {
             id: finding().id,
-            service: GatewayService::S3,
-            gap: Recorded::Known(Gap::NotAssociated),
+            subject: finding().subject,
             worst_severity: Severity::Medium,
             account: "123456789012".into(),
             region: REGION.into(),
             vpc_id: A.into(),
-            route_table: finding().route_table,
             subnets: finding().subnets,
-            egress: finding().egress,
+            problem: recorded(&missing_route()),
             since: three_days_ago(),
             resolution: Resolution { reason: Recorded::Known(reason), open_seconds: days * 24 * 60 * 60 },
         }
@@ -490,15 +502,18 @@ mod tests {
                     both(),
                     AlertRecord {
                         finding_id: finding().id,
+                        subject: finding().subject,
                         account: "123456789012".into(),
                         vpc_id: A.into(),
-                        route_table: finding().route_table,
-                        service: GatewayService::S3,
-                        gap: Recorded::Known(Gap::NotAssociated),
                         severity: Severity::Medium,
                         worst_severity: Severity::Medium,
                         subnet_ids: ids(&["subnet-0000000a"]),
-                        egress: finding().egress,
+                        problem: RecordedProblem::MissingRoute(RecordedRoute {
+                            service: GatewayService::S3,
+                            gap: Recorded::Known(Gap::NotAssociated),
+                            is_main_table: false,
+                            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
+                        }),
                         state: RecordState::Open(OpenChange::Opened),
                         since: now(),
                         notified_at: now(),
@@ -541,9 +556,9 @@ mod tests {
 
     #[test]
     fn an_open_finding_with_another_gap_sends_changed() {
-        let other = Finding { gap: Gap::RouteInactive, ..finding() };
+        let other = with_gap(Gap::RouteInactive);
         let after = AlertRecord {
-            gap: Recorded::Known(Gap::RouteInactive),
+            problem: (&other.problem).into(),
             notified_at: now(),
             state: RecordState::Open(OpenChange::Changed),
             ..record()
@@ -553,9 +568,9 @@ mod tests {
 
     #[test]
     fn another_gap_with_a_higher_severity_sends_worsened() {
-        let worse = Finding { gap: Gap::RouteInactive, severity: Severity::High, ..finding() };
+        let worse = Finding { severity: Severity::High, ..with_gap(Gap::RouteInactive) };
         let after = AlertRecord {
-            gap: Recorded::Known(Gap::RouteInactive),
+            problem: (&worse.problem).into(),
             severity: Severity::High,
             worst_severity: Severity::High,
             notified_at: now(),
@@ -591,10 +606,11 @@ mod tests {
 
     #[test]
     fn another_default_route_or_table_name_is_recorded_and_sends_nothing() {
-        let mut other = finding();
-        other.egress.id = Some("tgw-0000000b".into());
-        other.route_table.name = Some("renamed".into());
-        let after = AlertRecord { egress: other.egress.clone(), route_table: other.route_table.clone(), ..record() };
+        let subject = Subject { name: Some("renamed".into()), ..finding().subject };
+        let egress = Target { id: Some("tgw-0000000b".into()), ..missing_route().egress };
+        let missing = MissingRoute { egress, is_main_table: true, ..missing_route() };
+        let other = Finding { subject: subject.clone(), problem: Problem::MissingRoute(missing.clone()), ..finding() };
+        let after = AlertRecord { subject, problem: recorded(&missing), ..record() };
         assert_eq!(given([other], [record()]).steps(), [Step::record_only(after)]);
     }
 
@@ -663,7 +679,7 @@ mod tests {
             given([finding()], [was_low]).with_min_severity(Severity::High).steps(),
             [Step::record_only(record())]
         );
-        let had_other_gap = AlertRecord { gap: Recorded::Known(Gap::NoEndpoint), ..record() };
+        let had_other_gap = AlertRecord { problem: (&with_gap(Gap::NoEndpoint).problem).into(), ..record() };
         assert_eq!(
             given([finding()], [had_other_gap]).with_min_severity(Severity::High).steps(),
             [Step::record_only(record())]
@@ -1109,7 +1125,7 @@ mod tests {
     fn plans_are_sorted_by_vpc_and_steps_by_table_and_service() {
         let of_dynamodb = |finding: Finding| Finding {
             id: finding.id.replace("s3", "dynamodb"),
-            service: GatewayService::DynamoDb,
+            problem: Problem::MissingRoute(MissingRoute { service: GatewayService::DynamoDb, ..missing_route() }),
             ..finding
         };
         let (main, other) = (finding_on("rtb-0000000a", A), finding_on("rtb-0000000c", B));
@@ -1142,8 +1158,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_not_affected_sends_nothing() {
-        let deleted =
-            AlertRecord { route_table: TableRef { id: "rtb-0000000f".into(), ..record().route_table }, ..record() };
+        let deleted = AlertRecord { subject: Subject { id: "rtb-0000000f".into(), ..record().subject }, ..record() };
         let deleted = AlertRecord { finding_id: "deleted".into(), vpc_id: B.into(), ..deleted };
         let covered = record_of(&finding_on("rtb-0000000a", A));
         let mut given = given([finding_on("rtb-0000000c", B)], [covered, deleted]);

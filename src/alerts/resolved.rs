@@ -9,7 +9,7 @@ use crate::{
         observation::Observation,
         plan::Step,
         policy::Policy,
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem},
     },
     channel::Channel,
     checks::finding::SubnetRef,
@@ -85,7 +85,8 @@ impl<'a> Resolver<'a> {
     /// Why a problem is resolved. `None` for a route table of another account: it exists, but is not checked.
     fn reason(&self, record: &AlertRecord) -> Option<ResolutionReason> {
         let Observation { network, account_region, .. } = self.observation;
-        let Some(table) = self.tables.get(record.route_table.id.as_str()) else {
+        let RecordedProblem::MissingRoute(missing) = &record.problem;
+        let Some(table) = self.tables.get(record.subject.id.as_str()) else {
             let vpc_exists = network.vpcs.iter().any(|vpc| vpc.id == record.vpc_id);
             return Some(if vpc_exists { ResolutionReason::TableDeleted } else { ResolutionReason::VpcDeleted });
         };
@@ -93,9 +94,9 @@ impl<'a> Resolver<'a> {
             None
         } else if table.is_edge() {
             Some(ResolutionReason::EdgeTable)
-        } else if self.exempt.contains(&(table.id.as_str(), record.service)) {
+        } else if self.exempt.contains(&(table.id.as_str(), missing.service)) {
             Some(ResolutionReason::Exempt)
-        } else if !self.policy.required_services.contains(&record.service) {
+        } else if !self.policy.required_services.contains(&missing.service) {
             Some(ResolutionReason::NotRequired)
         } else {
             Some(ResolutionReason::Covered)
@@ -108,15 +109,13 @@ impl<'a> Resolver<'a> {
         let subnet = |id: &String| self.subnets.get(id.as_str()).map_or_else(|| deleted(id), |subnet| (*subnet).into());
         Alert::Resolved(ResolvedFinding {
             id: record.finding_id.clone(),
-            service: record.service,
-            gap: record.gap.clone(),
+            subject: record.subject.clone(),
             worst_severity: record.worst_severity,
             account: record.account.clone(),
             region: self.observation.account_region.region.clone(),
             vpc_id: record.vpc_id.clone(),
-            route_table: record.route_table.clone(),
             subnets: record.subnet_ids.iter().map(subnet).collect(),
-            egress: record.egress.clone(),
+            problem: record.problem.clone(),
             since: record.since,
             resolution,
         })

@@ -114,8 +114,8 @@ async fn read_history(
 fn missing_tables(network: &Network, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
     let existing: BTreeSet<&str> = network.route_tables.iter().map(|table| table.id.as_str()).collect();
     records(vpcs)
-        .filter(|record| record.is_open() && !existing.contains(record.route_table.id.as_str()))
-        .map(|record| record.route_table.id.clone())
+        .filter(|record| record.is_open() && !existing.contains(record.subject.id.as_str()))
+        .map(|record| record.subject.id.clone())
         .collect()
 }
 

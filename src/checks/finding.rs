@@ -1,41 +1,84 @@
-//! A finding: one route table without a gateway route to one required service. One API call, or a short sequence of
-//! calls, fixes it.
+//! A finding: one resource with one problem. One API call, or a short sequence of calls, fixes it.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    checks::{caution::Caution, fix::Fix, severity::Severity},
+    checks::{caution::Caution, fix::Fix, severity::Severity, subject::Subject},
     network::{
         account::AccountRegion,
-        model::{Endpoint, RouteTable, Subnet, Target},
+        model::{Endpoint, Subnet, Target},
         name::named,
         service::GatewayService,
     },
 };
 
-/// One route table that is not covered for one required service, with the subnets that use it.
+/// One resource with one problem, and the subnets that the problem affects. This is what the findings of all checks have
+/// in common; [`Problem`] has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`].
     pub id: String,
+    /// The resource that has the problem.
+    pub subject: Subject,
+    /// How severe it is.
+    pub severity: Severity,
+    /// The account: 12 digits, or empty if neither the function's ARN nor the subject names one.
+    pub account: String,
+    /// The Region of the subject.
+    pub region: String,
+    /// The id of the VPC of the subject.
+    pub vpc_id: String,
+    /// The affected subnets, without exempt ones, sorted by id.
+    pub subnets: Vec<SubnetRef>,
+    /// What somebody has to know before they apply the fix.
+    pub cautions: BTreeSet<Caution>,
+    /// What is wrong, and how to fix it.
+    pub problem: Problem,
+}
+
+impl Finding {
+    /// The missing gateway route, if this is the problem.
+    #[must_use]
+    pub fn missing_route(&self) -> Option<&MissingRoute> {
+        let Problem::MissingRoute(missing) = &self.problem;
+        Some(missing)
+    }
+
+    /// The order of findings in answers and messages: by VPC, subject and service.
+    #[must_use]
+    pub fn sort_key(&self) -> (&str, &str, &str) {
+        (&self.vpc_id, &self.subject.id, self.problem.service_name())
+    }
+}
+
+/// What is wrong with the subject of a finding, and how to fix it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A route table has no gateway route to a required service.
+    MissingRoute(MissingRoute),
+}
+
+impl Problem {
+    /// The name of the service that the problem concerns.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        match self {
+            Self::MissingRoute(missing) => missing.service.name(),
+        }
+    }
+}
+
+/// A route table that is not covered for one required service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingRoute {
     /// The service that the table has no active gateway route to.
     pub service: GatewayService,
     /// Why the table is not covered.
     pub gap: Gap,
-    /// How severe it is.
-    pub severity: Severity,
-    /// The account: 12 digits, or empty if neither the function's ARN nor the table names one.
-    pub account: String,
-    /// The Region of the table.
-    pub region: String,
-    /// The id of the table's VPC.
-    pub vpc_id: String,
-    /// The route table.
-    pub route_table: TableRef,
-    /// The subnets that use the table and are not exempt, sorted by id.
-    pub subnets: Vec<SubnetRef>,
+    /// Whether the table is the main table of its VPC.
+    pub is_main_table: bool,
     /// The target of the default route that decided the severity.
     pub egress: Target,
     /// The gateway endpoint that decided the gap. `None` for [`Gap::NoEndpoint`].
@@ -44,8 +87,6 @@ pub struct Finding {
     pub interface_endpoint: Option<EndpointRef>,
     /// How to fix it.
     pub fix: Fix,
-    /// What somebody has to know before they apply the fix.
-    pub cautions: BTreeSet<Caution>,
 }
 
 /// Why a table is not covered: the first of these conditions that holds. They concern gateway endpoints for the service
@@ -68,23 +109,6 @@ named!(Gap {
     NotAssociated => "not_associated",
     NoEndpoint => "no_endpoint",
 });
-
-/// The route table of a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableRef {
-    /// `rtb-…`
-    pub id: String,
-    /// The value of its `Name` tag.
-    pub name: Option<String>,
-    /// Whether it is the main table of its VPC.
-    pub main: bool,
-}
-
-impl From<&RouteTable> for TableRef {
-    fn from(table: &RouteTable) -> Self {
-        Self { id: table.id.clone(), name: table.name.clone(), main: table.is_main() }
-    }
-}
 
 /// A subnet that a finding affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,13 +191,5 @@ mod tests {
             finding_id(&aws, "123456789012", "rtb-0000000a", GatewayService::DynamoDb),
         ]);
         assert_eq!(ids.len(), 6);
-    }
-
-    #[test]
-    fn a_table_ref_says_whether_the_table_is_the_main_one() {
-        use crate::network::testing::{main_table, table};
-        let table_ref = |main| TableRef { id: "rtb-0000000a".into(), name: None, main };
-        assert_eq!(TableRef::from(&main_table("rtb-0000000a", "vpc-0000000a")), table_ref(true));
-        assert_eq!(TableRef::from(&table("rtb-0000000a", "vpc-0000000a")), table_ref(false));
     }
 }

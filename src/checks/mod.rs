@@ -9,5 +9,6 @@ pub mod finding;
 pub mod fix;
 pub mod gateway_endpoint;
 pub mod severity;
+pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;

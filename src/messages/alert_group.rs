@@ -39,7 +39,7 @@ pub struct AlertGroup<'a> {
     pub incident_started_at: Option<Timestamp>,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
-    /// The alerts, sorted by route table and service. Never empty.
+    /// The alerts, sorted by subject and service. Never empty.
     pub alerts: Vec<&'a Alert>,
 }
 
@@ -123,7 +123,7 @@ impl<'a> AlertGroup<'a> {
     /// The message attributes, which filter policies match on. Attributes without a value are left out.
     pub(super) fn attributes(&self) -> Vec<Attribute> {
         let string = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
-        let services = self.alerts.iter().map(|alert| alert.service().name()).collect();
+        let services = self.alerts.iter().map(|alert| alert.service_name()).collect();
         let changes = self.alerts.iter().map(|alert| alert.change()).collect::<BTreeSet<Change>>();
         let mut attributes = vec![
             string("severity", self.severity().name()),

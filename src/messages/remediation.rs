@@ -1,9 +1,10 @@
 //! How to fix a finding, as text to copy: for the AWS CLI, CloudFormation and Terraform.
 
+use super::service_name::ServiceName;
 use crate::{
     checks::{
         exemption,
-        finding::Finding,
+        finding::{Finding, MissingRoute, Problem},
         fix::{Endpoint, Fix},
     },
     network::{
@@ -33,19 +34,21 @@ impl RenderedFix {
 
 /// Renders the fix. `None` if an id does not have the format of AWS ids: such text must not become a command.
 pub(super) fn render(finding: &Finding) -> Option<RenderedFix> {
-    let table = &finding.route_table.id;
-    let context = Context::new(finding)?;
+    let Problem::MissingRoute(missing) = &finding.problem;
+    let table = &finding.subject.id;
+    let context = Context::new(finding, missing)?;
     Some(RenderedFix {
-        commands: context.commands(&finding.fix, &[table]),
-        cloud_formation: context.cloud_formation(&finding.fix, table),
-        terraform: context.terraform(&finding.fix, table),
+        commands: context.commands(&missing.fix, &[table]),
+        cloud_formation: context.cloud_formation(&missing.fix, table),
+        terraform: context.terraform(&missing.fix, table),
     })
 }
 
 /// Only the commands, for one or more tables that need the same fix as this finding. `None` in the same cases as
 /// [`render`].
 pub(super) fn commands(finding: &Finding, tables: &[&str]) -> Option<Vec<String>> {
-    Some(Context::new(finding)?.commands(&finding.fix, tables))
+    let Problem::MissingRoute(missing) = &finding.problem;
+    Some(Context::new(finding, missing)?.commands(&missing.fix, tables))
 }
 
 /// The VPC, service and Region that all texts name. It exists only if all ids of the finding and its fix are well
@@ -57,17 +60,17 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(finding: &'a Finding) -> Option<Self> {
-        let (failed, target) = match &finding.fix {
+    fn new(finding: &'a Finding, missing: &MissingRoute) -> Option<Self> {
+        let (failed, target) = match &missing.fix {
             Fix::Create => (None, None),
             Fix::AddTable(endpoint) | Fix::ReattachTable(endpoint) | Fix::Wait(endpoint) => (None, Some(endpoint)),
             Fix::Replace { failed, available } => (Some(failed), available.as_ref()),
         };
         let well_formed = is_id(ids::VPC, &finding.vpc_id)
-            && is_id(ids::ROUTE_TABLE, &finding.route_table.id)
+            && is_id(ids::ROUTE_TABLE, &finding.subject.id)
             && failed.iter().chain(&target).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
             && target.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
-        well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: finding.service, region: &finding.region })
+        well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: missing.service, region: &finding.region })
     }
 
     fn commands(&self, fix: &Fix, tables: &[&str]) -> Vec<String> {
@@ -224,8 +227,8 @@ pub(super) fn exempt_command(table_id: &str, region: &str, tag_key: &str, value:
 }
 
 /// The value of the exemption tag for these services. It is one word, so that a shell needs no quotes.
-pub(super) fn exempt_value(services: &[GatewayService]) -> String {
-    services.iter().map(|service| service.name()).collect::<Vec<_>>().join("/")
+pub(super) fn exempt_value(services: &[ServiceName<'_>]) -> String {
+    services.join("/")
 }
 
 #[cfg(test)]
@@ -238,7 +241,8 @@ mod tests {
 
     /// A finding for this table, VPC and service, with this fix.
     fn finding(fix: Fix, table: &str, vpc_id: &str, service: GatewayService) -> Finding {
-        Finding { service, fix, ..testing::finding(vpc_id, table) }
+        let problem = Problem::MissingRoute(MissingRoute { service, fix, ..testing::missing_route() });
+        Finding { problem, ..testing::finding(vpc_id, table) }
     }
 
     fn rendered(fix: Fix, service: GatewayService) -> [String; 3] {

@@ -35,12 +35,13 @@ use crate::{
     alerts::{
         alert::{OpenChange, Resolution, ResolutionReason},
         history::{AlertRecord, RecordState},
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem, RecordedRoute},
     },
     channel::Channel,
     checks::{
-        finding::{Gap, TableRef},
+        finding::Gap,
         severity::Severity,
+        subject::{Subject, SubjectKind},
     },
     network::{
         model::{Target, TargetKind},
@@ -187,18 +188,21 @@ fn from_row(row: Row) -> Option<AlertRecord> {
     let notified = row.notified.map_or_else(|| Channel::ALL.into(), channels);
     Some(AlertRecord {
         finding_id: row.finding_id,
+        subject: Subject { kind: SubjectKind::RouteTable, id: row.route_table.id, name: row.route_table.name },
         account: row.account,
         vpc_id: row.vpc_id,
-        route_table: TableRef { id: row.route_table.id, name: row.route_table.name, main: row.route_table.main },
-        service: GatewayService::from_name(&row.service)?,
-        gap: recorded(row.gap, Gap::from_name),
         severity,
         worst_severity: row.worst.map_or(severity, |worst| self::severity(&worst)),
         subnet_ids: row.subnets,
-        egress: Target {
-            kind: TargetKind::from_name(&row.egress.kind).unwrap_or(TargetKind::Other),
-            id: row.egress.target,
-        },
+        problem: RecordedProblem::MissingRoute(RecordedRoute {
+            service: GatewayService::from_name(&row.service)?,
+            gap: recorded(row.gap, Gap::from_name),
+            is_main_table: row.route_table.main,
+            egress: Target {
+                kind: TargetKind::from_name(&row.egress.kind).unwrap_or(TargetKind::Other),
+                id: row.egress.target,
+            },
+        }),
         state,
         since: row.since,
         notified_at: row.told,
@@ -217,6 +221,7 @@ fn recorded<T>(name: String, known: fn(&str) -> Option<T>) -> Recorded<T> {
 }
 
 fn to_row(record: &AlertRecord) -> Row {
+    let RecordedProblem::MissingRoute(missing) = &record.problem;
     let resolution = match &record.state {
         RecordState::Open(_) => None,
         RecordState::Resolved(resolution) => {
@@ -230,16 +235,16 @@ fn to_row(record: &AlertRecord) -> Row {
         account: record.account.clone(),
         vpc_id: record.vpc_id.clone(),
         route_table: TableRow {
-            id: record.route_table.id.clone(),
-            name: record.route_table.name.clone(),
-            main: record.route_table.main,
+            id: record.subject.id.clone(),
+            name: record.subject.name.clone(),
+            main: missing.is_main_table,
         },
-        service: record.service.name().to_owned(),
-        gap: record.gap.name().to_owned(),
+        service: missing.service.name().to_owned(),
+        gap: missing.gap.name().to_owned(),
         severity: record.severity.name().to_owned(),
         worst: Some(record.worst_severity.name().to_owned()),
         subnets: record.subnet_ids.clone(),
-        egress: EgressRow { kind: record.egress.kind.name().to_owned(), target: record.egress.id.clone() },
+        egress: EgressRow { kind: missing.egress.kind.name().to_owned(), target: missing.egress.id.clone() },
         state: if record.is_open() { "open" } else { "resolved" }.to_owned(),
         since: record.since,
         told: record.notified_at,
@@ -304,18 +309,25 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn route_table(id: &str, name: &str) -> Subject {
+        Subject { kind: SubjectKind::RouteTable, id: id.into(), name: Some(name.into()) }
+    }
+
     fn record() -> AlertRecord {
         AlertRecord {
             finding_id: "0a1b".into(),
+            subject: route_table("rtb-0a1b2c3d", "a \"b\"\n🦀"),
             account: "123456789012".into(),
             vpc_id: "vpc-0a1b2c3d".into(),
-            route_table: TableRef { id: "rtb-0a1b2c3d".into(), name: Some("a \"b\"\n🦀".into()), main: true },
-            service: GatewayService::S3,
-            gap: Recorded::Known(Gap::NotAssociated),
             severity: Severity::High,
             worst_severity: Severity::High,
             subnet_ids: BTreeSet::from(["subnet-0a1b2c3d".into()]),
-            egress: Target { kind: TargetKind::NatGateway, id: None },
+            problem: RecordedProblem::MissingRoute(RecordedRoute {
+                service: GatewayService::S3,
+                gap: Recorded::Known(Gap::NotAssociated),
+                is_main_table: true,
+                egress: Target { kind: TargetKind::NatGateway, id: None },
+            }),
             state: RecordState::Resolved(Resolution {
                 reason: Recorded::Known(ResolutionReason::Covered),
                 open_seconds: 259_200,
@@ -363,14 +375,22 @@ mod tests {
     const NEWER_OPEN: &str = include_str!("../../../tests/rows/newer-open.json");
     const NEWER_RESOLVED: &str = include_str!("../../../tests/rows/newer-resolved.json");
 
+    fn v0_route() -> RecordedRoute {
+        RecordedRoute {
+            service: GatewayService::S3,
+            gap: Recorded::Known(Gap::NoEndpoint),
+            is_main_table: false,
+            egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+        }
+    }
+
     fn v0_open() -> AlertRecord {
         AlertRecord {
             finding_id: "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb".into(),
             vpc_id: "vpc-0a1b2c3d4e5f60001".into(),
-            route_table: TableRef { id: "rtb-0a1b2c3d4e5f60001".into(), name: Some("private-a".into()), main: false },
-            gap: Recorded::Known(Gap::NoEndpoint),
+            subject: route_table("rtb-0a1b2c3d4e5f60001", "private-a"),
             subnet_ids: BTreeSet::from(["subnet-0a1b2c3d4e5f60001".into(), "subnet-0a1b2c3d4e5f60002".into()]),
-            egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+            problem: RecordedProblem::MissingRoute(v0_route()),
             state: RecordState::Open(OpenChange::Worsened),
             notified_at: moment("2026-11-21T10:00:00Z"),
             undelivered: BTreeSet::from([Channel::Text]),
@@ -443,8 +463,11 @@ mod tests {
     #[test]
     fn what_only_a_newer_version_knows_is_read_as_the_nearest_that_this_version_knows() {
         let read = AlertRecord {
-            gap: Recorded::Unknown("route_shadowed".into()),
-            egress: Target { kind: TargetKind::Other, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+            problem: RecordedProblem::MissingRoute(RecordedRoute {
+                gap: Recorded::Unknown("route_shadowed".into()),
+                egress: Target { kind: TargetKind::Other, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+                ..v0_route()
+            }),
             state: RecordState::Open(OpenChange::Reminder),
             ..v0_open()
         };
@@ -471,7 +494,7 @@ mod tests {
         let before = from_item(&stored).unwrap();
         let resolution = Resolution { reason: Recorded::Known(ResolutionReason::Covered), open_seconds: 7 };
         let after = AlertRecord {
-            route_table: TableRef { name: Some("renamed".into()), ..before.route_table.clone() },
+            subject: Subject { name: Some("renamed".into()), ..before.subject.clone() },
             state: RecordState::Resolved(resolution),
             undelivered: BTreeSet::from([Channel::Json]),
             ..before

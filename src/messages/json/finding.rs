@@ -7,11 +7,12 @@ use super::name::{Name, RecordedName};
 use crate::{
     alerts::{
         alert::{Alert, Change, ResolutionReason, ResolvedFinding},
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem},
     },
     checks::{
-        finding::{self, Gap},
+        finding::{self, Gap, Problem},
         severity::Severity,
+        subject::Subject,
     },
     messages::{prose, remediation},
     network::{
@@ -153,20 +154,21 @@ pub struct Resolution {
 
 impl From<&finding::Finding> for Finding {
     fn from(finding: &finding::Finding) -> Self {
+        let Problem::MissingRoute(missing) = &finding.problem;
         Self {
             id: finding.id.clone(),
-            service: Name(finding.service),
-            gap: RecordedName(Recorded::Known(finding.gap)),
+            service: Name(missing.service),
+            gap: RecordedName(Recorded::Known(missing.gap)),
             severity: Name(finding.severity),
             account: finding.account.clone(),
             region: finding.region.clone(),
             vpc_id: finding.vpc_id.clone(),
-            route_table: (&finding.route_table).into(),
+            route_table: RouteTable::new(&finding.subject, missing.is_main_table),
             subnets: finding.subnets.iter().map(Into::into).collect(),
-            egress: (&finding.egress).into(),
-            endpoint: finding.endpoint.as_ref().map(Into::into),
-            interface_endpoint: finding.interface_endpoint.as_ref().map(Into::into),
-            reason: prose::reason(finding),
+            egress: (&missing.egress).into(),
+            endpoint: missing.endpoint.as_ref().map(Into::into),
+            interface_endpoint: missing.interface_endpoint.as_ref().map(Into::into),
+            reason: prose::finding::reason(finding),
             remediation: finding.into(),
         }
     }
@@ -195,28 +197,29 @@ impl From<&Alert> for NotifiedFinding {
 
 impl From<&ResolvedFinding> for Finding {
     fn from(resolved: &ResolvedFinding) -> Self {
+        let RecordedProblem::MissingRoute(missing) = &resolved.problem;
         Self {
             id: resolved.id.clone(),
-            service: Name(resolved.service),
-            gap: RecordedName(resolved.gap.clone()),
+            service: Name(missing.service),
+            gap: RecordedName(missing.gap.clone()),
             severity: Name(resolved.worst_severity),
             account: resolved.account.clone(),
             region: resolved.region.clone(),
             vpc_id: resolved.vpc_id.clone(),
-            route_table: (&resolved.route_table).into(),
+            route_table: RouteTable::new(&resolved.subject, missing.is_main_table),
             subnets: resolved.subnets.iter().map(Into::into).collect(),
-            egress: (&resolved.egress).into(),
+            egress: (&missing.egress).into(),
             endpoint: None,
             interface_endpoint: None,
-            reason: prose::resolved_reason(resolved),
+            reason: prose::finding::resolved_reason(resolved),
             remediation: Remediation::default(),
         }
     }
 }
 
-impl From<&finding::TableRef> for RouteTable {
-    fn from(table: &finding::TableRef) -> Self {
-        Self { id: table.id.clone(), name: table.name.clone(), main: table.main }
+impl RouteTable {
+    fn new(subject: &Subject, main: bool) -> Self {
+        Self { id: subject.id.clone(), name: subject.name.clone(), main }
     }
 }
 
@@ -250,7 +253,9 @@ impl From<&finding::Finding> for Remediation {
             aws_cli: Some(fix.aws_cli()),
             cloud_formation: Some(fix.cloud_formation),
             terraform: Some(fix.terraform),
-            cautions: (finding.cautions.iter()).map(|&caution| prose::caution(caution, &[finding.service])).collect(),
+            cautions: (finding.cautions.iter())
+                .map(|&caution| prose::caution::caution(caution, &[finding.problem.service_name()]))
+                .collect(),
         }
     }
 }
@@ -269,10 +274,14 @@ mod tests {
             state: "pending".into(),
             route_table_ids: vec!["rtb-0a1b2c3d".into()],
         };
-        let finding = finding::Finding {
+        let missing = finding::MissingRoute {
             gap: Gap::EndpointNotAvailable,
             endpoint: Some(finding::EndpointRef { id: "vpce-0a1b2c3d".into(), state: "pending".into() }),
             fix: Fix::Wait(endpoint),
+            ..testing::missing_route()
+        };
+        let finding = finding::Finding {
+            problem: Problem::MissingRoute(missing),
             ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d")
         };
         assert_eq!(

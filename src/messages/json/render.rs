@@ -12,8 +12,8 @@ use crate::{
     messages::{
         alert_group::AlertGroup,
         message::{Attribute, Message, counted, subject},
+        service_name::titles,
     },
-    network::service::GatewayService,
 };
 
 /// One message, or several if one would be too large.
@@ -74,12 +74,11 @@ fn summary(alerts: &AlertGroup<'_>) -> String {
 
 /// The number of route tables of each service, such as `DynamoDB on 2 route tables` and `S3 on 1 route table`.
 fn by_service<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
-    let mut tables: BTreeMap<GatewayService, usize> = BTreeMap::new();
+    let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
     for alert in alerts {
-        *tables.entry(alert.service()).or_default() += 1;
+        *tables.entry(alert.service_name()).or_default() += 1;
     }
-    let on =
-        |(service, count): (GatewayService, usize)| format!("{} on {}", service.title(), counted(count, "route table"));
+    let on = |(service, count): (&str, usize)| format!("{} on {}", titles(&[service]), counted(count, "route table"));
     tables.into_iter().map(on).collect()
 }
 
@@ -110,6 +109,7 @@ mod tests {
         network::{
             account::AccountRegion,
             model::{Network, RouteTable, Subnet, TargetKind, Vpc},
+            service::GatewayService,
             testing::{REGION, explicit, main_table, route, subnet, table_of, vpc},
         },
         schemas::assert_notification,
@@ -576,7 +576,7 @@ mod tests {
     fn expected_contents(network: &Network) -> Vec<(String, String, String)> {
         (findings(network).into_iter())
             .flat_map(|f| {
-                let (table, service) = (f.route_table.id, f.service.name().to_owned());
+                let (table, service) = (f.subject.id.clone(), f.problem.service_name().to_owned());
                 f.subnets.into_iter().map(move |subnet| (table.clone(), service.clone(), subnet.id))
             })
             .collect()

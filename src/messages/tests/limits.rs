@@ -411,7 +411,7 @@ fn an_email_that_would_be_too_large_is_split() {
             let tables: BTreeSet<&str> =
                 message.body.lines().filter_map(|line| line.strip_prefix("Route table: ")?.split(' ').next()).collect();
             let alerts_of_part = alerts.iter().filter(|alert| message.finding_ids.contains(alert.finding_id()));
-            assert_eq!(alerts_of_part.map(|alert| alert.route_table().id.as_str()).collect::<BTreeSet<_>>(), tables);
+            assert_eq!(alerts_of_part.map(|alert| alert.subject().id.as_str()).collect::<BTreeSet<_>>(), tables);
         }
     }
 }
@@ -450,7 +450,7 @@ fn the_shortest_card_always_fits() {
     let longest = "`".repeat(256);
     let mut alerts = Vec::new();
     for mut finding in findings(&several(40), &GatewayService::ALL) {
-        finding.route_table.name = Some(longest.clone());
+        finding.subject.name = Some(longest.clone());
         finding.region = "ap-southeast-2".into();
         finding.subnets.iter_mut().for_each(|subnet| subnet.name = Some(longest.clone()));
         alerts.push(Alert::Reported(finding));

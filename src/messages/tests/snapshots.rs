@@ -54,7 +54,8 @@ fn the_text_of_each_gap() {
         network(vec![endpoint("available", &[TABLE])]),
     ]
     .map(|network| [opened(finding(&network))]);
-    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[alert]| alert.open_finding().unwrap().gap);
+    let gaps = [&no_endpoint, &not_associated, &pending, &inactive]
+        .map(|[alert]| alert.open_finding().unwrap().missing_route().unwrap().gap);
     assert_eq!(gaps, [Gap::NoEndpoint, Gap::NotAssociated, Gap::EndpointNotAvailable, Gap::RouteInactive]);
     let call = api_call();
     assert_snapshots(
