@@ -59,7 +59,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
         target: Target { kind, id: Some(target.to_owned()) },
         active: true,
     };
-    network.vpcs.push(Vpc { id: vpc_id.clone(), name: Some("network".to_owned()), exemption: None });
+    network.vpcs.push(Vpc { id: vpc_id.clone(), name: Some("network".to_owned()), ..Vpc::default() });
     for table in 0..TABLES_PER_VPC {
         let subnets = (0..SUBNETS_PER_VPC).filter(|subnet| 1 + subnet % (TABLES_PER_VPC - 1) == table);
         let mut associations: Vec<Association> = subnets
@@ -96,8 +96,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
             availability_zone: Some("eu-west-1a".to_owned()),
             cidr: Some(format!("10.0.{subnet}.0/24")),
             owner_id: Some("123456789012".to_owned()),
-            ipv6_native: false,
-            exemption: None,
+            ..Subnet::default()
         });
     }
     if is_covered {
@@ -107,8 +106,8 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
             kind: EndpointKind::Gateway,
             service_name: format!("com.amazonaws.eu-west-1.{}", service.name()),
             state: "available".to_owned(),
-            ip_address_type: None,
             route_table_ids: (0..TABLES_PER_VPC).map(|table| id("rtb", TABLES_PER_VPC * number + table)).collect(),
+            ..Endpoint::default()
         }));
     }
 }

@@ -377,22 +377,13 @@ impl CurrentNetwork {
             active: true,
         };
         for vpc_id in self.vpcs.iter().filter(|vpc| vpcs.contains(*vpc)) {
-            network.vpcs.push(Vpc { id: vpc_id.clone(), name: None, exemption: None });
+            network.vpcs.push(Vpc { id: vpc_id.clone(), ..Vpc::default() });
             let endpoint_id = |service: GatewayService| vpc_id.replace("vpc-", "vpce-") + service.name();
             for table in self.tables.iter().filter(|table| table.vpc == *vpc_id) {
                 let mut associations = vec![Association { main: table.main, ..Association::default() }];
                 for subnet_id in self.subnets_of(table) {
                     associations.push(Association { subnet_id: Some(subnet_id.clone()), ..Association::default() });
-                    network.subnets.push(Subnet {
-                        id: subnet_id,
-                        vpc_id: vpc_id.clone(),
-                        name: None,
-                        availability_zone: None,
-                        cidr: None,
-                        owner_id: None,
-                        ipv6_native: false,
-                        exemption: None,
-                    });
+                    network.subnets.push(Subnet { id: subnet_id, vpc_id: vpc_id.clone(), ..Subnet::default() });
                 }
                 let mut routes = Vec::new();
                 routes.extend(EGRESSES[table.egress].0.map(|kind| route("0.0.0.0/0", kind, "x-0000000a".into())));
@@ -421,7 +412,7 @@ impl CurrentNetwork {
                     service_name: service.endpoint_service_name(REGION),
                     state: "available".into(),
                     route_table_ids: listed.map(|table| table.id.clone()).collect(),
-                    ip_address_type: None,
+                    ..Endpoint::default()
                 });
             }
         }

@@ -551,7 +551,12 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
         let vpc_id = bytes.id("vpc-", v);
         // Many subnets use this name, so that a few bytes make a message that is too large.
         let common_name = bytes.name();
-        network.vpcs.push(Vpc { id: vpc_id.clone(), name: bytes.name(), exemption: bytes.exemption() });
+        network.vpcs.push(Vpc {
+            id: vpc_id.clone(),
+            name: bytes.name(),
+            exemption: bytes.exemption(),
+            ..Vpc::default()
+        });
 
         // A VPC, its tables and its subnets have one owner.
         let owner = bytes.one_of(&[None, Some("123456789012"), None, Some("210987654321")]).map(str::to_owned);
@@ -601,6 +606,7 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
                 owner_id: owner.clone(),
                 ipv6_native: bytes.yes(),
                 exemption: bytes.exemption(),
+                ..Subnet::default()
             });
         }
 
@@ -617,6 +623,7 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
                     .map(|table| table.id.clone())
                     .collect(),
                 ip_address_type: bytes.one_of(&[None, Some("ipv4"), Some("dualstack")]).map(Into::into),
+                ..Endpoint::default()
             });
         }
     }

@@ -211,28 +211,18 @@ fn network() -> Network {
         routes: Vec::new(),
     };
     let main = || Association { main: true, ..Association::default() };
-    let subnet = |n, in_vpc| Subnet {
-        id: id(ids::SUBNET, n),
-        vpc_id: id(ids::VPC, in_vpc),
-        name: None,
-        availability_zone: None,
-        cidr: None,
-        owner_id: None,
-        ipv6_native: false,
-        exemption: None,
-    };
+    let subnet = |n, in_vpc| Subnet { id: id(ids::SUBNET, n), vpc_id: id(ids::VPC, in_vpc), ..Subnet::default() };
     let gateway = Endpoint {
         id: id(ids::ENDPOINT, 1),
         vpc_id: id(ids::VPC, 1),
         kind: EndpointKind::Gateway,
         service_name: format!("com.amazonaws.{REGION}.s3"),
         state: "available".to_owned(),
-        route_table_ids: Vec::new(),
-        ip_address_type: None,
+        ..Endpoint::default()
     };
     let interface = Endpoint { id: id(ids::ENDPOINT, 2), kind: EndpointKind::Interface, ..gateway.clone() };
     Network {
-        vpcs: [1, 2].map(|n| Vpc { id: id(ids::VPC, n), name: None, exemption: None }).into(),
+        vpcs: [1, 2].map(|n| Vpc { id: id(ids::VPC, n), ..Vpc::default() }).into(),
         subnets: vec![subnet(3, 1), subnet(4, 1), subnet(5, 2), subnet(6, 3)],
         route_tables: vec![
             table(MAIN, id(ids::VPC, 1), main()),

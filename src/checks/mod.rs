@@ -4,10 +4,13 @@
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
 pub mod caution;
+pub mod check;
+pub mod endpoint_problem;
 pub mod exemption;
 pub mod finding;
 pub mod fix;
 pub mod gateway_endpoint;
+pub mod list;
 pub mod severity;
 pub mod subject;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod arn;
+pub mod endpoint_facts;
 pub mod ids;
 pub mod model;
 pub mod name;

@@ -18,7 +18,7 @@ pub struct Network {
 }
 
 /// A VPC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vpc {
     /// `vpc-…`
     pub id: String,
@@ -26,10 +26,13 @@ pub struct Vpc {
     pub name: Option<String>,
     /// The value of its exemption tag: see `checks::exemption`.
     pub exemption: Option<String>,
+    /// All its CIDR blocks that are associated, IPv4 and IPv6, the primary one first
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Vpc.html>).
+    pub cidrs: Vec<String>,
 }
 
 /// A subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subnet {
     /// `subnet-…`
     pub id: String,
@@ -39,8 +42,14 @@ pub struct Subnet {
     pub name: Option<String>,
     /// Such as `eu-west-1a`.
     pub availability_zone: Option<String>,
+    /// The id of its zone, such as `euw1-az1`. It means the same zone in every account; the name does not
+    /// (<https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html>).
+    pub availability_zone_id: Option<String>,
     /// The IPv4 CIDR block, or the IPv6 CIDR block of an IPv6-only subnet.
     pub cidr: Option<String>,
+    /// All its CIDR blocks that are associated, IPv4 and IPv6
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Subnet.html>).
+    pub cidrs: Vec<String>,
     /// The account that owns it. It is another account if the subnet is shared with ours
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     pub owner_id: Option<String>,
@@ -179,8 +188,8 @@ named!(TargetKind {
     None => "none",
 });
 
-/// A VPC endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A VPC endpoint (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html>).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint {
     /// `vpce-…`
     pub id: String,
@@ -196,6 +205,34 @@ pub struct Endpoint {
     pub route_table_ids: Vec<String>,
     /// `ipv4`, `dualstack` or `ipv6`, if EC2 returns it.
     pub ip_address_type: Option<String>,
+    /// The value of its `Name` tag.
+    pub name: Option<String>,
+    /// The account that owns it.
+    pub owner_id: Option<String>,
+    /// The value of its exemption tag.
+    pub exemption: Option<String>,
+    /// Whether the service's own DNS names resolve to the endpoint in the VPC (`PrivateDnsEnabled`).
+    pub private_dns_enabled: bool,
+    /// Whether only an inbound Resolver endpoint gives that answer, so that the VPC itself keeps the public addresses
+    /// (`DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint`). `None` if EC2 returns no such option.
+    pub private_dns_only_for_inbound_resolver: Option<bool>,
+    /// The ids of the subnets in which an interface endpoint has a network interface.
+    pub subnet_ids: Vec<String>,
+    /// The ids of the security groups of its network interfaces.
+    pub security_group_ids: Vec<String>,
+    /// Its policy: the text of a JSON document. `None` if EC2 returns none. Untrusted text.
+    pub policy_document: Option<String>,
+    /// The code and the message of its last error (`LastError`), joined by `: `. Untrusted text.
+    pub last_error: Option<String>,
+    /// Why it failed (`FailureReason`). Untrusted text.
+    pub failure_reason: Option<String>,
+    /// Whether an AWS service made it and manages it (`RequesterManaged`).
+    pub requester_managed: bool,
+    /// Whether it has the tag `GuardDutyManaged`: GuardDuty made it
+    /// (<https://docs.aws.amazon.com/guardduty/latest/ug/runtime-monitoring-agent-resource-clean-up.html>).
+    pub guardduty_managed: bool,
+    /// The Region of its service, if EC2 returns it. It can differ from the Region of the endpoint.
+    pub service_region: Option<String>,
 }
 
 impl Endpoint {
@@ -231,13 +268,14 @@ pub struct NatGateway {
 }
 
 /// The types of VPC endpoint that gatewatch distinguishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndpointKind {
     /// A route to a service in each route table that the endpoint lists. It is private and free of charge.
     Gateway,
     /// Network interfaces in subnets, reached by DNS name. AWS charges for them.
     Interface,
     /// Gateway Load Balancer, Resource, Service network, and any later type.
+    #[default]
     Other,
 }
 

@@ -11,21 +11,12 @@ pub const REGION: &str = "eu-west-1";
 
 /// A VPC without tags.
 pub fn vpc(id: &str) -> Vpc {
-    Vpc { id: id.into(), name: None, exemption: None }
+    Vpc { id: id.into(), ..Vpc::default() }
 }
 
 /// A subnet with ids only.
 pub fn subnet(id: &str, vpc_id: &str) -> Subnet {
-    Subnet {
-        id: id.into(),
-        vpc_id: vpc_id.into(),
-        name: None,
-        availability_zone: None,
-        cidr: None,
-        owner_id: None,
-        ipv6_native: false,
-        exemption: None,
-    }
+    Subnet { id: id.into(), vpc_id: vpc_id.into(), ..Subnet::default() }
 }
 
 /// A route table with only the local route, which every table has.
@@ -71,7 +62,22 @@ pub fn gateway_endpoint(id: &str, vpc_id: &str, service: GatewayService, tables:
         service_name: service.endpoint_service_name(REGION),
         state: "available".into(),
         route_table_ids: tables.iter().map(|&table| table.into()).collect(),
-        ip_address_type: None,
+        ..Endpoint::default()
+    }
+}
+
+/// An available interface endpoint of this account, with private DNS names and without subnets or groups. `service` is a
+/// short name, such as `ssm`.
+pub fn interface_endpoint(id: &str, vpc_id: &str, service: &str) -> Endpoint {
+    Endpoint {
+        id: id.into(),
+        vpc_id: vpc_id.into(),
+        kind: EndpointKind::Interface,
+        service_name: format!("com.amazonaws.{REGION}.{service}"),
+        state: "available".into(),
+        owner_id: Some("123456789012".into()),
+        private_dns_enabled: true,
+        ..Endpoint::default()
     }
 }
 

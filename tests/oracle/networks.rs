@@ -407,17 +407,15 @@ fn build(drafts: &[VpcDraft]) -> Network {
     let mut network = Network::default();
     for (vpc_index, draft) in drafts.iter().enumerate() {
         let vpc_id = id("vpc-", vpc_index, 0, 0);
-        network.vpcs.push(Vpc { id: vpc_id.clone(), name: None, exemption: draft.exemption.clone() });
+        network.vpcs.push(Vpc { id: vpc_id.clone(), exemption: draft.exemption.clone(), ..Vpc::default() });
         for (position, subnet) in draft.subnets.iter().enumerate() {
             network.subnets.push(Subnet {
                 id: id("subnet-", vpc_index, subnet.rank, position),
                 vpc_id: vpc_id.clone(),
-                name: None,
-                availability_zone: None,
-                cidr: None,
                 owner_id: if draft.shared { Some(OTHER_ACCOUNT.to_owned()) } else { subnet.owner.map(str::to_owned) },
                 ipv6_native: subnet.ipv6_native,
                 exemption: subnet.exemption.clone(),
+                ..Subnet::default()
             });
         }
         if draft.tables_visible {
@@ -487,6 +485,7 @@ fn endpoints(vpc_index: usize, draft: &VpcDraft) -> Vec<Endpoint> {
             Vec::new()
         },
         ip_address_type: endpoint.ip_address_type.map(str::to_owned),
+        ..Endpoint::default()
     });
     endpoints.collect()
 }

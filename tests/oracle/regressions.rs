@@ -20,16 +20,12 @@ fn case() -> Case {
     let subnet = Subnet {
         id: SUBNET.to_owned(),
         vpc_id: VPC.to_owned(),
-        name: None,
-        availability_zone: None,
-        cidr: None,
         owner_id: Some(OWN_ACCOUNT.to_owned()),
-        ipv6_native: false,
-        exemption: None,
+        ..Subnet::default()
     };
     Case {
         network: Network {
-            vpcs: vec![Vpc { id: VPC.to_owned(), name: None, exemption: None }],
+            vpcs: vec![Vpc { id: VPC.to_owned(), ..Vpc::default() }],
             subnets: vec![subnet],
             ..Network::default()
         },

@@ -7,7 +7,7 @@ use crate::network::model::{
 };
 
 pub(super) fn vpc(vpc: types::Vpc, exempt_tag: &str) -> Option<Vpc> {
-    Some(Vpc { name: name(vpc.tags()), exemption: tag(vpc.tags(), exempt_tag), id: vpc.vpc_id? })
+    Some(Vpc { name: name(vpc.tags()), exemption: tag(vpc.tags(), exempt_tag), id: vpc.vpc_id?, ..Vpc::default() })
 }
 
 pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> {
@@ -24,6 +24,7 @@ pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> 
         owner_id: subnet.owner_id,
         vpc_id: subnet.vpc_id?,
         id: subnet.subnet_id?,
+        ..Subnet::default()
     })
 }
 
@@ -54,6 +55,7 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint
         service_name: endpoint.service_name.unwrap_or_default(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
+        ..Endpoint::default()
     })
 }
 
@@ -240,7 +242,7 @@ mod tests {
             let sdk = types::Vpc::builder().vpc_id("vpc-1").tags(tag).build();
             vpc(sdk, "exempt").unwrap()
         };
-        let plain = Vpc { id: "vpc-1".into(), name: None, exemption: None };
+        let plain = Vpc { id: "vpc-1".into(), ..Vpc::default() };
         assert_eq!(tagged("exempt", Some("s3")), Vpc { exemption: Some("s3".into()), ..plain.clone() });
         assert_eq!(tagged("exempt", Some("")), Vpc { exemption: Some(String::new()), ..plain.clone() });
         assert_eq!(tagged("exempt", None), Vpc { exemption: Some(String::new()), ..plain.clone() });
