@@ -29,10 +29,10 @@ use gatewatch::{
         plan::Plan,
         planner::plans,
         policy::Policy,
-        recorded::{Recorded, RecordedProblem},
+        recorded::Recorded,
     },
     channel::Channel,
-    checks::{gateway_endpoint::rule::evaluate, severity::Severity},
+    checks::{gateway_endpoint::rule::evaluate, list::default_checks, severity::Severity},
     error::Error,
     events::{
         payload::Payload,
@@ -472,6 +472,7 @@ impl Simulation {
             now: "2026-11-23T10:00:00Z".parse().unwrap(),
             network,
             policy: Policy {
+                checks: default_checks(),
                 required_services: SERVICES.into(),
                 min_severity,
                 remind_after: has_reminders.then_some(WEEK),
@@ -590,6 +591,9 @@ impl Simulation {
             network: &network,
             findings,
             exempt,
+            exempt_problems: &[],
+            unassessed: &BTreeSet::new(),
+            rest_apis: None,
             affected: &affected,
             account_region: &self.account_region,
             now: self.now,
@@ -616,7 +620,9 @@ impl Simulation {
             };
             if conditions.fault == Fault::LeaseFails {
                 self.publish(
-                    &Plan::Untracked(tracked.to_untracked(|table| planned.reported_tables.contains(table))),
+                    &Plan::Untracked(
+                        tracked.to_untracked(|record| planned.reported_tables.contains(&record.subject.id)),
+                    ),
                     planned.now,
                     conditions,
                 );
@@ -785,8 +791,7 @@ impl SubscriberView {
             (None, Some(resolved)) => {
                 let open_for = now.duration_since(resolved.since).as_secs();
                 assert!(had_fault || resolved.resolution.open_seconds == open_for);
-                let RecordedProblem::MissingRoute(missing) = &resolved.problem;
-                missing.gap.name()
+                resolved.problem.missing_route().unwrap().gap.name()
             }
             (None, None) => panic!("{alert:?}"),
         };

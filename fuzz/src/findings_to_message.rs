@@ -18,6 +18,7 @@ use gatewatch::{
     checks::{
         finding::{Finding, Gap, finding_id},
         gateway_endpoint::rule::evaluate,
+        list::default_checks,
         severity::Severity,
         subject::{Subject, SubjectKind},
     },
@@ -76,7 +77,14 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
     let without_subscribers = BTreeSet::new();
-    let policy = Policy { required_services, min_severity, remind_after, channels, without_subscribers };
+    let policy = Policy {
+        checks: default_checks(),
+        required_services,
+        min_severity,
+        remind_after,
+        channels,
+        without_subscribers,
+    };
 
     let scope = payload.scope();
     let resolved = with_history(&scope, &history, &network).tables_in(&network, &account_region);
@@ -92,6 +100,9 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
         network: &network,
         findings,
         exempt,
+        exempt_problems: &[],
+        unassessed: &BTreeSet::new(),
+        rest_apis: None,
         affected: &affected,
         account_region: &account_region,
         now: NOW,
@@ -116,9 +127,8 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
 }
 
 /// The gap that the alert history knows.
-fn gap_of(problem: &RecordedProblem) -> &Recorded<Gap> {
-    let RecordedProblem::MissingRoute(missing) = problem;
-    &missing.gap
+fn gap_of(problem: &RecordedProblem) -> Option<&Recorded<Gap>> {
+    problem.missing_route().map(|missing| &missing.gap)
 }
 
 fn check_report(
@@ -137,8 +147,8 @@ fn check_report(
     assert!(report.findings.is_sorted_by_key(Finding::sort_key));
     let answer = answer::Report::from(report);
     for finding in &answer.findings {
-        assert!(!finding.reason.contains(UNTRUSTED_MARK), "{}", finding.reason);
-        let fix = &finding.remediation;
+        assert!(!finding.reason().contains(UNTRUSTED_MARK), "{}", finding.reason());
+        let fix = finding.remediation();
         if let Some(command) = &fix.aws_cli {
             let is_harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-".contains(c);
             assert!(command.starts_with("aws ec2 ") && command.chars().all(is_harmless), "{command}");

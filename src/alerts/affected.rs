@@ -1,4 +1,4 @@
-//! Which route tables and VPCs each input record affects. This decides which findings are sent, which triggers a
+//! Which route tables, VPCs and endpoints each input record affects. This decides which findings are sent, which triggers a
 //! message lists, and which SQS messages are returned as failed.
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
 use crate::{
     alerts::history::{AlertHistory, AlertRecord},
     channel::Channel,
+    checks::subject::{Subject, SubjectKind},
     events::{
         payload::Payload,
         record::{AlertRequest, Record},
@@ -32,7 +33,9 @@ pub struct Affected<'a> {
     /// The ids of the affected tables. They include deleted tables that are in the alert history. Records with the same
     /// scope share the set, because a batch can contain a hundred records for the whole Region.
     pub route_table_ids: Ids,
-    /// The ids of the VPCs of these tables.
+    /// The ids of the VPCs whose endpoints the record affects: see [`vpcs_with_affected_endpoints`].
+    pub endpoint_vpc_ids: Ids,
+    /// The ids of the VPCs of these tables and endpoints.
     pub vpc_ids: Ids,
     /// How often SQS has delivered the record; `None` for a direct payload.
     pub receive_count: Option<u32>,
@@ -48,19 +51,33 @@ impl<'a> Affected<'a> {
         history: &AlertHistory,
         account_region: &AccountRegion,
     ) -> Vec<Self> {
-        let mut ids_by_scope: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
+        let mut ids_by_scope: BTreeMap<&Scope, [Ids; 3]> = BTreeMap::new();
         let mut affected_by = |(record, receive_count): (&'a Record, Option<u32>)| {
             let compute_ids = || {
-                let (tables, vpcs) = affected_ids(&record.scope, network, history, account_region);
-                (Arc::new(tables), Arc::new(vpcs))
+                let (tables, mut vpcs) = affected_ids(&record.scope, network, history, account_region);
+                let endpoint_vpcs = vpcs_with_affected_endpoints(&record.scope, network, history);
+                vpcs.extend(endpoint_vpcs.iter().cloned());
+                [tables, endpoint_vpcs, vpcs].map(Arc::new)
             };
-            let (route_table_ids, vpc_ids) = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
-            Self { record, route_table_ids, vpc_ids, receive_count }
+            let ids = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
+            let [route_table_ids, endpoint_vpc_ids, vpc_ids] = ids;
+            Self { record, route_table_ids, endpoint_vpc_ids, vpc_ids, receive_count }
         };
         (payload.records_with_receive_count())
             .filter(|(record, _)| record.alerts != AlertRequest::None)
             .map(&mut affected_by)
             .collect()
+    }
+
+    /// Whether the record affects findings about a subject in this VPC.
+    #[must_use]
+    pub fn affects(&self, subject: &Subject, vpc_id: &str) -> bool {
+        match subject.kind {
+            SubjectKind::RouteTable => self.route_table_ids.contains(&subject.id),
+            SubjectKind::VpcEndpoint | SubjectKind::Vpc => self.endpoint_vpc_ids.contains(vpc_id),
+            // No scope names a REST API yet.
+            SubjectKind::RestApi => self.record.scope.region,
+        }
     }
 
     /// Whether findings of this record are sent as `reported` if the alert history is unavailable.
@@ -100,7 +117,7 @@ fn affected_ids(
     // an edge table now.
     let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
-    let no_longer_checked: Vec<&AlertRecord> = (history.records())
+    let no_longer_checked: Vec<&AlertRecord> = (history.records().filter(|record| is_about_table(record)))
         .filter(|record| !existing.contains(record.subject.id.as_str()))
         .filter(|record| concerns(scope, record) || vpcs.contains(&record.vpc_id))
         .collect();
@@ -111,24 +128,45 @@ fn affected_ids(
     (tables, vpcs)
 }
 
-/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its route table, or a subnet that
-/// was affected. The subnet may have been deleted since, or may use another table now.
+/// The ids of the VPCs whose endpoints a scope affects: the checks of endpoints judge all endpoints of a VPC together. The
+/// scope names the VPC, an endpoint or a subnet in it, or it [`concerns`] the record of a finding about an endpoint in it.
+#[must_use]
+pub fn vpcs_with_affected_endpoints(scope: &Scope, network: &Network, history: &AlertHistory) -> BTreeSet<String> {
+    let vpcs = network.vpcs.iter().map(|vpc| &vpc.id).filter(|id| scope.region || scope.vpc_ids.contains(*id));
+    let endpoints = network.endpoints.iter().filter(|endpoint| scope.endpoints.contains_key(&endpoint.id));
+    let subnets = network.subnets.iter().filter(|subnet| scope.subnets.contains_key(&subnet.id));
+    let records = history.records().filter(|record| !is_about_table(record) && concerns(scope, record));
+    (vpcs.chain(endpoints.map(|endpoint| &endpoint.vpc_id)))
+        .chain(subnets.map(|subnet| &subnet.vpc_id))
+        .chain(records.map(|record| &record.vpc_id))
+        .cloned()
+        .collect()
+}
+
+fn is_about_table(record: &AlertRecord) -> bool {
+    record.subject.kind == SubjectKind::RouteTable
+}
+
+/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its subject, or a subnet that was
+/// affected. The subnet may have been deleted since, or may use another table now.
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
-    let table = &record.subject.id;
+    let subject = &record.subject.id;
     scope.region
         || scope.vpc_ids.contains(&record.vpc_id)
-        || scope.route_tables.contains_key(table)
-        || [&record.vpc_id, table].into_iter().chain(&record.subnet_ids).any(|id| scope.deleted.contains(id))
+        || scope.route_tables.contains_key(subject)
+        || scope.endpoints.contains_key(subject)
+        || [&record.vpc_id, subject].into_iter().chain(&record.subnet_ids).any(|id| scope.deleted.contains(id))
         || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
 }
 
-/// Whether the scope names a deleted subnet that no open alert record names. Then nobody knows which table the subnet
-/// used: it was exempt, or its table was covered.
+/// Whether the scope names a deleted subnet that no open alert record about a route table names. Then nobody knows which
+/// table the subnet used: it was exempt, or its table was covered.
 #[must_use]
 pub fn has_unknown_subnet<'a>(scope: &Scope, records: impl Iterator<Item = &'a AlertRecord>) -> bool {
     let mut unknown: BTreeSet<&String> = scope.deleted.iter().filter(|id| is_id(ids::SUBNET, id)).collect();
-    for id in records.filter(|record| record.is_open()).flat_map(|record| &record.subnet_ids) {
+    for id in records.filter(|record| record.is_open() && is_about_table(record)).flat_map(|record| &record.subnet_ids)
+    {
         unknown.remove(id);
     }
     !unknown.is_empty()
@@ -267,6 +305,7 @@ mod tests {
             [Affected {
                 record: payload.records().next().unwrap(),
                 route_table_ids: Arc::new(ids(&["rtb-0000000b"])),
+                endpoint_vpc_ids: Arc::default(),
                 vpc_ids: Arc::new(ids(&[A])),
                 receive_count: Some(2),
             }]
@@ -278,8 +317,14 @@ mod tests {
         let reports = |scope: Scope, receive_count| {
             let record = record(scope);
             let no_ids = || Arc::new(BTreeSet::new());
-            Affected { record: &record, route_table_ids: no_ids(), vpc_ids: no_ids(), receive_count }
-                .reports_without_history()
+            Affected {
+                record: &record,
+                route_table_ids: no_ids(),
+                endpoint_vpc_ids: no_ids(),
+                vpc_ids: no_ids(),
+                receive_count,
+            }
+            .reports_without_history()
         };
         for (receive_count, of_a_table) in
             [(None, true), (Some(1), false), (Some(2), false), (Some(3), true), (Some(4), false), (Some(5), false)]

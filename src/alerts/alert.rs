@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     alerts::recorded::{Recorded, RecordedProblem, RecordedRoute},
     checks::{
-        finding::{Finding, MissingRoute, Problem, SubnetRef},
+        check::CheckName,
+        finding::{Finding, MissingRoute, SubnetRef},
         severity::Severity,
         subject::Subject,
     },
@@ -45,7 +46,7 @@ pub struct ResolvedFinding {
     pub account: String,
     /// The Region.
     pub region: String,
-    /// The VPC of the subject.
+    /// The VPC of the subject. Empty for a REST API.
     pub vpc_id: String,
     /// The subnets that were affected, as they are now. Of a deleted subnet only the id is known.
     pub subnets: Vec<SubnetRef>,
@@ -116,6 +117,15 @@ impl Alert {
         }
     }
 
+    /// The check that found the problem.
+    #[must_use]
+    pub fn check(&self) -> CheckName {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => finding.problem.check(),
+            Self::Resolved(resolved) => resolved.problem.check(),
+        }
+    }
+
     /// The name of the service that the problem concerns, or concerned.
     #[must_use]
     pub fn service_name(&self) -> &str {
@@ -139,11 +149,11 @@ impl Alert {
     pub fn route_facts(&self) -> Option<RouteFacts<'_>> {
         match self {
             Self::Reported(finding) | Self::Open { finding, .. } => {
-                let Problem::MissingRoute(MissingRoute { is_main_table, egress, .. }) = &finding.problem;
+                let MissingRoute { is_main_table, egress, .. } = finding.missing_route()?;
                 Some(RouteFacts { is_main_table: *is_main_table, egress })
             }
             Self::Resolved(resolved) => {
-                let RecordedProblem::MissingRoute(RecordedRoute { is_main_table, egress, .. }) = &resolved.problem;
+                let RecordedRoute { is_main_table, egress, .. } = resolved.problem.missing_route()?;
                 Some(RouteFacts { is_main_table: *is_main_table, egress })
             }
         }
@@ -264,6 +274,14 @@ pub enum ResolutionReason {
     EdgeTable,
     /// The settings do not require the service any more.
     NotRequired,
+    /// The defect is gone.
+    Fixed,
+    /// The VPC endpoint was deleted.
+    EndpointDeleted,
+    /// The REST API was deleted.
+    ApiDeleted,
+    /// The settings turned the check off.
+    CheckOff,
 }
 
 named!(ResolutionReason {
@@ -273,6 +291,10 @@ named!(ResolutionReason {
     VpcDeleted => "vpc_deleted",
     EdgeTable => "edge_table",
     NotRequired => "not_required",
+    Fixed => "fixed",
+    EndpointDeleted => "endpoint_deleted",
+    ApiDeleted => "api_deleted",
+    CheckOff => "check_off",
 });
 
 /// The moment, cut to whole seconds. People do not need fractions, and alerts of the same second must not differ.

@@ -109,7 +109,7 @@ pub struct AlertRecord {
     pub subject: Subject,
     /// The account of the subject, 12 digits.
     pub account: String,
-    /// The VPC of the subject.
+    /// The VPC of the subject. Empty for a REST API.
     pub vpc_id: String,
     /// The severity at the last check.
     pub severity: Severity,

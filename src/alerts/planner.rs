@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | no record, or a resolved finding | a finding | `opened` |
 //! | an open finding | a higher severity, or subnets that were not affected before | `worsened` |
-//! | an open finding | another gap | `changed` |
+//! | an open finding | another gap or defect | `changed` |
 //! | an open finding, last sent `REMIND_DAYS` ago | the same finding | `reminder` |
 //! | an open finding | the same finding, or a less severe one | nothing is sent; differences are recorded |
-//! | an open finding | a covered or exempt route table, or no route table | `resolved` |
+//! | an open finding | no problem any more, an exemption, or no subject | `resolved` |
+//! | an open finding of a check that does not run any more | | `resolved` |
+//! | an open finding | a subject that could not be judged | nothing is sent; the finding stays open |
 //! | an open finding that a channel was never notified about | the same finding | `opened`, to this channel |
 //! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
 //! | an open finding that a request asks for again | no other change | `reminder`, to the channels of the request |
@@ -32,7 +34,7 @@ use crate::{
         resolved::Resolver,
     },
     channel::Channel,
-    checks::finding::Finding,
+    checks::{finding::Finding, subject::Subject},
     events::record::AlertRequest,
 };
 
@@ -48,12 +50,12 @@ pub fn plans(observation: &Observation<'_>, history: &AlertHistory, policy: &Pol
     }
 }
 
-/// The plans without an alert history: `reported` for every finding on a table that an input record affects. If there is a
+/// The plans without an alert history: `reported` for every finding about a subject that an input record affects. If there is a
 /// history, and it could not be read, not every record reports its findings.
 fn untracked(observation: &Observation<'_>, policy: &Policy, every_record_reports: bool) -> Vec<Plan> {
     let mut by_vpc: BTreeMap<&str, Vec<Outgoing>> = BTreeMap::new();
     for finding in observation.findings.iter().filter(|finding| finding.severity >= policy.min_severity) {
-        let channels: BTreeSet<Channel> = (observation.affecting(&finding.subject.id))
+        let channels: BTreeSet<Channel> = (observation.affecting(&finding.subject, &finding.vpc_id))
             .filter(|affected| every_record_reports || affected.reports_without_history())
             .flat_map(|affected| match &affected.record.alerts {
                 AlertRequest::Resend(Some(channels)) => &policy.channels & channels,
@@ -75,9 +77,9 @@ fn with_history(
     policy: &Policy,
 ) -> Vec<TrackedPlan> {
     let now = observation.now;
-    let is_affected = |table: &str| observation.affecting(table).next().is_some();
+    let is_affected = |subject: &Subject, vpc_id: &str| observation.affecting(subject, vpc_id).next().is_some();
     let open_findings: HashMap<&str, &Finding> = (observation.findings.iter())
-        .filter(|finding| is_affected(&finding.subject.id))
+        .filter(|finding| is_affected(&finding.subject, &finding.vpc_id))
         .map(|finding| (finding.id.as_str(), finding))
         .collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -97,7 +99,8 @@ fn with_history(
         let mut steps: Vec<Step> = (by_vpc.get(vpc_id).into_iter().flatten())
             .filter_map(|finding| match records_by_finding.get(finding.id.as_str()) {
                 Some(record) if record.is_open() => {
-                    let resend = observation.affecting(&finding.subject.id).flat_map(Affected::resend).collect();
+                    let affecting = observation.affecting(&finding.subject, &finding.vpc_id);
+                    let resend = affecting.flat_map(Affected::resend).collect();
                     still_open(finding, record, &resend, now, policy)
                 }
                 // If a resolved finding is found again below the minimum severity, `opened` is not sent. Then an
@@ -110,7 +113,8 @@ fn with_history(
         steps.extend(
             (vpc.records.iter())
                 .filter(|record| {
-                    is_affected(&record.subject.id) && !open_findings.contains_key(record.finding_id.as_str())
+                    is_affected(&record.subject, &record.vpc_id)
+                        && !open_findings.contains_key(record.finding_id.as_str())
                 })
                 .filter_map(
                     |record| if record.is_open() { resolver.resolve(record) } else { resolver.send_again(record) },
@@ -230,8 +234,10 @@ mod tests {
             testing::unavailable,
         },
         checks::{
+            endpoint_problem::{ExemptProblem, Unassessed},
             exemption::Exempt,
             finding::{Gap, MissingRoute, Problem, SubnetRef},
+            list::default_checks,
             severity::Severity,
             subject::{Subject, SubjectKind},
             testing,
@@ -243,6 +249,7 @@ mod tests {
             sqs::Message,
         },
         network::{
+            endpoint_facts::RestApis,
             model::{Association, Network, RouteTable, Subnet, Target, TargetKind},
             service::GatewayService,
             testing::{REGION, account_region, main_table, subnet, table, vpc},
@@ -274,7 +281,6 @@ mod tests {
             region: REGION.into(),
             vpc_id: vpc_id.into(),
             subnets: vec![SubnetRef::from(&subnet("subnet-0000000a", vpc_id))],
-            cautions: BTreeSet::new(),
             problem: Problem::MissingRoute(missing_route()),
         }
     }
@@ -329,6 +335,9 @@ mod tests {
         network: Network,
         findings: Vec<Finding>,
         exempt: Vec<Exempt>,
+        exempt_problems: Vec<ExemptProblem>,
+        unassessed: BTreeSet<Unassessed>,
+        rest_apis: Option<RestApis>,
         history: AlertHistory,
         policy: Policy,
         /// The scope of the only input record.
@@ -341,6 +350,7 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
+            checks: default_checks(),
             required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
             min_severity: Severity::Low,
             remind_after: Some(SignedDuration::from_hours(7 * 24)),
@@ -364,6 +374,9 @@ mod tests {
             },
             findings: findings.into(),
             exempt: Vec::new(),
+            exempt_problems: Vec::new(),
+            unassessed: BTreeSet::new(),
+            rest_apis: None,
             history: AlertHistory::Available(history),
             policy: policy(),
             scope: Scope::region(),
@@ -382,10 +395,20 @@ mod tests {
                     Payload::Batch(vec![Message { id: "message".into(), record: Ok(record), receive_count }])
                 }
             };
-            let Self { network, findings, exempt, history, policy, .. } = self;
+            let Self { network, findings, exempt, exempt_problems, unassessed, rest_apis, history, policy, .. } = self;
             let affected = Affected::of_records(&payload, network, history, &account_region());
             plans(
-                &Observation { network, findings, exempt, affected: &affected, account_region: &account_region(), now },
+                &Observation {
+                    network,
+                    findings,
+                    exempt,
+                    exempt_problems,
+                    unassessed,
+                    rest_apis: rest_apis.as_ref(),
+                    affected: &affected,
+                    account_region: &account_region(),
+                    now,
+                },
                 history,
                 policy,
             )
@@ -1234,7 +1257,7 @@ mod tests {
         ];
         assert_eq!(plan.to_untracked(|_| true), UntrackedPlan { vpc_id: A.into(), outgoing: all.clone() });
         assert_eq!(
-            plan.to_untracked(|table| table == "rtb-00000002"),
+            plan.to_untracked(|record| record.subject.id == "rtb-00000002"),
             UntrackedPlan { vpc_id: A.into(), outgoing: all[1..2].to_vec() }
         );
     }
@@ -1242,7 +1265,7 @@ mod tests {
     #[test]
     fn a_plan_names_the_channels_that_it_sends_to_and_the_incident_of_each_alert() {
         let plan = plan_with_each_step();
-        let untracked = Plan::Untracked(plan.to_untracked(|table| table == "rtb-00000002"));
+        let untracked = Plan::Untracked(plan.to_untracked(|record| record.subject.id == "rtb-00000002"));
         assert_eq!(untracked.channels().collect::<Vec<_>>(), [Channel::Text]);
         assert_eq!(untracked.outgoing().map(|(incident, _)| incident).collect::<Vec<_>>(), [None]);
         let tracked = Plan::Tracked(plan);

@@ -4,11 +4,19 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::checks::subnet_ref::SubnetRef;
 use crate::{
-    checks::{caution::Caution, fix::Fix, severity::Severity, subject::Subject},
+    checks::{
+        caution::Caution,
+        check::CheckName,
+        endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointProblem, Evidence},
+        fix::Fix,
+        severity::Severity,
+        subject::Subject,
+    },
     network::{
         account::AccountRegion,
-        model::{Endpoint, Subnet, Target},
+        model::{Endpoint, Target},
         name::named,
         service::GatewayService,
     },
@@ -18,7 +26,8 @@ use crate::{
 /// in common; [`Problem`] has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`].
+    /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`] and
+    /// [`crate::checks::endpoint_problem::problem_id`].
     pub id: String,
     /// The resource that has the problem.
     pub subject: Subject,
@@ -28,12 +37,10 @@ pub struct Finding {
     pub account: String,
     /// The Region of the subject.
     pub region: String,
-    /// The id of the VPC of the subject.
+    /// The id of the VPC of the subject. Empty for a REST API, which is in no VPC.
     pub vpc_id: String,
     /// The affected subnets, without exempt ones, sorted by id.
     pub subnets: Vec<SubnetRef>,
-    /// What somebody has to know before they apply the fix.
-    pub cautions: BTreeSet<Caution>,
     /// What is wrong, and how to fix it.
     pub problem: Problem,
 }
@@ -42,14 +49,29 @@ impl Finding {
     /// The missing gateway route, if this is the problem.
     #[must_use]
     pub fn missing_route(&self) -> Option<&MissingRoute> {
-        let Problem::MissingRoute(missing) = &self.problem;
-        Some(missing)
+        if let Problem::MissingRoute(missing) = &self.problem { Some(missing) } else { None }
     }
 
-    /// The order of findings in answers and messages: by VPC, subject and service.
+    /// The order of findings in answers and messages: by VPC, subject, check and service.
     #[must_use]
-    pub fn sort_key(&self) -> (&str, &str, &str) {
-        (&self.vpc_id, &self.subject.id, self.problem.service_name())
+    pub fn sort_key(&self) -> (&str, &str, CheckName, &str) {
+        (&self.vpc_id, &self.subject.id, self.problem.check(), self.problem.service_name())
+    }
+}
+
+impl From<EndpointProblem> for Finding {
+    fn from(found: EndpointProblem) -> Self {
+        let EndpointProblem { check, service, defect, evidence, fix, cautions, .. } = found;
+        Self {
+            id: found.id,
+            subject: found.subject,
+            severity: found.severity,
+            account: found.account,
+            region: found.region,
+            vpc_id: found.vpc_id.unwrap_or_default(),
+            subnets: found.subnets,
+            problem: Problem::Endpoint(EndpointDefect { check, service, defect, evidence, fix, cautions }),
+        }
     }
 }
 
@@ -58,16 +80,47 @@ impl Finding {
 pub enum Problem {
     /// A route table has no gateway route to a required service.
     MissingRoute(MissingRoute),
+    /// An endpoint, a VPC or a REST API has a defect that one of the other checks looks for.
+    Endpoint(EndpointDefect),
 }
 
 impl Problem {
-    /// The name of the service that the problem concerns.
+    /// The check that found the problem.
+    #[must_use]
+    pub fn check(&self) -> CheckName {
+        match self {
+            Self::MissingRoute(_) => CheckName::GatewayRoute,
+            Self::Endpoint(defect) => defect.check,
+        }
+    }
+
+    /// The name of the service that the problem concerns: the name of a gateway service, such as `s3`, or the name of an
+    /// endpoint's service, such as `com.amazonaws.eu-west-1.ssm`.
     #[must_use]
     pub fn service_name(&self) -> &str {
         match self {
             Self::MissingRoute(missing) => missing.service.name(),
+            Self::Endpoint(defect) => &defect.service,
         }
     }
+}
+
+/// A defect of an endpoint, a VPC or a REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointDefect {
+    /// The check that found it.
+    pub check: CheckName,
+    /// The service name as EC2 returns it, such as `com.amazonaws.eu-west-1.ssm`. Untrusted text: a VPC endpoint can be
+    /// for a service of anybody.
+    pub service: String,
+    /// What is wrong.
+    pub defect: Defect,
+    /// The facts that decided.
+    pub evidence: Evidence,
+    /// The call that fixes it.
+    pub fix: EndpointFix,
+    /// What somebody has to know before they apply the fix.
+    pub cautions: BTreeSet<EndpointCaution>,
 }
 
 /// A route table that is not covered for one required service.
@@ -87,6 +140,8 @@ pub struct MissingRoute {
     pub interface_endpoint: Option<EndpointRef>,
     /// How to fix it.
     pub fix: Fix,
+    /// What somebody has to know before they apply the fix.
+    pub cautions: BTreeSet<Caution>,
 }
 
 /// Why a table is not covered: the first of these conditions that holds. They concern gateway endpoints for the service
@@ -109,30 +164,6 @@ named!(Gap {
     NotAssociated => "not_associated",
     NoEndpoint => "no_endpoint",
 });
-
-/// A subnet that a finding affects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubnetRef {
-    /// `subnet-…`
-    pub id: String,
-    /// The value of its `Name` tag.
-    pub name: Option<String>,
-    /// The name of the zone, such as `eu-west-1a`.
-    pub availability_zone: Option<String>,
-    /// Its IPv4 block, or the IPv6 block of a subnet without IPv4.
-    pub cidr: Option<String>,
-}
-
-impl From<&Subnet> for SubnetRef {
-    fn from(subnet: &Subnet) -> Self {
-        Self {
-            id: subnet.id.clone(),
-            name: subnet.name.clone(),
-            availability_zone: subnet.availability_zone.clone(),
-            cidr: subnet.cidr.clone(),
-        }
-    }
-}
 
 /// An endpoint that a finding names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,5 +13,6 @@ pub mod gateway_endpoint;
 pub mod list;
 pub mod severity;
 pub mod subject;
+pub mod subnet_ref;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -9,7 +9,7 @@ pub struct Subject {
     pub kind: SubjectKind,
     /// Its id, such as `rtb-…` or `vpce-…`.
     pub id: String,
-    /// The value of its `Name` tag. Untrusted text.
+    /// The value of its `Name` tag, or the name of a REST API. Untrusted text.
     pub name: Option<String>,
 }
 
@@ -22,7 +22,7 @@ pub enum SubjectKind {
     VpcEndpoint,
     /// A VPC.
     Vpc,
-    /// A private REST API.
+    /// A REST API of API Gateway.
     RestApi,
 }
 

@@ -24,7 +24,6 @@ pub fn finding(vpc_id: &str, table: &str) -> Finding {
         region: REGION.into(),
         vpc_id: vpc_id.into(),
         subnets: Vec::new(),
-        cautions: BTreeSet::new(),
         problem: Problem::MissingRoute(missing_route()),
     }
 }
@@ -39,5 +38,6 @@ pub fn missing_route() -> MissingRoute {
         endpoint: None,
         interface_endpoint: None,
         fix: Fix::Create,
+        cautions: BTreeSet::new(),
     }
 }

@@ -25,13 +25,14 @@ use super::{
     alert_group::AlertGroup,
     content::{self, Group, SharedFix},
     message::{MAX_SUBJECT, Message, counted, subject},
-    prose, remediation,
+    prose,
+    remediation::exemption,
     service_name::titles,
     untrusted_text::{Line, plain, quoted},
 };
 use crate::{
     alerts::alert::Change,
-    checks::severity::Severity,
+    checks::{check::CheckName, severity::Severity},
     network::ids::{self, is_id},
 };
 
@@ -145,7 +146,8 @@ fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
 /// The id that all cards about one incident share, so that a chat shows them as one thread. Without an alert history:
 /// one thread for each VPC.
 fn thread_id(alerts: &AlertGroup<'_>) -> String {
-    let vpc_id = plain(alerts.vpc_id);
+    // A REST API is in no VPC.
+    let vpc_id = if alerts.vpc_id.is_empty() { plain(alerts.region) } else { plain(alerts.vpc_id) };
     alerts.incident_started_at.map_or_else(|| vpc_id.clone(), |time| format!("{vpc_id}-{}", time.as_second()))
 }
 
@@ -204,7 +206,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
         sections.push(format!("*In short*\n{}", prose::message::first_line(alerts, groups)));
     }
     let only = if let [group] = groups { Some(group) } else { None };
-    let facts = (only.map(prose::finding::subject).into_iter())
+    let facts = (only.and_then(prose::finding::only_subject).into_iter())
         .chain(prose::message::location(alerts))
         .chain(only.into_iter().flat_map(prose::finding::change));
     sections.push(list(facts));
@@ -216,7 +218,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
         sections.extend(group_in_full(group, groups.len() > 1, limits.subnets));
     }
     if !others.is_empty() {
-        sections.push(other_groups(others, limits.short_lines));
+        sections.push(other_groups(alerts, others, limits.short_lines));
     }
     sections.extend(before_the_commands(&content::fixes(full), limits.cautions));
     if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
@@ -249,9 +251,9 @@ fn group_in_full(group: &Group<'_>, is_one_of_several: bool, max_subnets: usize)
 }
 
 /// The groups that are not described in full: up to `max` of them in a short line each, then the number of the others.
-fn other_groups(groups: &[Group<'_>], max: usize) -> String {
+fn other_groups(alerts: &AlertGroup<'_>, groups: &[Group<'_>], max: usize) -> String {
     let mut lines: Vec<Line<'_>> =
-        groups.iter().take(max).map(|group| prose::finding::short_line(group).into()).collect();
+        groups.iter().take(max).map(|group| prose::finding::short_line(alerts, group).into()).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for group in groups.iter().skip(max) {
         *counts.entry(group.label()).or_default() += 1;
@@ -299,9 +301,15 @@ fn what_it_fixes(fix: &SharedFix<'_>) -> String {
 fn fix_steps(fix: &SharedFix<'_>) -> Vec<String> {
     let what = what_it_fixes(fix);
     let Some(commands) = fix.commands() else {
+        if fix.needs_a_person() {
+            let review = prose::finding::without_command(fix.finding()).join(" ");
+            return vec![step([format!("Fix {what}: {review}"), review])];
+        }
         return vec![format!("Fix {what}: there is no command, because an id is not a valid AWS id.")];
     };
-    let first = if fix.is_wait() {
+    let first = if fix.is_wait() && fix.finding().missing_route().is_none() {
+        format!("{what}: {}", prose::finding::wait(fix.finding()))
+    } else if fix.is_wait() {
         format!("Nothing to change yet for {what}. Check the state of the endpoint:")
     } else {
         format!("Fix {what}:")
@@ -317,8 +325,8 @@ fn fix_steps(fix: &SharedFix<'_>) -> Vec<String> {
 /// The step that exempts the route table of the group.
 fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     let tag = alerts.exempt_tag;
-    let value = remediation::exempt_value(&group.services());
-    let command = remediation::exempt_command(group.subject_id(), group.first().region(), tag, &value);
+    let value = exemption::exempt_value(group.check(), &group.services());
+    let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
     let how = command.map_or_else(
         || format!("add a tag with the value `{value}` and the key {}", code(tag)),
         |command| format!("`{command}`"),
@@ -341,10 +349,13 @@ fn step<const N: usize>(candidates: [String; N]) -> String {
 
 /// The words for a search in the chat, each once.
 fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
-    let services: BTreeSet<&str> = alerts.alerts.iter().map(|alert| alert.service_name()).collect();
+    let services: BTreeSet<String> = alerts.alerts.iter().map(|alert| plain(alert.service_name())).collect();
     let changes: BTreeSet<Change> = alerts.alerts.iter().map(|alert| alert.change()).collect();
     let mut keywords = vec!["gatewatch".to_owned(), alerts.label().to_owned()];
-    keywords.extend(services.into_iter().map(str::to_owned));
+    keywords.extend(services);
+    let checks: BTreeSet<CheckName> = alerts.alerts.iter().map(|alert| alert.check()).collect();
+    let other_checks = checks.into_iter().filter(|check| *check != CheckName::GatewayRoute);
+    keywords.extend(other_checks.map(|check| check.name().to_owned()));
     keywords.extend(changes.into_iter().map(|change| change.name().to_owned()));
     keywords.push(plain(alerts.region));
     let mut seen = BTreeSet::new();
@@ -352,10 +363,11 @@ fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
     keywords
 }
 
-/// The VPC, and the route tables that are described in full. Malformed ids are left out.
+/// The VPC, and the route tables and endpoints that are described in full. Malformed ids are left out.
 fn related_resources(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
-    let tables: BTreeSet<&str> = full.iter().map(Group::subject_id).filter(|id| is_id(ids::ROUTE_TABLE, id)).collect();
-    [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(tables).map(str::to_owned).collect()
+    let is_shown = |id: &&str| is_id(ids::ROUTE_TABLE, id) || is_id(ids::ENDPOINT, id);
+    let subjects: BTreeSet<&str> = full.iter().map(Group::subject_id).filter(is_shown).collect();
+    [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(subjects).map(str::to_owned).collect()
 }
 
 fn additional_context(alerts: &AlertGroup<'_>) -> BTreeMap<&'static str, String> {

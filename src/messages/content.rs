@@ -6,17 +6,25 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::{alert_group::AlertGroup, remediation, service_name::ServiceName};
+use super::{
+    alert_group::AlertGroup,
+    remediation::finding::{commands, is_wait, needs_a_person},
+    service_name::ServiceName,
+};
 use crate::{
     alerts::alert::Alert,
     checks::{
         caution::Caution,
+        check::CheckName,
+        endpoint_problem::EndpointCaution,
         finding::{Finding, MissingRoute, Problem, SubnetRef},
         fix::Fix,
+        subject::Subject,
     },
 };
 
-/// Alerts about one subject that differ only in the service. A message describes them together. Never empty.
+/// Alerts that a message describes together: those about one route table that differ only in the service, or one alert of
+/// another check. Never empty.
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
     /// Stands for all of them in what they have in common.
@@ -46,7 +54,9 @@ impl<'a> Group<'a> {
     /// Whether the alert differs from this group only in the service.
     fn accepts(&self, alert: &Alert) -> bool {
         let resolution = |alert: &Alert| alert.resolved_finding().map(|resolved| resolved.resolution.clone());
-        self.first.subject().id == alert.subject().id
+        self.first.check() == CheckName::GatewayRoute
+            && self.first.check() == alert.check()
+            && self.first.subject().id == alert.subject().id
             && self.first.severity() == alert.severity()
             && self.first.route_facts() == alert.route_facts()
             && (self.first.change(), self.first.since()) == (alert.change(), alert.since())
@@ -67,6 +77,16 @@ impl<'a> Group<'a> {
     /// The findings that are open.
     pub(super) fn open_findings(&self) -> impl Iterator<Item = &'a Finding> {
         self.alerts().filter_map(Alert::open_finding)
+    }
+
+    /// The check that found the problem.
+    pub(super) fn check(&self) -> CheckName {
+        self.first.check()
+    }
+
+    /// The resource that has the problem.
+    pub(super) fn subject(&self) -> &'a Subject {
+        self.first.subject()
     }
 
     /// The id of the subject.
@@ -106,6 +126,18 @@ pub(super) fn services<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Servi
     services.into_iter().rev().collect()
 }
 
+/// The value of an exemption tag, as an example for the open findings of a message. `None` if none is open.
+pub(super) fn example_exemption(message: &AlertGroup<'_>) -> Option<&'static str> {
+    let checks: BTreeSet<CheckName> = message.open().map(Alert::check).collect();
+    let first = checks.into_iter().next()?;
+    Some(if first == CheckName::GatewayRoute { "s3" } else { first.name() })
+}
+
+/// Whether the message has findings of other checks than `gateway-route`.
+pub(super) fn has_other_checks(message: &AlertGroup<'_>) -> bool {
+    message.alerts.iter().any(|alert| alert.check() != CheckName::GatewayRoute)
+}
+
 /// The ids of the subjects of these alerts, each once.
 pub(super) fn subjects<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<&'a str> {
     alerts.map(|alert| alert.subject().id.as_str()).collect()
@@ -119,44 +151,77 @@ pub(super) struct SharedFix<'a> {
     /// The ids of the subjects that it fixes. Never empty. Only route tables share a fix.
     pub(super) subjects: Vec<&'a str>,
     /// The cautions of all findings that it fixes.
-    cautions: BTreeSet<Caution>,
+    cautions: BTreeSet<FixCaution>,
+}
+
+/// A caution of any check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum FixCaution {
+    /// About a gateway route.
+    Route(Caution),
+    /// About an endpoint, a VPC or a REST API.
+    Endpoint(EndpointCaution),
+}
+
+/// The cautions of a finding.
+pub(super) fn cautions_of(finding: &Finding) -> BTreeSet<FixCaution> {
+    match &finding.problem {
+        Problem::MissingRoute(missing) => missing.cautions.iter().copied().map(FixCaution::Route).collect(),
+        Problem::Endpoint(defect) => defect.cautions.iter().copied().map(FixCaution::Endpoint).collect(),
+    }
 }
 
 impl<'a> SharedFix<'a> {
+    /// One of the findings that it fixes.
+    pub(super) fn finding(&self) -> &'a Finding {
+        self.finding
+    }
+
     /// The service that the problem concerns.
     pub(super) fn service(&self) -> ServiceName<'a> {
         self.finding.problem.service_name()
     }
 
-    /// Whether nothing has to be changed until the state of the endpoint changes.
+    /// Whether there is nothing to change until the state of the endpoint changes.
     pub(super) fn is_wait(&self) -> bool {
-        let Problem::MissingRoute(missing) = &self.finding.problem;
-        matches!(missing.fix, Fix::Wait(_))
+        is_wait(self.finding)
     }
 
-    /// Whether there is a command that changes something.
+    /// Whether no command fixes it, because a person has to decide what a policy allows.
+    pub(super) fn needs_a_person(&self) -> bool {
+        needs_a_person(self.finding)
+    }
+
+    /// Whether the fix changes something.
     fn changes_something(&self) -> bool {
-        !self.is_wait() && self.commands().is_some()
+        !self.is_wait() && (self.needs_a_person() || self.commands().is_some())
     }
 
     /// The commands. `None` if an id does not have the format of AWS ids.
     pub(super) fn commands(&self) -> Option<Vec<String>> {
-        remediation::commands(self.finding, &self.subjects)
+        commands(self.finding, &self.subjects)
     }
 }
 
 /// A caution, and the services that it concerns: never none, S3 before DynamoDB.
-pub(super) type CautionAbout<'a> = (Caution, Vec<ServiceName<'a>>);
+pub(super) type CautionAbout<'a> = (FixCaution, Vec<ServiceName<'a>>);
 
-/// The cautions that hold for every fix of a service, so that a message can say each once.
+/// The cautions that a message says once for all commands: those that hold for every gateway route of a service. The
+/// cautions about an endpoint name no endpoint, so they stand above their command unless it is the only one.
 pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'a>> {
-    let mut by_service: BTreeMap<ServiceName<'a>, BTreeSet<Caution>> = BTreeMap::new();
-    for fix in fixes.iter().filter(|fix| fix.changes_something()) {
+    let of_routes = |fix: &&SharedFix<'a>| fixes.len() == 1 || fix.finding.missing_route().is_some();
+    cautions_by_service(fixes.iter().filter(of_routes))
+}
+
+/// The cautions that hold for every one of these fixes of a service.
+fn cautions_by_service<'a: 'f, 'f>(fixes: impl Iterator<Item = &'f SharedFix<'a>>) -> Vec<CautionAbout<'a>> {
+    let mut by_service: BTreeMap<ServiceName<'a>, BTreeSet<FixCaution>> = BTreeMap::new();
+    for fix in fixes.filter(|fix| fix.changes_something()) {
         (by_service.entry(fix.service()))
             .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
             .or_insert_with(|| fix.cautions.clone());
     }
-    let mut common: BTreeMap<Caution, Vec<ServiceName<'a>>> = BTreeMap::new();
+    let mut common: BTreeMap<FixCaution, Vec<ServiceName<'a>>> = BTreeMap::new();
     for (service, cautions) in by_service.into_iter().rev() {
         for caution in cautions {
             common.entry(caution).or_default().push(service);
@@ -168,12 +233,11 @@ pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'
 /// The cautions of these fixes without those that `said` contains.
 pub(super) fn other_cautions<'a>(fixes: &[SharedFix<'a>], said: &[CautionAbout<'_>]) -> Vec<CautionAbout<'a>> {
     // DNS is a setting of the VPC, whatever the service.
-    let is_said = |caution: Caution, service: ServiceName<'_>| {
-        said.iter().any(|(other, services)| {
-            *other == caution && (caution == Caution::DnsSupport || services.contains(&service))
-        })
+    let dns = FixCaution::Route(Caution::DnsSupport);
+    let is_said = |caution: FixCaution, service: ServiceName<'_>| {
+        said.iter().any(|(other, services)| *other == caution && (caution == dns || services.contains(&service)))
     };
-    let mut others = common_cautions(fixes);
+    let mut others = cautions_by_service(fixes.iter());
     for (caution, services) in &mut others {
         services.retain(|service| !is_said(*caution, service));
     }
@@ -191,7 +255,7 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<SharedFix<'a>> {
     let mut shared: HashMap<(ServiceName<'a>, &Fix), usize> = HashMap::new();
     for finding in groups.iter().flat_map(Group::open_findings) {
         let subject = finding.subject.id.as_str();
-        let cautions = finding.cautions.clone();
+        let cautions = cautions_of(finding);
         let position =
             shareable(finding).map(|fix| *shared.entry((finding.problem.service_name(), fix)).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
@@ -207,11 +271,9 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<SharedFix<'a>> {
 
 /// The fix of the finding, if other route tables can share its commands.
 fn shareable(finding: &Finding) -> Option<&Fix> {
-    let Problem::MissingRoute(MissingRoute { fix, .. }) = &finding.problem;
+    let MissingRoute { fix, .. } = finding.missing_route()?;
     let is_shareable = match fix {
-        Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => {
-            remediation::commands(finding, &[&finding.subject.id]).is_some()
-        }
+        Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => commands(finding, &[&finding.subject.id]).is_some(),
         Fix::ReattachTable(_) | Fix::Wait(_) => false,
     };
     is_shareable.then_some(fix)
@@ -248,8 +310,9 @@ mod tests {
 
     /// An alert about a finding for this service on this table, with this fix and these cautions.
     fn alert(table: &str, service: GatewayService, fix: Fix, cautions: &[Caution]) -> Alert {
-        let problem = Problem::MissingRoute(MissingRoute { service, fix, ..missing_route() });
-        Alert::Reported(Finding { problem, cautions: cautions.iter().copied().collect(), ..finding(VPC, table) })
+        let cautions = cautions.iter().copied().collect();
+        let problem = Problem::MissingRoute(MissingRoute { service, fix, cautions, ..missing_route() });
+        Alert::Reported(Finding { problem, ..finding(VPC, table) })
     }
 
     fn endpoint(state: &str) -> fix::Endpoint {
@@ -260,11 +323,19 @@ mod tests {
     const DYNAMODB: GatewayService = GatewayService::DynamoDb;
 
     /// What is common to all fixes, and what each fix has besides.
-    fn cautions(alerts: &[Alert]) -> (Vec<CautionAbout<'_>>, Vec<Vec<CautionAbout<'_>>>) {
+    #[allow(clippy::type_complexity, reason = "the type of one list says more than an alias")]
+    fn cautions(alerts: &[Alert]) -> (Vec<(Caution, Vec<&str>)>, Vec<Vec<(Caution, Vec<&str>)>>) {
+        fn of_routes(cautions: Vec<CautionAbout<'_>>) -> Vec<(Caution, Vec<&str>)> {
+            let of_route = |(caution, services)| match caution {
+                FixCaution::Route(caution) => (caution, services),
+                FixCaution::Endpoint(_) => panic!("{caution:?}"),
+            };
+            cautions.into_iter().map(of_route).collect()
+        }
         let fixes = fixes(&groups(&alert_group(&Trigger::Manual, alerts)));
         let common = common_cautions(&fixes);
-        let others = fixes.iter().map(|fix| other_cautions(std::slice::from_ref(fix), &common)).collect();
-        (common, others)
+        let others = fixes.iter().map(|fix| of_routes(other_cautions(std::slice::from_ref(fix), &common))).collect();
+        (of_routes(common), others)
     }
 
     #[test]

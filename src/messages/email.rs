@@ -7,7 +7,8 @@ use super::{
     alert_group::AlertGroup,
     content::{self, CautionAbout, Group, SharedFix},
     message::{Attribute, MAX_MESSAGE, MAX_SUBJECT, Message, counted, subject},
-    prose, remediation,
+    prose,
+    remediation::exemption,
     service_name::titles,
     untrusted_text::{Line, quoted},
 };
@@ -115,7 +116,7 @@ impl Email<'_> {
     fn head(&self) -> Vec<String> {
         let mut head: Vec<String> = prose::message::caveat(self.alerts).map(str::to_owned).into_iter().collect();
         let only = if let [group] = self.groups { Some(group) } else { None };
-        let facts = (only.map(prose::finding::subject).into_iter())
+        let facts = (only.and_then(prose::finding::only_subject).into_iter())
             .chain(prose::message::location(self.alerts))
             .chain(only.into_iter().flat_map(prose::finding::change));
         head.push(lines(facts));
@@ -142,7 +143,7 @@ impl Email<'_> {
     /// The groups as a numbered list.
     fn overview(&self) -> String {
         let mut overview: Vec<String> = (self.groups.iter().take(MAX_OVERVIEW).enumerate())
-            .map(|(n, group)| format!("{}. {}", n + 1, prose::finding::short_line(group)))
+            .map(|(n, group)| format!("{}. {}", n + 1, prose::finding::short_line(self.alerts, group)))
             .collect();
         if self.groups.len() > MAX_OVERVIEW {
             overview.push(format!("and {} more, described below", self.groups.len() - MAX_OVERVIEW));
@@ -184,8 +185,8 @@ impl Email<'_> {
     /// How to exempt the route table.
     fn exemption(&self, group: &Group<'_>) -> String {
         let tag = self.alerts.exempt_tag;
-        let value = remediation::exempt_value(&group.services());
-        let command = remediation::exempt_command(group.subject_id(), group.first().region(), tag, &value);
+        let value = exemption::exempt_value(group.check(), &group.services());
+        let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
         let how = command
             .unwrap_or_else(|| line(&Line::with(format!("Add a tag with the value {value} and the key"), Some(tag))));
         format!("TO EXEMPT IT\n{how}")
@@ -193,11 +194,11 @@ impl Email<'_> {
 
     /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
     fn foot(&self) -> Option<String> {
-        self.alerts.open_severity().map(|_| {
-            "The value of the exempting tag may name the last day of the exemption, such as: s3 until=YYYY-MM-DD\nThe \
+        let example = content::example_exemption(self.alerts)?;
+        Some(format!(
+            "The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD\nThe \
              command replaces the current value of the tag."
-                .to_owned()
-        })
+        ))
     }
 }
 
@@ -228,10 +229,10 @@ fn fix(shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> String {
 fn how_to_fix(fix: &SharedFix<'_>, commands: Option<Vec<String>>) -> String {
     match commands.map(|commands| commands.join(" && ")) {
         Some(command) if fix.is_wait() => {
-            format!("There is nothing to change yet. To check the state of the endpoint:\n{command}")
+            format!("{}\n{command}", prose::finding::wait(fix.finding()))
         }
         Some(command) => command,
-        None => "There is no command, because an id is not a valid AWS id.".to_owned(),
+        None => prose::finding::without_command(fix.finding()).join("\n"),
     }
 }
 

@@ -221,11 +221,11 @@ fn finding(
         region: account_region.region.clone(),
         vpc_id: table.vpc_id.clone(),
         subnets: affected,
-        cautions: cautions(&gap.fix, service, egress.kind, access),
         problem: Problem::MissingRoute(MissingRoute {
             service,
             gap: gap.gap,
             is_main_table: table.is_main(),
+            cautions: cautions(&gap.fix, service, egress.kind, access),
             egress,
             endpoint: gap.endpoint.map(Into::into),
             interface_endpoint: interface.map(Into::into),
@@ -799,7 +799,6 @@ mod tests {
                     availability_zone: Some("eu-west-1a".into()),
                     cidr: Some("10.0.1.0/24".into()),
                 }],
-                cautions: [Caution::ConnectionsClose, Caution::SourceIpConditions, Caution::OtherRegions].into(),
                 problem: Problem::MissingRoute(MissingRoute {
                     service: GatewayService::S3,
                     gap: Gap::NotAssociated,
@@ -808,6 +807,7 @@ mod tests {
                     endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
                     interface_endpoint: None,
                     fix: Fix::AddTable(fix::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
+                    cautions: [Caution::ConnectionsClose, Caution::SourceIpConditions, Caution::OtherRegions].into(),
                 }),
             }]
         );
@@ -828,7 +828,7 @@ mod tests {
                 route_tables: vec![table],
                 endpoints: vec![endpoint],
             };
-            findings(&network).pop().unwrap().cautions
+            missing_route(&findings(&network).pop().unwrap()).cautions
         };
         let (addresses, regions) = (Caution::SourceIpConditions, Caution::OtherRegions);
         assert_eq!(cautions(None, true), [Caution::ConnectionsCloseTwice, addresses, regions].into());

@@ -4,28 +4,34 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{finding::sentence, time::utc_time};
+use super::{
+    endpoint,
+    finding::{open_defect, sentence},
+    time::utc_time,
+};
 use crate::{
     alerts::{
         alert::{Alert, Change},
         history::HistoryState,
     },
+    checks::{check::CheckName, subject::SubjectKind},
     events::record::Trigger,
     messages::{
         alert_group::AlertGroup,
         content::{Group, services, subjects},
         message::counted,
-        service_name::titles,
+        service_name::{title, titles},
         untrusted_text::{Line, plain},
     },
 };
 
 /// VPC, Region and account.
 pub(in crate::messages) fn location<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
-    let mut lines = vec![
-        Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name),
-        format!("Region: {}", plain(message.region)).into(),
-    ];
+    let mut lines = vec![format!("Region: {}", plain(message.region)).into()];
+    // A REST API is in no VPC.
+    if !message.vpc_id.is_empty() {
+        lines.insert(0, Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name));
+    }
     if !message.account.is_empty() {
         lines.push(format!("Account: {}", plain(message.account)).into());
     }
@@ -77,6 +83,12 @@ pub(in crate::messages) fn first_line(message: &AlertGroup<'_>, groups: &[Group<
         1 => " 1 other problem is resolved.".to_owned(),
         n => format!(" {n} other problems are resolved."),
     };
+    if !is_about_routes(message) {
+        return match message.open().count() {
+            0 => format!("{}: {} problems of {place} are resolved.", message.label(), message.alerts.len()),
+            open => format!("{}: {} of {place}.{resolved}", message.label(), counted(open, "problem")),
+        };
+    }
     let open = services(message.open());
     if open.is_empty() {
         return format!(
@@ -93,6 +105,9 @@ pub(in crate::messages) fn first_line(message: &AlertGroup<'_>, groups: &[Group<
 ///
 /// Leaves out details until the text has at most `max` bytes. The shortest form may still be longer.
 pub(in crate::messages) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, max: usize) -> String {
+    if !is_about_routes(message) {
+        return headline_of_checks(message, part, max);
+    }
     let (label, region) = (message.label(), plain(message.region));
     let all_resolved = message.open_severity().is_none();
     let changes: BTreeSet<Change> = message.open().map(Alert::change).collect();
@@ -125,6 +140,64 @@ pub(in crate::messages) fn headline(message: &AlertGroup<'_>, part: Option<(usiz
         if one_table { [(to.as_str(), ""), ("", within.as_str())] } else { [("", within.as_str()), ("", "")] };
     let forms = [(to.as_str(), within.as_str())].into_iter().chain(shorter).map(|(to, within)| render(to, within));
     let forms: Vec<String> = forms.collect();
+    let longest_that_fits = forms.iter().find(|text| text.len() <= max).or(forms.last());
+    longest_that_fits.cloned().unwrap_or_default()
+}
+
+/// Whether what a message says first is about gateway routes only: its open findings, or its resolved ones if none is open.
+fn is_about_routes(message: &AlertGroup<'_>) -> bool {
+    leading(message).iter().all(|alert| alert.check() == CheckName::GatewayRoute)
+}
+
+/// The alerts that a headline is about: the open ones, or the resolved ones if none is open.
+fn leading<'a>(message: &AlertGroup<'a>) -> Vec<&'a Alert> {
+    let open: Vec<&Alert> = message.open().collect();
+    if open.is_empty() { message.resolved().collect() } else { open }
+}
+
+/// The headline if not all of the findings are about gateway routes.
+fn headline_of_checks(message: &AlertGroup<'_>, part: Option<(usize, usize)>, max: usize) -> String {
+    let (label, region) = (message.label(), plain(message.region));
+    let alerts = leading(message);
+    let all_resolved = message.open_severity().is_none();
+    let resolved = match message.resolved().count() {
+        n if n > 0 && !all_resolved => format!(", {n} resolved"),
+        _ => String::new(),
+    };
+    let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
+    // A REST API is in no VPC, and a VPC is not in itself.
+    let is_vpc = matches!(alerts.as_slice(), [alert] if alert.subject().kind == SubjectKind::Vpc);
+    let within =
+        if is_vpc || message.vpc_id.is_empty() { String::new() } else { format!(" in {}", plain(message.vpc_id)) };
+    let end = format!(", {region}{resolved}{part}");
+    let forms = if let [alert] = alerts.as_slice() {
+        let id = plain(&alert.subject().id);
+        let what = match open_defect(alert) {
+            Some((_, defect)) => endpoint::headline(defect.defect, &title(&defect.service)),
+            None => format!("{} of {}", alert.check().name(), title(alert.service_name())),
+        };
+        let news = match alert.change() {
+            Change::Worsened => "Worse: ",
+            Change::Changed => "Changed: ",
+            Change::Reminder => "Still open: ",
+            Change::Reported | Change::Opened | Change::Resolved => "",
+        };
+        let check = alert.check().name();
+        // The id of an endpoint identifies its VPC, so the VPC may be left out.
+        vec![
+            format!("[{label}] {news}{what}: {id}{within}{end}"),
+            format!("[{label}] {news}{what}: {id}{end}"),
+            format!("[{label}] {news}{check}: {id}{end}"),
+        ]
+    } else {
+        let problems = counted(alerts.len(), "problem");
+        let checks: BTreeSet<CheckName> = alerts.iter().map(|alert| alert.check()).collect();
+        let checks: Vec<&str> = checks.into_iter().map(CheckName::name).collect();
+        vec![
+            format!("[{label}] {problems} ({}){within}{end}", checks.join(", ")),
+            format!("[{label}] {problems}{within}{end}"),
+        ]
+    };
     let longest_that_fits = forms.iter().find(|text| text.len() <= max).or(forms.last());
     longest_that_fits.cloned().unwrap_or_default()
 }

@@ -1,11 +1,15 @@
 //! The sentences about route tables without a gateway route.
 
+use super::endpoint::check_off;
 use crate::{
     alerts::{
         alert::{Alert, ResolutionReason, RouteFacts},
         recorded::Recorded,
     },
-    checks::finding::{EndpointRef, Finding, Gap, MissingRoute},
+    checks::{
+        check::CheckName,
+        finding::{EndpointRef, Finding, Gap, MissingRoute},
+    },
     messages::{
         content::{Group, services},
         message::counted,
@@ -182,6 +186,11 @@ pub(super) fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service:
             format!("{table} now routes ingress traffic of a gateway: it needs no gateway route to {service}.")
         }
         ResolutionReason::NotRequired => format!("{table} no longer needs a gateway route to {service}."),
+        ResolutionReason::CheckOff => check_off(table, CheckName::GatewayRoute),
+        // These are for the other checks.
+        ResolutionReason::Fixed | ResolutionReason::EndpointDeleted | ResolutionReason::ApiDeleted => {
+            format!("{table}: the problem with {service} is resolved.")
+        }
     }
 }
 

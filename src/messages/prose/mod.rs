@@ -2,6 +2,7 @@
 //! chat.
 
 pub(super) mod caution;
+mod endpoint;
 pub(super) mod finding;
 pub(super) mod message;
 mod missing_route;

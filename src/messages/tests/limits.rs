@@ -70,7 +70,7 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
 }
 
 /// The chat card in the message.
-fn card(message: &Message) -> Value {
+pub(super) fn card(message: &Message) -> Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
@@ -208,7 +208,7 @@ fn a_card_lists_ten_subnets_and_refers_to_the_json_for_more() {
 }
 
 /// The lines of this section of a text, without its heading.
-fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+pub(super) fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
     text.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.is_empty()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the text that people read: e-mails and chat cards. Both channels get the same scenarios.
 
+mod endpoints;
 mod limits;
 mod snapshots;
 
