@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use crate::{
     channel::Channel,
-    checks::{exemption::is_tag_character, severity::Severity},
+    checks::{check::CheckName, exemption::is_tag_character, list::default_checks, severity::Severity},
     error::Error,
     network::{
         arn::{Arn, is_region},
@@ -24,11 +24,18 @@ pub struct Settings {
     /// The topics that receive alerts: `TOPIC_ARN` as JSON and, if they are set, `TEXT_TOPIC_ARN` as plain text and
     /// `CHAT_TOPIC_ARN` as chat cards.
     pub topics: BTreeMap<Channel, Topic>,
+    /// `CHECKS`: the checks that run. Never empty.
+    pub checks: BTreeSet<CheckName>,
     /// `REQUIRED_SERVICES`: the services that every route table needs a gateway route to. Never empty.
     pub required_services: BTreeSet<GatewayService>,
+    /// `REQUIRED_INTERFACES`: the short names of the services that every VPC needs an interface endpoint for, such as
+    /// `ssm` or `ecr.api`. The check `required-endpoints` uses them.
+    pub required_interfaces: BTreeSet<String>,
+    /// `ORGANIZATION_ID`: the organization that the check `endpoint-policy` requires policies to be bounded to.
+    pub organization_id: Option<String>,
     /// `MIN_SEVERITY`: findings below it are in the report, but are not sent.
     pub min_severity: Severity,
-    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table or subnet.
+    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table, subnet or endpoint.
     pub exempt_tag: String,
     /// `LEDGER_TABLE`: the DynamoDB table with the alert history. Without one, every finding is sent each time.
     pub ledger_table: Option<String>,
@@ -56,7 +63,11 @@ impl Settings {
         Ok(Self {
             region: region(&required("AWS_REGION", &variable)?)?,
             topics: topics(&variable)?,
+            checks: variable("CHECKS").map_or_else(|| Ok(default_checks()), |value| checks(&value))?,
             required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
+            required_interfaces: optional("REQUIRED_INTERFACES", &variable)
+                .map_or_else(|| Ok(BTreeSet::new()), |value| interfaces(&value))?,
+            organization_id: optional("ORGANIZATION_ID", &variable).map(organization).transpose()?,
             min_severity: severity(&or_default("MIN_SEVERITY", "LOW"))?,
             exempt_tag: tag_key(or_default("EXEMPT_TAG", "gatewatch:exempt"))?,
             ledger_table: optional("LEDGER_TABLE", &variable).map(table_name).transpose()?,
@@ -123,6 +134,44 @@ fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
         let allowed = format!("one or more of {}, separated by commas", GatewayService::LIST);
         invalid("REQUIRED_SERVICES", value, &allowed)
     })
+}
+
+fn checks(value: &str) -> Result<BTreeSet<CheckName>, Error> {
+    value.split(',').map(|name| CheckName::from_name(name.trim())).collect::<Option<_>>().ok_or_else(|| {
+        let names = CheckName::ALL.map(CheckName::name).join(", ");
+        invalid("CHECKS", value, &format!("one or more of {names}, separated by commas"))
+    })
+}
+
+/// Reads the last parts of service names. A name becomes part of a service name and of commands, so only its characters
+/// are allowed.
+fn interfaces(value: &str) -> Result<BTreeSet<String>, Error> {
+    let is_name = |name: &str| {
+        (1..=64).contains(&name.len())
+            && name.split(['.', '-']).all(|part| !part.is_empty())
+            && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
+    };
+    let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().all(|name| is_name(name)) {
+        Ok(names)
+    } else {
+        let allowed = "short names of AWS services, such as ssm or ecr.api, separated by commas: lower-case letters, digits, \
+                       dots and hyphens";
+        Err(invalid("REQUIRED_INTERFACES", value, allowed))
+    }
+}
+
+/// Checks the format of an organization id
+/// (<https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html>).
+fn organization(value: String) -> Result<String, Error> {
+    let is_id = value
+        .strip_prefix("o-")
+        .is_some_and(|id| (10..=32).contains(&id.len()) && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9')));
+    if is_id {
+        Ok(value)
+    } else {
+        Err(invalid("ORGANIZATION_ID", &value, "o- and 10 to 32 lower-case letters and digits, such as o-a1b2c3d4e5"))
+    }
 }
 
 fn severity(value: &str) -> Result<Severity, Error> {
@@ -205,7 +254,16 @@ mod tests {
             Ok(Settings {
                 region: "eu-west-1".into(),
                 topics: BTreeMap::from([(Channel::Json, topic(TOPIC, "eu-west-1"))]),
+                checks: BTreeSet::from([
+                    CheckName::GatewayRoute,
+                    CheckName::DnsBypass,
+                    CheckName::EndpointDns,
+                    CheckName::EndpointAccess,
+                    CheckName::EndpointState,
+                ]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+                required_interfaces: BTreeSet::new(),
+                organization_id: None,
                 min_severity: Severity::Low,
                 exempt_tag: "gatewatch:exempt".into(),
                 ledger_table: None,
@@ -223,7 +281,10 @@ mod tests {
                 ("TOPIC_ARN", arn),
                 ("TEXT_TOPIC_ARN", TOPIC),
                 ("CHAT_TOPIC_ARN", arn),
+                ("CHECKS", "private-api, gateway-route,private-api"),
                 ("REQUIRED_SERVICES", "s3express, s3,s3"),
+                ("REQUIRED_INTERFACES", "ssm, ecr.api,execute-api,ssm"),
+                ("ORGANIZATION_ID", "o-a1b2c3d4e5"),
                 ("MIN_SEVERITY", "HIGH"),
                 ("EXEMPT_TAG", "team/no-endpoint été"),
                 ("LEDGER_TABLE", "gatewatch.Ledger_1-A"),
@@ -236,7 +297,10 @@ mod tests {
                     (Channel::Text, topic(TOPIC, "eu-west-1")),
                     (Channel::Chat, topic(arn, "us-gov-west-1")),
                 ]),
+                checks: BTreeSet::from([CheckName::GatewayRoute, CheckName::PrivateApi]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::S3Express]),
+                required_interfaces: ["ssm", "ecr.api", "execute-api"].map(str::to_owned).into(),
+                organization_id: Some("o-a1b2c3d4e5".into()),
                 min_severity: Severity::High,
                 exempt_tag: "team/no-endpoint été".into(),
                 ledger_table: Some("gatewatch.Ledger_1-A".into()),
@@ -247,7 +311,8 @@ mod tests {
 
     #[test]
     fn an_empty_optional_variable_counts_as_not_set() {
-        assert_eq!(read(&[("LEDGER_TABLE", ""), ("TEXT_TOPIC_ARN", ""), ("CHAT_TOPIC_ARN", "")]), read(&[]));
+        let names = ["LEDGER_TABLE", "TEXT_TOPIC_ARN", "CHAT_TOPIC_ARN", "REQUIRED_INTERFACES", "ORGANIZATION_ID"];
+        assert_eq!(read(&names.map(|name| (name, ""))), read(&[]));
     }
 
     #[test]
@@ -297,6 +362,75 @@ mod tests {
         ] {
             assert_eq!(config_error(&[(name, value)]), format!("{name} is {value:?}; allowed is {allowed}"));
         }
+    }
+
+    #[test]
+    fn a_check_must_have_a_known_name() {
+        for value in ["", "gateway-route,", "gateway_route", "Gateway-Route", "gateway-route;dns-bypass", "all"] {
+            assert_eq!(
+                config_error(&[("CHECKS", value)]),
+                format!(
+                    "CHECKS is {value:?}; allowed is one or more of gateway-route, dns-bypass, endpoint-dns, \
+                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, endpoint-private-dns, \
+                     required-endpoints, private-api, separated by commas"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn exactly_the_listed_checks_run() {
+        for check in CheckName::ALL {
+            assert_eq!(read(&[("CHECKS", check.name())]).unwrap().checks, BTreeSet::from([check]));
+        }
+    }
+
+    #[test]
+    fn a_required_interface_must_be_a_short_name() {
+        for value in [
+            " ",
+            "ssm,",
+            "SSM",
+            "ssm kms",
+            "ssm;kms",
+            ".ssm",
+            "ecr..api",
+            "ssm-",
+            "s\nsm",
+            "com/amazonaws",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(
+                config_error(&[("REQUIRED_INTERFACES", value)]),
+                format!(
+                    "REQUIRED_INTERFACES is {value:?}; allowed is short names of AWS services, such as ssm or ecr.api, \
+                     separated by commas: lower-case letters, digits, dots and hyphens"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn an_organization_id_must_have_its_format() {
+        for value in [
+            "a1b2c3d4e5",
+            "o-",
+            "o-a1b2c3d4e",
+            "o-A1B2C3D4E5",
+            "o-a1b2c3d4e5 ",
+            "o-a1b2c3d4-5",
+            &format!("o-{}", "a".repeat(33)),
+        ] {
+            assert_eq!(
+                config_error(&[("ORGANIZATION_ID", value)]),
+                format!(
+                    "ORGANIZATION_ID is {value:?}; allowed is o- and 10 to 32 lower-case letters and digits, such as \
+                     o-a1b2c3d4e5"
+                )
+            );
+        }
+        let longest = format!("o-{}", "a".repeat(32));
+        assert_eq!(read(&[("ORGANIZATION_ID", &longest)]).unwrap().organization_id, Some(longest));
     }
 
     #[test]

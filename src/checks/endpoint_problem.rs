@@ -171,7 +171,7 @@ pub enum Evidence {
 }
 
 /// What one security group of an endpoint admits on TCP port 443.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupEvidence {
     /// `sg-…`
     pub id: String,

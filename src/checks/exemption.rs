@@ -1,14 +1,18 @@
-//! Exemptions: a tag on a VPC, route table or subnet says that no gateway route is needed there.
+//! Exemptions: a tag on a VPC, route table, subnet or endpoint says that no alert is wanted about it.
 //!
-//! | value of the tag | services that it exempts |
-//! |---|---|
-//! | empty, `*` or `true` | every service |
-//! | service names, separated by spaces, commas or slashes | these services |
-//! | one of these and `until=YYYY-MM-DD` | the same, up to and including that day (UTC) |
-//! | anything else | none; the tag is reported |
+//! | value of the tag | gateway services that it exempts | other checks that it exempts |
+//! |---|---|---|
+//! | empty, `*` or `true` | every service | every check |
+//! | service names, separated by spaces, commas or slashes | these services | none |
+//! | names of checks, separated in the same way | none | these checks |
+//! | `gateway-route` among them | every service, or those that the value also names | |
+//! | names of services and of checks | these services | these checks |
+//! | one of these and `until=YYYY-MM-DD` | the same, up to and including that day (UTC) | the same |
+//! | anything else | none; the tag is reported | none |
 //!
 //! A table is exempt for a service if its VPC is exempt, if the table itself is exempt, or if at least one subnet uses
-//! the table and all its subnets are exempt.
+//! the table and all its subnets are exempt. A problem of an endpoint is exempt in the same way: by its VPC, by the
+//! endpoint, or by all the subnets that it affects.
 //!
 //! The caller passes the current day, because this folder reads no clock.
 
@@ -16,15 +20,21 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::network::{
-    model::{RouteTable, Subnet, Vpc},
-    service::GatewayService,
+use crate::{
+    checks::check::CheckName,
+    network::{
+        model::{RouteTable, Subnet, Vpc},
+        service::GatewayService,
+    },
 };
 
 /// The parsed value of an exemption tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Exemption {
+    /// The services for which tables need no gateway route.
     services: BTreeSet<GatewayService>,
+    /// The checks other than `gateway-route`.
+    checks: BTreeSet<CheckName>,
     /// The last day on which the exemption applies (UTC).
     until: Option<Date>,
 }
@@ -45,7 +55,7 @@ pub struct Exempt {
 /// An exemption tag whose value cannot be parsed. It exempts nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadableExemption {
-    /// The id of the VPC, route table or subnet that has the tag.
+    /// The id of the VPC, route table, subnet or endpoint that has the tag.
     pub resource_id: String,
     /// The value of the tag. Untrusted text.
     pub value: String,
@@ -67,17 +77,32 @@ fn parse(value: &str) -> Result<Exemption, String> {
     if let Some(index) = words.iter().position(|word| word.starts_with("until=")) {
         until = Some(parse_day(&words.remove(index)["until=".len()..])?);
     }
-    let services = match words.as_slice() {
-        [] | ["*" | "true"] => GatewayService::ALL.into(),
-        names => names
-            .iter()
-            .map(|name| {
-                GatewayService::from_name(name)
-                    .ok_or_else(|| format!("{name:?} is not a service; allowed are {}", GatewayService::LIST))
-            })
-            .collect::<Result<_, _>>()?,
+    let (services, checks) = match words.as_slice() {
+        [] | ["*" | "true"] => (GatewayService::ALL.into(), CheckName::ALL.into()),
+        names => parse_names(names)?,
     };
-    Ok(Exemption { services, until })
+    Ok(Exemption { services, checks, until })
+}
+
+/// Parses names of services and of checks. `gateway-route` without a service means every service.
+fn parse_names(names: &[&str]) -> Result<(BTreeSet<GatewayService>, BTreeSet<CheckName>), String> {
+    let (mut services, mut checks) = (BTreeSet::new(), BTreeSet::new());
+    for name in names {
+        if let Some(service) = GatewayService::from_name(name) {
+            services.insert(service);
+        } else if let Some(check) = CheckName::from_name(name) {
+            checks.insert(check);
+        } else {
+            return Err(format!(
+                "{name:?} is not a service or a check; allowed are {}, and names of checks such as endpoint-zones",
+                GatewayService::LIST
+            ));
+        }
+    }
+    if checks.remove(&CheckName::GatewayRoute) && services.is_empty() {
+        services = GatewayService::ALL.into();
+    }
+    Ok((services, checks))
 }
 
 /// Parses `YYYY-MM-DD`. `Date` alone would accept other formats too.
@@ -94,6 +119,13 @@ fn exempts(tag: Option<&str>, service: GatewayService, today: Date) -> bool {
     tag.and_then(|value| parse(value).ok()).is_some_and(|exemption| {
         exemption.services.contains(&service) && exemption.until.is_none_or(|last| today <= last)
     })
+}
+
+/// Whether a tag with this value exempts a resource from a check of endpoints on this day. An unreadable value does not.
+#[must_use]
+pub fn exempts_from(tag: Option<&str>, check: CheckName, today: Date) -> bool {
+    tag.and_then(|value| parse(value).ok())
+        .is_some_and(|exemption| exemption.checks.contains(&check) && exemption.until.is_none_or(|last| today <= last))
 }
 
 /// Whether the subnet's own tag exempts it for the service on this day.
@@ -169,6 +201,34 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_exempts_from_all_checks_or_those_it_names() {
+        let all_services = ["dynamodb", "s3", "s3express"].as_slice();
+        let all_checks: Vec<&str> = CheckName::ALL.iter().skip(1).map(|check| check.name()).collect();
+        for (value, services, checks) in [
+            ("", all_services, all_checks.as_slice()),
+            ("*", all_services, &all_checks),
+            ("true until=2026-11-23", all_services, &all_checks),
+            ("s3", &["s3"], &[]),
+            ("endpoint-zones", &[], &["endpoint-zones"]),
+            ("endpoint-zones until=2027-01-31", &[], &["endpoint-zones"]),
+            ("endpoint-zones until=2026-11-22", &[], &[]),
+            ("dns-bypass,endpoint-dns/private-api", &[], &["dns-bypass", "endpoint-dns", "private-api"]),
+            ("gateway-route", all_services, &[]),
+            ("gateway-route s3", &["s3"], &[]),
+            ("s3 endpoint-policy", &["s3"], &["endpoint-policy"]),
+            ("gateway-route endpoint-policy", all_services, &["endpoint-policy"]),
+            ("endpoint-zone", &[], &[]),
+            ("Endpoint-Zones", &[], &[]),
+            ("endpoint_zones", &[], &[]),
+        ] {
+            let is_exempt = |check: &&CheckName| exempts_from(Some(value), **check, TODAY);
+            let exempt: Vec<&str> = CheckName::ALL.iter().skip(1).filter(is_exempt).map(|check| check.name()).collect();
+            assert_eq!((exempt_services(value).as_slice(), exempt.as_slice()), (services, checks), "{value:?}");
+        }
+        assert!(!exempts_from(None, CheckName::EndpointZones, TODAY));
+    }
+
+    #[test]
     fn an_exemption_includes_its_last_day() {
         for (value, expected) in [
             ("until=2026-11-23", &["dynamodb", "s3", "s3express"][..]),
@@ -186,7 +246,12 @@ mod tests {
 
     #[test]
     fn an_unreadable_value_exempts_nothing_and_has_a_reason() {
-        let service = |word: &str| format!("{word:?} is not a service; allowed are s3, dynamodb and s3express");
+        let service = |word: &str| {
+            format!(
+                "{word:?} is not a service or a check; allowed are s3, dynamodb and s3express, and names of checks such as \
+                 endpoint-zones"
+            )
+        };
         let day = |word: &str| format!("{word:?} is not a day; allowed is until=YYYY-MM-DD, such as until=2027-01-31");
         for (value, reason) in [
             ("yes", service("yes")),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::check::CheckName;
+use crate::checks::{check::CheckName, endpoint_context::EndpointContext, endpoint_problem::EndpointVerdict};
+
+/// The rule of a check of endpoints. It adds what it finds to the verdict.
+pub type EndpointRule = fn(&EndpointContext<'_>, &mut EndpointVerdict);
 
 /// What is known about a check without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

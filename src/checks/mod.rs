@@ -5,7 +5,14 @@
 
 pub mod caution;
 pub mod check;
+pub mod dns_bypass;
+pub mod endpoint_access;
+pub mod endpoint_context;
+pub mod endpoint_dns;
 pub mod endpoint_problem;
+pub mod endpoint_state;
+#[cfg(test)]
+pub(crate) mod endpoint_testing;
 pub mod exemption;
 pub mod finding;
 pub mod fix;

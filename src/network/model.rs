@@ -228,7 +228,7 @@ pub struct Endpoint {
     pub failure_reason: Option<String>,
     /// Whether an AWS service made it and manages it (`RequesterManaged`).
     pub requester_managed: bool,
-    /// Whether it has the tag `GuardDutyManaged`: GuardDuty made it
+    /// Whether it has the tag `GuardDutyManaged`, because `GuardDuty` made it
     /// (<https://docs.aws.amazon.com/guardduty/latest/ug/runtime-monitoring-agent-resource-clean-up.html>).
     pub guardduty_managed: bool,
     /// The Region of its service, if EC2 returns it. It can differ from the Region of the endpoint.

@@ -231,7 +231,7 @@ async fn an_exemption_is_reported_and_a_tag_that_cannot_be_read_is_logged() {
         .filter(|line| line["level"] == "WARN")
         .map(|line| json!([line["fields"]["resource"], line["fields"]["reason"]]))
         .collect();
-    let reason = "\"\\\"soon\\\" is not a service; allowed are s3, dynamodb and s3express\"";
+    let reason = "\"\\\"soon\\\" is not a service or a check; allowed are s3, dynamodb and s3express, and names of checks such as endpoint-zones\"";
     assert_eq!(warned, [json!([format!("\"{VPC}\""), reason])]);
 }
 

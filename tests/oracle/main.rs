@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
+mod endpoints;
 mod naive;
 mod networks;
 mod regressions;

@@ -1,0 +1,4 @@
+//! Interface endpoints whose security groups keep subnets out.
+
+mod ingress;
+pub mod rule;
