@@ -225,7 +225,8 @@ mod tests {
         events::{record::Trigger, sqs::Message},
         network::{
             model::{Association, RouteTable},
-            testing::{account_region, main_table, subnet, table, table_of, vpc},
+            service::GatewayService,
+            testing::{account_region, gateway_endpoint, interface_endpoint, main_table, subnet, table, table_of, vpc},
         },
     };
 
@@ -526,5 +527,115 @@ mod tests {
             let scope = deleted("subnet-0000000f");
             assert_eq!(with_history(&scope, &history, &network()), scope);
         }
+    }
+
+    /// A record about an endpoint of this VPC that affects these subnets.
+    fn endpoint_record(vpc_id: &str, endpoint: &str, subnets: &[&str]) -> AlertRecord {
+        let subject = Subject { kind: SubjectKind::VpcEndpoint, id: endpoint.into(), name: None };
+        AlertRecord { subject, ..alert_record(vpc_id, endpoint, subnets) }
+    }
+
+    fn history_of(records: Vec<AlertRecord>) -> AlertHistory {
+        let mut history = BTreeMap::<String, VpcHistory>::new();
+        for record in records {
+            history.entry(record.vpc_id.clone()).or_default().records.push(record);
+        }
+        AlertHistory::Available(history)
+    }
+
+    fn endpoints(id: &str) -> Scope {
+        Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() }
+    }
+
+    #[test]
+    fn a_scope_affects_the_endpoints_of_each_vpc_that_it_names_or_that_has_what_it_names() {
+        let mut network = network();
+        network.endpoints = vec![
+            interface_endpoint("vpce-0000000a", A, "ssm"),
+            gateway_endpoint("vpce-0000000b", B, GatewayService::S3, &[]),
+        ];
+        let history = history_of(vec![
+            endpoint_record(A, "vpce-0000000a", &["subnet-0000000f"]),
+            endpoint_record(DELETED_VPC, "vpce-0000000f", &[]),
+            alert_record(B, "rtb-0000000c", &["subnet-0000000e"]),
+        ]);
+        let vpcs = |scope: Scope| vpcs_with_affected_endpoints(&scope, &network, &history);
+        for (scope, expected) in [
+            (Scope::region(), &[A, B, DELETED_VPC][..]),
+            (Scope { vpc_ids: ids(&[A]), ..Scope::default() }, &[A]),
+            (endpoints("vpce-0000000a"), &[A]),
+            (endpoints("vpce-0000000b"), &[B]),
+            (subnets(&["subnet-0000000a"]), &[A]),
+            // What only the history knows: a deleted VPC, endpoint or subnet.
+            (deleted(DELETED_VPC), &[DELETED_VPC]),
+            (Scope { vpc_ids: ids(&[DELETED_VPC]), ..Scope::default() }, &[DELETED_VPC]),
+            (endpoints("vpce-0000000f"), &[DELETED_VPC]),
+            (deleted("vpce-0000000f"), &[DELETED_VPC]),
+            (deleted("subnet-0000000f"), &[A]),
+            // A table, and the subnet of a finding about a table.
+            (tables(&["rtb-0000000b"]), &[]),
+            (deleted("subnet-0000000e"), &[]),
+            (deleted("vpce-0000000e"), &[]),
+            (Scope::default(), &[]),
+        ] {
+            assert_eq!(vpcs(scope.clone()), ids(expected), "{scope:?}");
+        }
+        assert_eq!(
+            vpcs_with_affected_endpoints(&Scope::region(), &network, &AlertHistory::Off),
+            ids(&[A, B]),
+            "without a history"
+        );
+    }
+
+    #[test]
+    fn a_record_affects_subjects_by_their_kind() {
+        let mut network = network();
+        network.endpoints = vec![interface_endpoint("vpce-0000000a", A, "ssm")];
+        let subject = |kind, id: &str| Subject { kind, id: id.into(), name: None };
+        let (endpoint, vpc) = (subject(SubjectKind::VpcEndpoint, "vpce-0000000a"), subject(SubjectKind::Vpc, A));
+        let (table, api) =
+            (subject(SubjectKind::RouteTable, "rtb-0000000b"), subject(SubjectKind::RestApi, "a1b2c3d4e5"));
+        let affects = |scope: Scope| {
+            let payload = Payload::Direct(Box::new(record(scope)));
+            let [affected] =
+                Affected::of_records(&payload, &network, &AlertHistory::Off, &account_region()).try_into().unwrap();
+            [(&table, A), (&endpoint, A), (&vpc, A), (&endpoint, B), (&api, "")]
+                .map(|(subject, vpc_id)| affected.affects(subject, vpc_id))
+        };
+        assert_eq!(affects(Scope::region()), [true, true, true, true, true]);
+        assert_eq!(affects(Scope { vpc_ids: ids(&[A]), ..Scope::default() }), [true, true, true, false, false]);
+        assert_eq!(affects(endpoints("vpce-0000000a")), [false, true, true, false, false]);
+        assert_eq!(affects(tables(&["rtb-0000000b"])), [true, false, false, false, false]);
+    }
+
+    /// A record that names an endpoint is one of the triggers of the message about its VPC, and fails with it.
+    #[test]
+    fn the_vpcs_of_a_record_include_those_of_its_endpoints() {
+        let mut network = network();
+        network.endpoints = vec![interface_endpoint("vpce-0000000b", B, "ssm")];
+        let payload = Payload::Direct(Box::new(record(endpoints("vpce-0000000b"))));
+        assert_eq!(
+            Affected::of_records(&payload, &network, &AlertHistory::Off, &account_region()),
+            [Affected {
+                record: payload.records().next().unwrap(),
+                route_table_ids: Arc::default(),
+                endpoint_vpc_ids: Arc::new(ids(&[B])),
+                vpc_ids: Arc::new(ids(&[B])),
+                receive_count: None,
+            }]
+        );
+    }
+
+    /// Only the record of a table says which table a deleted subnet used.
+    #[test]
+    fn the_record_of_an_endpoint_does_not_say_which_table_a_deleted_subnet_used() {
+        let history = history_of(vec![endpoint_record(A, "vpce-0000000a", &["subnet-0000000c"])]);
+        assert!(has_unknown_subnet(&deleted("subnet-0000000c"), history.records()));
+        assert_eq!(
+            affected(deleted("subnet-0000000c"), &history),
+            expected("rtb-0000000a rtb-0000000c", "vpc-0000000a vpc-0000000b")
+        );
+        // An endpoint is not a table that was deleted.
+        assert_eq!(affected(tables(&["rtb-0000000b"]), &history), expected("rtb-0000000b", A));
     }
 }

@@ -230,13 +230,14 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::{Change, Resolution, ResolutionReason, ResolvedFinding},
-            recorded::{Recorded, RecordedProblem, RecordedRoute},
+            recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
             testing::unavailable,
         },
         checks::{
-            endpoint_problem::{ExemptProblem, Unassessed},
+            check::CheckName,
+            endpoint_problem::{Defect, EndpointFix, Evidence, ExemptProblem, Unassessed, UnassessedReason},
             exemption::Exempt,
-            finding::{Gap, MissingRoute, Problem, SubnetRef},
+            finding::{EndpointDefect, Gap, MissingRoute, Problem, SubnetRef},
             list::default_checks,
             severity::Severity,
             subject::{Subject, SubjectKind},
@@ -249,10 +250,10 @@ mod tests {
             sqs::Message,
         },
         network::{
-            endpoint_facts::RestApis,
+            endpoint_facts::{RestApi, RestApis},
             model::{Association, Network, RouteTable, Subnet, Target, TargetKind},
             service::GatewayService,
-            testing::{REGION, account_region, main_table, subnet, table, vpc},
+            testing::{REGION, account_region, interface_endpoint, main_table, subnet, table, vpc},
         },
     };
     use jiff::SignedDuration;
@@ -1374,5 +1375,278 @@ mod tests {
         assert_eq!(plan.records_before(), [], "no alert is sent");
         let after = AlertRecord { notified: BTreeSet::new(), ..record_resolved_now(ResolutionReason::Covered) };
         assert_eq!(plan.records_after(&BTreeMap::new()), [after]);
+    }
+
+    // Findings about endpoints.
+
+    const ENDPOINT: &str = "vpce-0000000a";
+    const SSM: &str = "com.amazonaws.eu-west-1.ssm";
+
+    fn endpoint_subject() -> Subject {
+        Subject { kind: SubjectKind::VpcEndpoint, id: ENDPOINT.into(), name: Some("shared".into()) }
+    }
+
+    /// A finding about an endpoint that keeps one subnet out.
+    fn endpoint_finding() -> Finding {
+        Finding {
+            id: "endpoint ssm".into(),
+            subject: endpoint_subject(),
+            problem: Problem::Endpoint(EndpointDefect {
+                check: CheckName::EndpointAccess,
+                service: SSM.into(),
+                defect: Defect::SomeSubnetsNotAdmitted,
+                evidence: Evidence::SecurityGroups(Vec::new()),
+                fix: EndpointFix::AuthorizeIngress { group_id: "sg-0000000a".into(), cidrs: Vec::new() },
+                cautions: BTreeSet::new(),
+            }),
+            ..finding()
+        }
+    }
+
+    fn with_defect(defect: Defect) -> Finding {
+        let Problem::Endpoint(before) = endpoint_finding().problem else { panic!() };
+        Finding { problem: Problem::Endpoint(EndpointDefect { defect, ..before }), ..endpoint_finding() }
+    }
+
+    fn endpoint_record() -> AlertRecord {
+        record_of(&endpoint_finding())
+    }
+
+    /// A network with the endpoint, these findings and these records.
+    fn given_endpoint(findings: impl Into<Vec<Finding>>, records: impl Into<Vec<AlertRecord>>) -> Given {
+        let mut given = given(findings, records);
+        given.network.endpoints = vec![interface_endpoint(ENDPOINT, A, "ssm")];
+        given
+    }
+
+    fn changes(given: &Given) -> Vec<Vec<(Change, BTreeSet<Channel>)>> {
+        given.steps().iter().map(changes_of).collect()
+    }
+
+    fn to_both(change: Change) -> Vec<Vec<(Change, BTreeSet<Channel>)>> {
+        vec![vec![(change, both())]]
+    }
+
+    #[test]
+    fn a_new_finding_about_an_endpoint_sends_opened_and_records_its_subject_and_defect() {
+        let record = AlertRecord {
+            finding_id: "endpoint ssm".into(),
+            subject: endpoint_subject(),
+            problem: RecordedProblem::Endpoint(RecordedDefect {
+                check: CheckName::EndpointAccess,
+                service: SSM.into(),
+                defect: Recorded::Known(Defect::SomeSubnetsNotAdmitted),
+            }),
+            ..record_opened_now(&finding(), now())
+        };
+        assert_eq!(
+            given_endpoint([endpoint_finding()], []).steps(),
+            [send_to_both(&endpoint_finding(), OpenChange::Opened, record)]
+        );
+    }
+
+    #[test]
+    fn a_finding_about_an_endpoint_worsens_changes_and_is_reminded_of() {
+        let high = Finding { severity: Severity::High, ..endpoint_finding() };
+        let mut more_subnets = endpoint_finding();
+        more_subnets.subnets.push(SubnetRef::from(&subnet("subnet-0000000b", A)));
+        let other = with_defect(Defect::DefaultGroupOnlyMembers);
+        for (finding, change) in
+            [(high, Change::Worsened), (more_subnets, Change::Worsened), (other.clone(), Change::Changed)]
+        {
+            assert_eq!(changes(&given_endpoint([finding], [endpoint_record()])), to_both(change));
+        }
+        let unchanged = given_endpoint([endpoint_finding()], [endpoint_record()]);
+        assert_eq!(unchanged.plans(), []);
+        let week_later = three_days_ago() + SignedDuration::from_hours(7 * 24);
+        let reminders: Vec<_> = unchanged.steps_at(week_later).iter().map(changes_of).collect();
+        assert_eq!(reminders, to_both(Change::Reminder));
+        // A defect that only a newer version knows is kept, and is no change.
+        let unknown = RecordedDefect {
+            check: CheckName::EndpointAccess,
+            service: SSM.into(),
+            defect: Recorded::Unknown("subnet_on_fire".into()),
+        };
+        let before = AlertRecord { problem: RecordedProblem::Endpoint(unknown), ..endpoint_record() };
+        assert_eq!(given_endpoint([other], [before]).plans(), []);
+    }
+
+    /// The finding of [`endpoint_record`], resolved now.
+    fn endpoint_resolved(record: &AlertRecord, reason: ResolutionReason) -> Step {
+        let resolution = Resolution { reason: Recorded::Known(reason), open_seconds: 3 * 24 * 60 * 60 };
+        let alert = Alert::Resolved(ResolvedFinding {
+            id: record.finding_id.clone(),
+            subject: record.subject.clone(),
+            problem: record.problem.clone(),
+            vpc_id: record.vpc_id.clone(),
+            resolution: resolution.clone(),
+            ..resolved_finding(reason, 3)
+        });
+        let after = AlertRecord { state: RecordState::Resolved(resolution), notified_at: now(), ..record.clone() };
+        Step::send(alert, both(), after)
+    }
+
+    fn exempt_problem() -> ExemptProblem {
+        ExemptProblem {
+            check: CheckName::EndpointAccess,
+            subject: endpoint_subject(),
+            service: SSM.into(),
+            vpc_id: Some(A.into()),
+            exempted_by: ids(&[ENDPOINT]),
+        }
+    }
+
+    fn doubt() -> Unassessed {
+        Unassessed {
+            check: CheckName::EndpointAccess,
+            subject: endpoint_subject(),
+            service: SSM.into(),
+            vpc_id: Some(A.into()),
+            reason: UnassessedReason::ReferencedGroup,
+            in_doubt: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_resolution_of_an_endpoint_has_its_reason() {
+        let gone = || given_endpoint([], [endpoint_record()]);
+        let with = |change: fn(&mut Given)| {
+            let mut given = gone();
+            change(&mut given);
+            given
+        };
+        let exempt = Given { exempt_problems: vec![exempt_problem()], ..gone() };
+        let of_other_check = ExemptProblem { check: CheckName::EndpointDns, ..exempt_problem() };
+        let other_exempt = Given { exempt_problems: vec![of_other_check], ..gone() };
+        let check_off = |given: &mut Given| {
+            given.policy.checks.remove(&CheckName::EndpointAccess);
+        };
+        for (given, reason) in [
+            (gone(), ResolutionReason::Fixed),
+            (exempt, ResolutionReason::Exempt),
+            (other_exempt, ResolutionReason::Fixed),
+            (with(|given| given.network.endpoints.clear()), ResolutionReason::EndpointDeleted),
+            (with(|given| given.network.vpcs.retain(|vpc| vpc.id != A)), ResolutionReason::VpcDeleted),
+            (with(check_off), ResolutionReason::CheckOff),
+        ] {
+            assert_eq!(given.steps(), [endpoint_resolved(&endpoint_record(), reason)], "{reason:?}");
+        }
+        // The finding of a check that is off is resolved although its endpoint could not be judged.
+        let mut off = Given { unassessed: [doubt()].into(), ..gone() };
+        check_off(&mut off);
+        assert_eq!(off.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::CheckOff)]);
+    }
+
+    #[test]
+    fn a_finding_about_an_endpoint_that_could_not_be_judged_stays_open() {
+        let judged = |doubt: Unassessed| {
+            let given = Given { unassessed: [doubt].into(), ..given_endpoint([], [endpoint_record()]) };
+            given.steps().len()
+        };
+        assert_eq!(judged(doubt()), 0);
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a"]), ..doubt() }), 0);
+        // The doubt is about another check, service or endpoint.
+        assert_eq!(judged(Unassessed { check: CheckName::EndpointDns, ..doubt() }), 1);
+        assert_eq!(judged(Unassessed { service: "com.amazonaws.eu-west-1.sqs".into(), ..doubt() }), 1);
+        let other = Subject { id: "vpce-0000000b".into(), ..endpoint_subject() };
+        assert_eq!(judged(Unassessed { subject: other, ..doubt() }), 1);
+        // A problem that was found is sent, whatever else is in doubt. A deleted endpoint is not in doubt.
+        let worse = Finding { severity: Severity::High, ..endpoint_finding() };
+        let found = Given { unassessed: [doubt()].into(), ..given_endpoint([worse], [endpoint_record()]) };
+        assert_eq!(changes(&found), to_both(Change::Worsened));
+        let mut deleted = Given { unassessed: [doubt()].into(), ..given_endpoint([], [endpoint_record()]) };
+        deleted.network.endpoints.clear();
+        assert_eq!(deleted.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::EndpointDeleted)]);
+    }
+
+    #[test]
+    fn the_findings_of_gateway_route_are_resolved_if_that_check_is_off() {
+        let mut given = given([], [record()]);
+        given.policy.checks.remove(&CheckName::GatewayRoute);
+        let reason = ResolutionReason::CheckOff;
+        assert_eq!(given.steps(), [Step::send(resolved_alert(reason), both(), record_resolved_now(reason))]);
+    }
+
+    #[test]
+    fn a_finding_about_a_vpc_is_resolved_with_its_vpc() {
+        let subject = Subject { kind: SubjectKind::Vpc, id: A.into(), name: None };
+        let record = AlertRecord { subject, ..endpoint_record() };
+        let fixed = given_endpoint([], [record.clone()]);
+        assert_eq!(fixed.steps(), [endpoint_resolved(&record, ResolutionReason::Fixed)]);
+        let mut deleted = given_endpoint([], [record.clone()]);
+        deleted.network.vpcs.retain(|vpc| vpc.id != A);
+        assert_eq!(deleted.steps(), [endpoint_resolved(&record, ResolutionReason::VpcDeleted)]);
+    }
+
+    #[test]
+    fn a_finding_about_a_rest_api_is_resolved_only_if_the_apis_were_read() {
+        let subject = Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: None };
+        let problem = RecordedProblem::Endpoint(RecordedDefect {
+            check: CheckName::PrivateApi,
+            service: "com.amazonaws.eu-west-1.execute-api".into(),
+            defect: Recorded::Known(Defect::PolicyWithoutSourceVpc),
+        });
+        let record = AlertRecord { subject, problem, vpc_id: String::new(), ..endpoint_record() };
+        let with = |apis: Option<&[&str]>| {
+            let rest_apis = apis.map(|apis| RestApis {
+                apis: apis.iter().map(|&id| RestApi { id: id.into(), ..RestApi::default() }).collect(),
+                ..RestApis::default()
+            });
+            let mut given = Given { rest_apis, ..given_endpoint([], [record.clone()]) };
+            given.policy.checks.insert(CheckName::PrivateApi);
+            for alert in given.steps() {
+                assert_eq!(alert.record.vpc_id, "");
+            }
+            given
+        };
+        assert_eq!(with(None).plans(), []);
+        let reason = |given: Given| {
+            let [step] = given.steps().try_into().unwrap();
+            let RecordState::Resolved(resolution) = step.record.state else { panic!() };
+            resolution.reason
+        };
+        assert_eq!(reason(with(Some(&["a1b2c3d4e5"]))), Recorded::Known(ResolutionReason::Fixed));
+        assert_eq!(reason(with(Some(&["f6a7b8c9d0"]))), Recorded::Known(ResolutionReason::ApiDeleted));
+        // No scope names a REST API, so only a check of the whole Region affects it.
+        let mut of_a_vpc = with(Some(&[]));
+        of_a_vpc.scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
+        assert_eq!(of_a_vpc.plans(), []);
+    }
+
+    #[test]
+    fn a_record_that_affects_only_tables_sends_nothing_about_endpoints() {
+        let mut given = given_endpoint([endpoint_finding(), finding()], [endpoint_record()]);
+        given.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
+        assert_eq!(given.steps().iter().map(|step| step.record.finding_id.clone()).collect::<Vec<_>>(), [finding().id]);
+        // And the other way round.
+        given.scope = Scope { endpoints: [(ENDPOINT.to_owned(), None)].into(), ..Scope::default() };
+        assert_eq!(given.steps(), []);
+        given.findings.remove(0);
+        assert_eq!(given.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::Fixed)]);
+    }
+
+    #[test]
+    fn an_endpoint_without_a_history_sends_reported() {
+        let given = Given { history: AlertHistory::Off, ..given_endpoint([endpoint_finding()], []) };
+        let outgoing = vec![Outgoing { alert: Alert::Reported(endpoint_finding()), channels: both() }];
+        assert_eq!(given.plans(), [Plan::Untracked(UntrackedPlan { vpc_id: A.into(), outgoing })]);
+    }
+
+    #[test]
+    fn steps_about_one_subject_are_sorted_by_check_and_service() {
+        let of = |id: &str, check, service: &str| {
+            let Problem::Endpoint(defect) = endpoint_finding().problem else { panic!() };
+            let problem = Problem::Endpoint(EndpointDefect { check, service: service.into(), ..defect });
+            Finding { id: id.into(), problem, ..endpoint_finding() }
+        };
+        let findings = [
+            of("4", CheckName::EndpointState, SSM),
+            of("3", CheckName::EndpointAccess, SSM),
+            of("2", CheckName::EndpointAccess, "com.amazonaws.eu-west-1.sqs"),
+            of("1", CheckName::EndpointDns, SSM),
+        ];
+        let steps = given_endpoint(findings, []).steps();
+        let order: Vec<_> = steps.iter().map(|step| step.record.finding_id.as_str()).collect();
+        assert_eq!(order, ["1", "2", "3", "4"]);
     }
 }
