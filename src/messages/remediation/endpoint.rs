@@ -75,6 +75,11 @@ fn in_resource(kind: &str, id: &str, lines: &str) -> String {
     format!("# In the {kind} of {id}:\n{lines}")
 }
 
+/// These lines, each with a line feed.
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
+}
+
 /// Whether the list has ids with this prefix only, and at least one.
 fn are_ids(prefix: &str, ids: &[String]) -> bool {
     !ids.is_empty() && ids.iter().all(|id| is_id(prefix, id))
@@ -197,37 +202,48 @@ fn authorize_ingress(region: &str, group_id: &str, cidrs: &[String]) -> Option<R
         ranges(true, "IpRanges", "CidrIp"),
         ranges(false, "Ipv6Ranges", "CidrIpv6")
     );
-    let (mut cloud_formation, mut terraform) = (String::new(), String::new());
-    for (n, (is_ipv4, block)) in families.iter().enumerate() {
-        let (cloud_formation_key, terraform_key) =
-            if *is_ipv4 { ("CidrIp", "cidr_ipv4") } else { ("CidrIpv6", "cidr_ipv6") };
-        // A bare IPv6 block contains colons, which YAML reads as a mapping.
-        let quote = if *is_ipv4 { "" } else { "\"" };
-        cloud_formation.push_str(&format!(
-            "EndpointIngress{n}:\n  Type: AWS::EC2::SecurityGroupIngress\n  Properties:\n    GroupId: {group_id}\n    \
-             IpProtocol: tcp\n    FromPort: 443\n    ToPort: 443\n    {cloud_formation_key}: {quote}{block}{quote}\n"
-        ));
-        terraform.push_str(&format!(
-            "resource \"aws_vpc_security_group_ingress_rule\" \"{}_https_{n}\" {{\n  security_group_id = \
-             \"{group_id}\"\n  ip_protocol       = \"tcp\"\n  from_port         = 443\n  to_port           = 443\n  \
-             {terraform_key}         = \"{block}\"\n}}\n",
-            group_id.replace('-', "_")
-        ));
-    }
     Some(RenderedFix {
         commands: vec![format!(
             "aws ec2 authorize-security-group-ingress --region {region} --group-id {group_id} --ip-permissions \
              {permissions}"
         )],
-        cloud_formation: format!(
-            "# Assumes that {group_id} does not list its rules in the stack. If it does, add them there.\n\
-             {cloud_formation}"
-        ),
-        terraform: format!(
-            "# Assumes that the aws_security_group of {group_id} has no ingress blocks. If it does, add blocks there.\n\
-             {terraform}"
-        ),
+        cloud_formation: ingress_in_cloud_formation(group_id, &families),
+        terraform: ingress_in_terraform(group_id, &families),
     })
+}
+
+/// One short line per block: a VPC can have hundreds of subnets.
+fn ingress_in_cloud_formation(group_id: &str, families: &[(bool, &str)]) -> String {
+    let rule = |(is_ipv4, block): &(bool, &str)| {
+        let key = if *is_ipv4 { "CidrIp" } else { "CidrIpv6" };
+        format!("- {{IpProtocol: tcp, FromPort: 443, ToPort: 443, {key}: \"{block}\"}}")
+    };
+    format!(
+        "# In the AWS::EC2::SecurityGroup of {group_id}, add to SecurityGroupIngress:\n{}",
+        lines(families.iter().map(rule))
+    )
+}
+
+fn ingress_in_terraform(group_id: &str, families: &[(bool, &str)]) -> String {
+    let resource = |is_ipv4: bool, key: &str| {
+        let of_family = families.iter().filter(|(family, _)| *family == is_ipv4);
+        let blocks: Vec<String> = of_family.map(|(_, block)| format!("\"{block}\"")).collect();
+        if blocks.is_empty() {
+            return String::new();
+        }
+        format!(
+            "resource \"aws_vpc_security_group_ingress_rule\" \"{}_{key}\" {{\n  for_each          = toset([{}])\n  \
+             security_group_id = \"{group_id}\"\n  ip_protocol       = \"tcp\"\n  from_port         = 443\n  to_port           \
+             = 443\n  {key}         = each.value\n}}\n",
+            group_id.replace('-', "_"),
+            blocks.join(", ")
+        )
+    };
+    format!(
+        "# Assumes that the aws_security_group of {group_id} has no ingress blocks. If it does, add blocks there.\n{}{}",
+        resource(true, "cidr_ipv4"),
+        resource(false, "cidr_ipv6")
+    )
 }
 
 /// A command that only describes an endpoint.
@@ -244,7 +260,7 @@ fn add_subnets(region: &str, endpoint_id: &str, subnet_ids: &[String]) -> Option
     if !is_id(ids::ENDPOINT, endpoint_id) || !are_ids(ids::SUBNET, subnet_ids) {
         return None;
     }
-    let list: String = subnet_ids.iter().map(|id| format!("  - {id}\n")).collect();
+    let list = lines(subnet_ids.iter().map(|id| format!("  - {id}")));
     let add = |resource: &str, property: &str, lines: &str| {
         format!("# In the {resource} of {endpoint_id}, add to {property}:\n{lines}")
     };
@@ -267,7 +283,7 @@ fn create_interface_endpoint(
     if !is_service || !is_id(ids::VPC, vpc_id) || !are_ids(ids::SUBNET, subnet_ids) {
         return None;
     }
-    let list: String = subnet_ids.iter().map(|id| format!("      - {id}\n")).collect();
+    let list = lines(subnet_ids.iter().map(|id| format!("      - {id}")));
     let label = service_name.replace(['.', '-'], "_");
     Some(RenderedFix {
         commands: vec![format!(

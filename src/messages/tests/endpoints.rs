@@ -12,6 +12,7 @@ use crate::{
             Defect, EndpointCaution, EndpointFix, EndpointProblem, Evidence, GroupEvidence, PolicySide,
         },
         subject::{Subject, SubjectKind},
+        subnet_ref::SubnetRef,
     },
     messages::json::finding::NotifiedFinding,
     schemas::assert_notification,
@@ -402,15 +403,14 @@ fn the_json_of_an_endpoint_has_its_evidence_and_its_fix() {
             "remediation": {
                 "awsCli": "aws ec2 authorize-security-group-ingress --region eu-west-1 --group-id sg-0a1b2c3d4e5f60001 \
                            --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{CidrIp=10.0.1.0/24}]'",
-                "cloudFormation": "# Assumes that sg-0a1b2c3d4e5f60001 does not list its rules in the stack. If it does, add \
-                                   them there.\nEndpointIngress0:\n  Type: AWS::EC2::SecurityGroupIngress\n  \
-                                   Properties:\n    GroupId: sg-0a1b2c3d4e5f60001\n    IpProtocol: tcp\n    FromPort: \
-                                   443\n    ToPort: 443\n    CidrIp: 10.0.1.0/24\n",
+                "cloudFormation": "# In the AWS::EC2::SecurityGroup of sg-0a1b2c3d4e5f60001, add to \
+                                   SecurityGroupIngress:\n- {IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: \
+                                   \"10.0.1.0/24\"}\n",
                 "terraform": "# Assumes that the aws_security_group of sg-0a1b2c3d4e5f60001 has no ingress blocks. If it \
                               does, add blocks there.\nresource \"aws_vpc_security_group_ingress_rule\" \
-                              \"sg_0a1b2c3d4e5f60001_https_0\" {\n  security_group_id = \"sg-0a1b2c3d4e5f60001\"\n  \
-                              ip_protocol       = \"tcp\"\n  from_port         = 443\n  to_port           = 443\n  \
-                              cidr_ipv4         = \"10.0.1.0/24\"\n}\n",
+                              \"sg_0a1b2c3d4e5f60001_cidr_ipv4\" {\n  for_each          = toset([\"10.0.1.0/24\"])\n  \
+                              security_group_id = \"sg-0a1b2c3d4e5f60001\"\n  ip_protocol       = \"tcp\"\n  from_port         \
+                              = 443\n  to_port           = 443\n  cidr_ipv4         = each.value\n}\n",
                 "cautions": [
                     "Everything else that uses the security group gets the rule too.",
                     "Network ACLs of the subnets must allow the traffic in both directions; gatewatch does not check them.",
@@ -569,6 +569,27 @@ fn untrusted_text_of_endpoints_is_in_no_subject_and_no_command() {
                 serde_json::to_value(NotifiedFinding::from(group.alerts[0])).unwrap()["reason"].clone()
             };
             assert_eq!(reason(&hostile), reason(&benign));
+        }
+    }
+}
+
+/// The fix for a VPC with many subnets and long names still fits into each message.
+#[test]
+fn a_finding_about_a_thousand_subnets_fits() {
+    let blocks: Vec<String> = (0..1000).map(|n| format!("10.{}.{}.0/24", n / 250, n % 250)).collect();
+    let mut problem = no_subnet_admitted();
+    problem.fix = EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60001".into(), cidrs: blocks };
+    problem.subnets = (0..1000)
+        .map(|n| {
+            let subnet = subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC);
+            SubnetRef::from(&Subnet { name: Some("\u{200b}".repeat(256)), ..subnet })
+        })
+        .collect();
+    let alerts = [opened(problem.into())];
+    let group = alert_group(&Trigger::Schedule, &alerts);
+    for channel in Channel::ALL {
+        for message in render(&group, channel) {
+            assert_valid(channel, &group, &message);
         }
     }
 }
