@@ -76,12 +76,13 @@ impl Report {
     /// Adds the result of the checks of endpoints.
     #[must_use]
     pub fn with_endpoints(mut self, verdict: EndpointVerdict) -> Self {
-        let EndpointVerdict { problems, exempt, unassessed } = verdict;
+        let EndpointVerdict { problems, exempt, unassessed, unreadable_exemptions } = verdict;
         self.findings.extend(problems.into_iter().map(Finding::from));
         self.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         self.exempt_problems = exempt;
         self.exempt_problems.sort_by(|a, b| (&a.vpc_id, a).cmp(&(&b.vpc_id, b)));
         self.unassessed = unassessed;
+        self.unreadable_exemptions.extend(unreadable_exemptions);
         self
     }
 }
@@ -234,11 +235,14 @@ mod tests {
         };
         let exempt_later = exempt("vpce-00000001", "vpc-0000000b");
         let exempt_first = exempt("vpce-00000002", "vpc-0000000a");
+        let unreadable =
+            UnreadableExemption { resource_id: "vpce-0000000d".into(), value: "yes".into(), reason: "…".into() };
         let route = testing::finding("vpc-0000000a", "rtb-0000000a");
         let report = Report { findings: vec![route.clone()], ..Report::default() }.with_endpoints(EndpointVerdict {
             problems: vec![problem.clone()],
             exempt: vec![exempt_later.clone(), exempt_first.clone()],
             unassessed: [doubt.clone()].into(),
+            unreadable_exemptions: [unreadable.clone()].into(),
         });
         assert_eq!(
             report,
@@ -246,6 +250,7 @@ mod tests {
                 findings: vec![route, problem.into()],
                 exempt_problems: vec![exempt_first, exempt_later],
                 unassessed: [doubt].into(),
+                unreadable_exemptions: [unreadable].into(),
                 ..Report::default()
             }
         );

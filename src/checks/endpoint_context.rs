@@ -27,7 +27,7 @@ use crate::{
             Defect, EndpointCaution, EndpointFix, EndpointProblem, EndpointVerdict, Evidence, ExemptProblem, Subject,
             SubjectKind, Unassessed, UnassessedReason, problem_id,
         },
-        exemption::exempts_from,
+        exemption::{UnreadableExemption, exempts_from, unreadable},
         finding::SubnetRef,
         severity::Severity,
     },
@@ -137,6 +137,22 @@ impl<'a> EndpointContext<'a> {
         vpcs
     }
 
+    /// The exemption tags that cannot be parsed: on judged endpoints and REST APIs, and on the VPCs and own subnets of the
+    /// selection.
+    #[must_use]
+    pub fn unreadable_exemptions(&self) -> BTreeSet<UnreadableExemption> {
+        let vpcs = self.selected_vpcs();
+        let subnets =
+            vpcs.iter().flat_map(|vpc| self.subnets_of(&vpc.id)).map(|subnet| (&subnet.id, &subnet.exemption));
+        let apis = self.input.facts.rest_apis.iter().flat_map(|apis| &apis.apis);
+        (vpcs.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
+            .chain(subnets)
+            .chain(self.endpoints().map(|endpoint| (&endpoint.id, &endpoint.exemption)))
+            .chain(apis.map(|api| (&api.id, &api.exemption)))
+            .filter_map(|(id, tag)| unreadable(id, tag.as_deref()))
+            .collect()
+    }
+
     /// The subnets of a VPC that no other account owns, sorted by id.
     #[must_use]
     pub fn subnets_of(&self, vpc_id: &str) -> &[&'a Subnet] {
@@ -205,16 +221,22 @@ impl<'a> EndpointContext<'a> {
         in_doubt: impl IntoIterator<Item = String>,
         verdict: &mut EndpointVerdict,
     ) {
-        let (subject, tag) = (subject_of(endpoint), endpoint.exemption.as_deref());
-        if self.exempt_owners(check, Some(&endpoint.vpc_id), &subject, tag).is_empty() {
-            verdict.unassessed.insert(Unassessed {
-                check,
-                subject,
-                service: endpoint.service_name.clone(),
-                vpc_id: Some(endpoint.vpc_id.clone()),
-                reason,
-                in_doubt: in_doubt.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
-            });
+        let unassessed = Unassessed {
+            check,
+            subject: subject_of(endpoint),
+            service: endpoint.service_name.clone(),
+            vpc_id: Some(endpoint.vpc_id.clone()),
+            reason,
+            in_doubt: in_doubt.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        };
+        self.add_doubt(unassessed, endpoint.exemption.as_deref(), verdict);
+    }
+
+    /// The same for any subject. `tag` is the value of the subject's own exemption tag.
+    pub fn add_doubt(&self, unassessed: Unassessed, tag: Option<&str>, verdict: &mut EndpointVerdict) {
+        let Unassessed { check, subject, vpc_id, .. } = &unassessed;
+        if self.exempt_owners(*check, vpc_id.as_deref(), subject, tag).is_empty() {
+            verdict.unassessed.insert(unassessed);
         }
     }
 
@@ -239,6 +261,17 @@ impl<'a> EndpointContext<'a> {
 #[must_use]
 pub fn subject_of(endpoint: &Endpoint) -> Subject {
     Subject { kind: SubjectKind::VpcEndpoint, id: endpoint.id.clone(), name: endpoint.name.clone() }
+}
+
+/// The short name of an AWS service, such as `ecr.api` for `com.amazonaws.eu-west-1.ecr.api`. The whole name if it has
+/// another form.
+#[must_use]
+pub fn short_name<'a>(service_name: &'a str, region: &str) -> &'a str {
+    let common = service_name.strip_prefix("cn.").unwrap_or(service_name);
+    (common.strip_prefix("com.amazonaws."))
+        .and_then(|rest| rest.strip_prefix(region))
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(service_name)
 }
 
 /// Whether the checks judge the endpoint: see the table above.
@@ -297,6 +330,18 @@ mod tests {
             service("cn.com.amazonaws.vpce.cn-north-1.vpce-svc-0a1b2c3d"),
         ] {
             assert!(!judged(&endpoint), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_name_is_what_follows_the_region() {
+        for (name, short) in [
+            ("com.amazonaws.eu-west-1.ssm", "ssm"),
+            ("cn.com.amazonaws.eu-west-1.ecr.api", "ecr.api"),
+            ("com.amazonaws.us-east-1.ssm", "com.amazonaws.us-east-1.ssm"),
+            ("aws.sagemaker.eu-west-1.notebook", "aws.sagemaker.eu-west-1.notebook"),
+        ] {
+            assert_eq!(short_name(name, "eu-west-1"), short);
         }
     }
 
@@ -399,6 +444,27 @@ mod tests {
         let mut world = World::new(&[], &[endpoint()]);
         world.account_region.account = None;
         assert_eq!(reported(&world), problem_with(&[]));
+    }
+
+    #[test]
+    fn an_unreadable_tag_is_reported() {
+        use crate::network::endpoint_facts::{RestApi, RestApis};
+        let tag = || Some("s3 sometimes".to_owned());
+        let own = Subnet { exemption: tag(), ..subnet("subnet-0000000a", VPC) };
+        let foreign = Subnet { owner_id: Some("210987654321".into()), ..own.clone() };
+        let other_vpc = Subnet { id: "subnet-0000000b".into(), vpc_id: "vpc-0000000b".into(), ..own.clone() };
+        let managed = Endpoint { id: "vpce-0000000b".into(), requester_managed: true, exemption: tag(), ..endpoint() };
+        let mut world = World::new(
+            &[own, Subnet { id: "subnet-0000000c".into(), ..foreign }, other_vpc],
+            &[Endpoint { exemption: tag(), ..endpoint() }, managed],
+        );
+        world.network.vpcs = vec![Vpc { exemption: tag(), ..vpc(VPC) }, vpc("vpc-0000000b")];
+        world.vpcs = VpcSelection::Vpcs(BTreeSet::from([VPC.to_owned()]));
+        let api = RestApi { id: "a1b2c3d4e5".into(), exemption: tag(), ..RestApi::default() };
+        world.facts.rest_apis = Some(RestApis { apis: vec![api], ..RestApis::default() });
+        let unreadable = world.context().unreadable_exemptions();
+        let ids: Vec<String> = unreadable.into_iter().map(|unreadable| unreadable.resource_id).collect();
+        assert_eq!(ids, ["a1b2c3d4e5", "subnet-0000000a", VPC, "vpce-0000000a"]);
     }
 
     #[test]

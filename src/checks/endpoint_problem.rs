@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 pub use crate::checks::subject::{Subject, SubjectKind};
 use crate::{
-    checks::{check::CheckName, severity::Severity, subnet_ref::SubnetRef},
+    checks::{check::CheckName, exemption::UnreadableExemption, severity::Severity, subnet_ref::SubnetRef},
     network::{account::AccountRegion, name::named},
 };
 
@@ -353,6 +353,8 @@ pub enum UnassessedReason {
     PrefixList,
     /// A security group of the endpoint is not visible.
     GroupNotVisible,
+    /// An endpoint that an API names is not visible: it is gone, or it belongs to another account.
+    EndpointNotVisible,
     /// The subnet and the endpoint have no address family in common.
     NoCommonAddressFamily,
     /// Another account owns the subnets.
@@ -370,6 +372,7 @@ named!(UnassessedReason {
     ReferencedGroup => "referenced_group",
     PrefixList => "prefix_list",
     GroupNotVisible => "group_not_visible",
+    EndpointNotVisible => "endpoint_not_visible",
     NoCommonAddressFamily => "no_common_address_family",
     SharedSubnet => "shared_subnet",
     MayBeServedCentrally => "may_be_served_centrally",
@@ -400,6 +403,9 @@ pub struct EndpointVerdict {
     pub exempt: Vec<ExemptProblem>,
     /// What could not be judged.
     pub unassessed: BTreeSet<Unassessed>,
+    /// The exemption tags that cannot be parsed: on judged endpoints and REST APIs, and on the VPCs and own subnets of the
+    /// selection.
+    pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
 }
 
 /// The id of a problem: SHA-256, in hexadecimal, over partition, account, Region, check, subject and service, joined by

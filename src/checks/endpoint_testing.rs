@@ -12,7 +12,8 @@ use super::{
         UnassessedReason, problem_id,
     },
     finding::SubnetRef,
-    list::EndpointRule,
+    list::{EndpointNeeds, EndpointRule},
+    needed_facts::NeededFacts,
     severity::Severity,
 };
 use crate::network::{
@@ -69,6 +70,13 @@ impl World {
             organization_id: self.organization_id.as_deref(),
             today: TODAY,
         })
+    }
+
+    /// What a rule needs to know.
+    pub fn needed(&self, needs: EndpointNeeds) -> NeededFacts {
+        let mut needed = NeededFacts::default();
+        needs(&self.context(), &mut needed);
+        needed
     }
 
     /// What the rule says.

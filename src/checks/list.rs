@@ -2,13 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{check::CheckName, endpoint_context::EndpointContext, endpoint_problem::EndpointVerdict};
+use crate::checks::{
+    check::CheckName, dns_bypass, endpoint_access, endpoint_context::EndpointContext, endpoint_dns, endpoint_policy,
+    endpoint_private_dns, endpoint_problem::EndpointVerdict, endpoint_state, endpoint_zones, needed_facts::NeededFacts,
+    private_api, required_endpoints,
+};
 
 /// The rule of a check of endpoints. It adds what it finds to the verdict.
 pub type EndpointRule = fn(&EndpointContext<'_>, &mut EndpointVerdict);
 
-/// What is known about a check without running it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Adds the facts that the rule of a check of endpoints needs.
+pub type EndpointNeeds = fn(&EndpointContext<'_>, &mut NeededFacts);
+
+/// What a check judges, and how.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// Route tables: [`crate::checks::gateway_endpoint::rule::evaluate`].
+    RouteTables,
+    /// Endpoints, VPCs or REST APIs.
+    Endpoints {
+        /// Judges them.
+        evaluate: EndpointRule,
+        /// Says which facts that needs.
+        needs: EndpointNeeds,
+    },
+}
+
+/// A check.
+#[derive(Clone, Copy, Debug)]
 pub struct CheckInfo {
     /// Its name.
     pub name: CheckName,
@@ -19,6 +40,8 @@ pub struct CheckInfo {
     pub actions: &'static [&'static str],
     /// What it finds, as one sentence for the README.
     pub finds: &'static str,
+    /// What it judges, and how.
+    pub rule: Rule,
 }
 
 /// The IAM actions that show what else may serve private names in a VPC. If one is denied, the check says so for the
@@ -39,6 +62,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         is_default: true,
         actions: &[],
         finds: "A route table has no gateway route to a required service.",
+        rule: Rule::RouteTables,
     },
     CheckInfo {
         name: CheckName::DnsBypass,
@@ -46,56 +70,109 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         actions: &[],
         finds: "An interface endpoint attracts all traffic of its VPC to S3 or DynamoDB at a price per GB, although a \
                 gateway endpoint is free.",
+        rule: Rule::Endpoints { evaluate: dns_bypass::rule::evaluate, needs: no_facts },
     },
     CheckInfo {
         name: CheckName::EndpointDns,
         is_default: true,
         actions: &["ec2:DescribeVpcAttribute"],
         finds: "An interface endpoint is paid for and not used, because a DNS attribute of its VPC is off.",
+        rule: Rule::Endpoints { evaluate: endpoint_dns::rule::evaluate, needs: endpoint_dns::rule::needs },
     },
     CheckInfo {
         name: CheckName::EndpointAccess,
         is_default: true,
         actions: &["ec2:DescribeSecurityGroups"],
         finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on port 443.",
+        rule: Rule::Endpoints { evaluate: endpoint_access::rule::evaluate, needs: endpoint_access::rule::needs },
     },
     CheckInfo {
         name: CheckName::EndpointState,
         is_default: true,
         actions: &[],
         finds: "An endpoint is failed, rejected, expired, partial, or waits for its acceptance.",
+        rule: Rule::Endpoints { evaluate: endpoint_state::rule::evaluate, needs: no_facts },
     },
     CheckInfo {
         name: CheckName::EndpointZones,
         is_default: false,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "An interface endpoint is missing in a zone that the VPC uses and the service offers.",
+        rule: Rule::Endpoints { evaluate: endpoint_zones::rule::evaluate, needs: endpoint_zones::rule::needs },
     },
     CheckInfo {
         name: CheckName::EndpointPolicy,
         is_default: false,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "The policy of an endpoint allows everyone to do everything with every resource.",
+        rule: Rule::Endpoints { evaluate: endpoint_policy::rule::evaluate, needs: endpoint_policy::rule::needs },
     },
     CheckInfo {
         name: CheckName::EndpointPrivateDns,
         is_default: false,
         actions: &CENTRAL_NAMES,
         finds: "An interface endpoint has no private DNS names, and nothing else serves them in its VPC.",
+        rule: Rule::Endpoints {
+            evaluate: endpoint_private_dns::rule::evaluate,
+            needs: endpoint_private_dns::rule::needs,
+        },
     },
     CheckInfo {
         name: CheckName::RequiredEndpoints,
         is_default: false,
         actions: &CENTRAL_NAMES,
         finds: "A VPC has no interface endpoint for a service of `REQUIRED_INTERFACES`, and nothing else serves its names.",
+        rule: Rule::Endpoints { evaluate: required_endpoints::rule::evaluate, needs: required_endpoints::rule::needs },
     },
     CheckInfo {
         name: CheckName::PrivateApi,
         is_default: false,
         actions: &["apigateway:GET"],
         finds: "A private REST API names an endpoint that is gone, or its resource policy lets every VPC call it.",
+        rule: Rule::Endpoints { evaluate: private_api::rule::evaluate, needs: private_api::rule::needs },
     },
 ];
+
+/// The network alone is enough.
+fn no_facts(_: &EndpointContext<'_>, _: &mut NeededFacts) {}
+
+/// The rules of these checks, as far as they judge endpoints.
+fn endpoint_rules(checks: &BTreeSet<CheckName>) -> impl Iterator<Item = (EndpointRule, EndpointNeeds)> {
+    CHECKS.into_iter().filter(|check| checks.contains(&check.name)).filter_map(|check| match check.rule {
+        Rule::RouteTables => None,
+        Rule::Endpoints { evaluate, needs } => Some((evaluate, needs)),
+    })
+}
+
+/// The facts that these checks need for the endpoints of the context. Empty if there is no endpoint to judge, except for
+/// the checks that judge VPCs or REST APIs.
+#[must_use]
+pub fn needed_facts(checks: &BTreeSet<CheckName>, context: &EndpointContext<'_>) -> NeededFacts {
+    let mut needed = NeededFacts::default();
+    for (_, needs) in endpoint_rules(checks) {
+        needs(context, &mut needed);
+    }
+    needed
+}
+
+/// Runs these checks, except `gateway-route`. The result is sorted by VPC id, subject, check and service.
+#[must_use]
+pub fn evaluate_endpoints(checks: &BTreeSet<CheckName>, context: &EndpointContext<'_>) -> EndpointVerdict {
+    let mut verdict = EndpointVerdict::default();
+    for (evaluate, _) in endpoint_rules(checks) {
+        evaluate(context, &mut verdict);
+    }
+    if endpoint_rules(checks).next().is_some() {
+        verdict.unreadable_exemptions = context.unreadable_exemptions();
+    }
+    (verdict.problems).sort_by(|a, b| {
+        (&a.vpc_id, &a.subject.id, a.check, &a.service).cmp(&(&b.vpc_id, &b.subject.id, b.check, &b.service))
+    });
+    (verdict.exempt).sort_by(|a, b| {
+        (&a.vpc_id, &a.subject.id, a.check, &a.service).cmp(&(&b.vpc_id, &b.subject.id, b.check, &b.service))
+    });
+    verdict
+}
 
 /// The checks that run unless the settings say otherwise.
 #[must_use]
@@ -112,6 +189,15 @@ pub fn actions_of(checks: &BTreeSet<CheckName>) -> BTreeSet<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        checks::endpoint_testing::{VPC, World, subnet_with},
+        network::{
+            endpoint_facts::RestApis,
+            model::Endpoint,
+            service::GatewayService,
+            testing::{gateway_endpoint, interface_endpoint},
+        },
+    };
 
     #[test]
     fn the_list_has_every_check_once_and_in_order() {
@@ -143,5 +229,47 @@ mod tests {
         );
         let two = BTreeSet::from([CheckName::EndpointZones, CheckName::EndpointPolicy]);
         assert_eq!(actions_of(&two), BTreeSet::from(["ec2:DescribeVpcEndpointServices"]));
+    }
+
+    #[test]
+    fn with_the_default_checks_only_interface_endpoints_need_facts() {
+        let gateway = gateway_endpoint("vpce-0000000b", VPC, GatewayService::S3, &[]);
+        let subnets = [subnet_with("subnet-0000000a", &["10.0.0.0/24"])];
+        let without = World::new(&subnets, std::slice::from_ref(&gateway));
+        assert!(needed_facts(&default_checks(), &without.context()).is_empty());
+        let interface = Endpoint {
+            security_group_ids: vec!["sg-0000000a".into()],
+            ..interface_endpoint("vpce-0000000a", VPC, "ssm")
+        };
+        let with = World::new(&subnets, &[gateway, interface]);
+        let needed = NeededFacts {
+            dns_of: BTreeSet::from([VPC.to_owned()]),
+            group_ids: BTreeSet::from(["sg-0000000a".to_owned()]),
+            ..NeededFacts::default()
+        };
+        assert_eq!(needed_facts(&default_checks(), &with.context()), needed);
+        let only_gateway_route = BTreeSet::from([CheckName::GatewayRoute]);
+        assert!(needed_facts(&only_gateway_route, &with.context()).is_empty());
+    }
+
+    #[test]
+    fn exactly_the_enabled_checks_run_in_a_fixed_order() {
+        let failed = |id: &str| Endpoint { state: "failed".into(), ..interface_endpoint(id, "vpc-0000000b", "ssm") };
+        let s3 = |id: &str| interface_endpoint(id, VPC, "s3");
+        let mut world = World::new(
+            &[],
+            &[failed("vpce-0000000d"), s3("vpce-0000000b"), s3("vpce-0000000a"), failed("vpce-0000000c")],
+        );
+        world.facts.rest_apis = Some(RestApis::default());
+        let found = |checks: &[CheckName]| {
+            let verdict = evaluate_endpoints(&checks.iter().copied().collect(), &world.context());
+            verdict.problems.into_iter().map(|problem| (problem.check, problem.subject.id)).collect::<Vec<_>>()
+        };
+        let bypass = ["vpce-0000000a", "vpce-0000000b"].map(|id| (CheckName::DnsBypass, id.to_owned()));
+        let state = ["vpce-0000000c", "vpce-0000000d"].map(|id| (CheckName::EndpointState, id.to_owned()));
+        assert_eq!(found(&[CheckName::DnsBypass]), bypass);
+        assert_eq!(found(&[CheckName::EndpointState]), state);
+        assert_eq!(found(&[CheckName::EndpointState, CheckName::DnsBypass]), [bypass, state].concat());
+        assert_eq!(found(&[CheckName::GatewayRoute]), []);
     }
 }

@@ -153,8 +153,11 @@ pub enum ProfileResource {
 pub struct RestApis {
     /// All REST APIs, private or not.
     pub apis: Vec<RestApi>,
-    /// The ids of all VPC endpoints of the account in the Region. `None` if not all VPCs were read.
-    pub endpoint_ids: Option<BTreeSet<String>>,
+    /// The ids of the VPC endpoints of the account in the Region that exist. An id that is missing here may belong to
+    /// another account.
+    pub endpoint_ids: BTreeSet<String>,
+    /// The ids of endpoints that are known to be deleted, such as from the record of the deletion.
+    pub deleted_endpoint_ids: BTreeSet<String>,
 }
 
 /// A REST API (<https://docs.aws.amazon.com/apigateway/latest/api/API_RestApi.html>).

@@ -35,6 +35,7 @@ use crate::{
         endpoint_access::ingress::{Admission, Families, Ingress, blocks_to_admit},
         endpoint_context::{Draft, EndpointContext, subject_of},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
+        needed_facts::NeededFacts,
         severity::Severity,
     },
     network::{
@@ -52,26 +53,14 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
     }
 }
 
-/// The ids of the security groups that [`evaluate`] needs, and the VPCs whose default group it needs.
-#[must_use]
-pub fn needed_groups(context: &EndpointContext<'_>) -> NeededGroups {
-    let mut needed = NeededGroups::default();
+/// Adds the facts that [`evaluate`] needs.
+pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
     for endpoint in context.available_interfaces() {
         if endpoint.security_group_ids.is_empty() {
             needed.default_groups_of.insert(endpoint.vpc_id.clone());
         }
         needed.group_ids.extend(endpoint.security_group_ids.iter().cloned());
     }
-    needed
-}
-
-/// The security groups to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NeededGroups {
-    /// The groups with these ids.
-    pub group_ids: BTreeSet<String>,
-    /// The default groups of these VPCs. Real endpoints always name their groups; emulators may not.
-    pub default_groups_of: BTreeSet<String>,
 }
 
 /// The subnets of an endpoint's VPC, by what its groups say about them.
@@ -549,13 +538,13 @@ mod tests {
         ] {
             let world = world(&other, &two_subnets(), &[]);
             assert_eq!(world.verdict(evaluate), EndpointVerdict::default(), "{other:?}");
-            assert_eq!(needed_groups(&world.context()), NeededGroups::default(), "{other:?}");
+            assert_eq!(world.needed(needs), NeededFacts::default(), "{other:?}");
         }
-        let needed = |endpoint: &Endpoint| needed_groups(&world(endpoint, &[], &[]).context());
+        let needed = |endpoint: &Endpoint| world(endpoint, &[], &[]).needed(needs);
         let ids = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect::<BTreeSet<_>>();
-        let both = NeededGroups { group_ids: ids(&[GROUP, "sg-0000000b"]), ..NeededGroups::default() };
+        let both = NeededFacts { group_ids: ids(&[GROUP, "sg-0000000b"]), ..NeededFacts::default() };
         assert_eq!(needed(&endpoint(&["sg-0000000b", GROUP])), both);
-        let default = NeededGroups { default_groups_of: ids(&[VPC]), ..NeededGroups::default() };
+        let default = NeededFacts { default_groups_of: ids(&[VPC]), ..NeededFacts::default() };
         assert_eq!(needed(&endpoint(&[])), default);
     }
 

@@ -21,6 +21,7 @@ use crate::{
         check::CheckName,
         endpoint_context::{Draft, EndpointContext, subject_of},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
+        needed_facts::NeededFacts,
         severity::Severity,
     },
     network::{endpoint_facts::VpcDns, model::Endpoint},
@@ -39,11 +40,10 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
     }
 }
 
-/// The VPCs whose attributes [`evaluate`] needs.
-#[must_use]
-pub fn needed_vpcs(context: &EndpointContext<'_>) -> BTreeSet<String> {
+/// Adds the facts that [`evaluate`] needs.
+pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
     let endpoints = context.available_interfaces().filter(|endpoint| endpoint.private_dns_enabled);
-    endpoints.map(|endpoint| endpoint.vpc_id.clone()).collect()
+    needed.dns_of.extend(endpoints.map(|endpoint| endpoint.vpc_id.clone()));
 }
 
 fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, attributes: VpcDns) -> Draft<'a> {
@@ -157,10 +157,11 @@ mod tests {
             for attributes in [None, Some((false, false))] {
                 let world = world(other.clone(), attributes);
                 assert_eq!(world.verdict(evaluate), EndpointVerdict::default(), "{other:?}");
-                assert_eq!(needed_vpcs(&world.context()), BTreeSet::new(), "{other:?}");
+                assert_eq!(world.needed(needs), NeededFacts::default(), "{other:?}");
             }
         }
-        assert_eq!(needed_vpcs(&world(endpoint(), None).context()), BTreeSet::from([VPC.to_owned()]));
+        let needed = NeededFacts { dns_of: BTreeSet::from([VPC.to_owned()]), ..NeededFacts::default() };
+        assert_eq!(world(endpoint(), None).needed(needs), needed);
     }
 
     #[test]

@@ -9,11 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatewatch::{
     checks::{
         check::CheckName,
-        dns_bypass, endpoint_access,
         endpoint_context::{EndpointContext, EndpointInput},
-        endpoint_dns,
         endpoint_problem::{EndpointFix, EndpointVerdict, Evidence},
-        endpoint_state,
+        list::{default_checks, evaluate_endpoints},
     },
     network::{
         endpoint_facts::{IngressRule, TrafficSource},
@@ -57,8 +55,12 @@ enum Outcome {
 type Answer = BTreeSet<(String, String, Outcome)>;
 
 fn verdict(case: &Case) -> EndpointVerdict {
+    verdict_of(case, &default_checks())
+}
+
+fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
     let (year, month, day) = case.today;
-    let required = BTreeSet::new();
+    let required = BTreeSet::from(["ssm".to_owned()]);
     let context = EndpointContext::new(EndpointInput {
         network: &case.network,
         facts: &case.facts,
@@ -68,16 +70,7 @@ fn verdict(case: &Case) -> EndpointVerdict {
         organization_id: None,
         today: Date::new(year, month, day).unwrap(),
     });
-    let mut verdict = EndpointVerdict::default();
-    for rule in [
-        dns_bypass::rule::evaluate,
-        endpoint_dns::rule::evaluate,
-        endpoint_access::rule::evaluate,
-        endpoint_state::rule::evaluate,
-    ] {
-        rule(&context, &mut verdict);
-    }
-    verdict
+    evaluate_endpoints(checks, &context)
 }
 
 fn of_the_rules(case: &Case) -> Answer {
@@ -178,6 +171,27 @@ fn the_fix_removes_the_problem() {
                 problem
             );
         }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Each check says the same whether or not the others run.
+#[test]
+fn the_checks_do_not_depend_on_each_other() {
+    let outcome = runner(CASES / 8).run(&networks::case(), |case| {
+        let all = verdict_of(&case, &CheckName::ALL.into());
+        for check in CheckName::ALL {
+            let alone = verdict_of(&case, &BTreeSet::from([check]));
+            let problems: Vec<_> = all.problems.iter().filter(|problem| problem.check == check).cloned().collect();
+            prop_assert_eq!(alone.problems, problems);
+            let exempt: Vec<_> = all.exempt.iter().filter(|exempt| exempt.check == check).cloned().collect();
+            prop_assert_eq!(alone.exempt, exempt);
+            let unassessed: BTreeSet<_> = all.unassessed.iter().filter(|doubt| doubt.check == check).cloned().collect();
+            prop_assert_eq!(alone.unassessed, unassessed);
+        }
+        let ids: BTreeSet<&String> = all.problems.iter().map(|problem| &problem.id).collect();
+        prop_assert_eq!(ids.len(), all.problems.len(), "every problem has its own id");
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));

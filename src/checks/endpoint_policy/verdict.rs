@@ -1,0 +1,554 @@
+//! Is a policy open?
+//!
+//! | given a statement | then it is |
+//! |---|---|
+//! | `Deny`, or `Allow` of some actions | not open |
+//! | `Allow` of every action, and its principals or its resources are concrete | bounded |
+//! | `Allow` of every action, with a positive condition on a key below, whose value is not `*` | bounded |
+//! | any other `Allow` of every action | open |
+//!
+//! The keys are, of who may come through: `aws:PrincipalOrgID`, `PrincipalOrgPaths`, `PrincipalAccount`, `PrincipalArn`,
+//! `SourceVpc`, `SourceVpce`, `PrincipalIsAWSService`; and of what may be reached: `aws:ResourceOrgID`,
+//! `ResourceOrgPaths`, `ResourceAccount`, `s3:ResourceAccount`. A positive operator is `StringEquals`,
+//! `StringEqualsIgnoreCase`, `StringLike`, `ArnEquals`, `ArnLike`, `Bool` for `PrincipalIsAWSService`, or one of these
+//! after `ForAnyValue:`. `…IfExists`, `ForAllValues:…` and `Null` also hold without the key, so they bound nothing.
+//!
+//! | given an open statement, and a `Deny` of every action | then it is |
+//! |---|---|
+//! | for everyone but the `NotPrincipal`, or for everything but the `NotResource` | bounded |
+//! | whose conditions are all negated ones on these keys (`StringNotEquals`, `ArnNotLike`, …) | bounded |
+//! | with such a condition and another one | in doubt |
+//! | any other | open |
+//!
+//! | given a policy | then |
+//! |---|---|
+//! | that cannot be read | in doubt |
+//! | with an open statement | open; the default policy if it is nothing else |
+//! | with a statement in doubt | in doubt |
+//! | whose statements name only other organizations, and the settings name one | not bounded to the organization |
+//! | any other | bounded |
+
+use crate::checks::{
+    endpoint_problem::PolicySide,
+    policy::{Bounds, Policy, Shut, Statement},
+};
+
+/// What a policy allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PolicyVerdict {
+    /// Everything that it allows is bounded.
+    Bounded,
+    /// AWS's default policy: it allows everything.
+    Default(Sides),
+    /// Another policy that allows everything.
+    Open(Sides),
+    /// It is bounded, but a statement names other organizations only.
+    OtherOrganization(Sides),
+    /// It cannot be read, or nobody can say what it allows.
+    InDoubt,
+}
+
+/// The two answers about a policy, and the statements that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sides {
+    pub(super) principals: PolicySide,
+    pub(super) resources: PolicySide,
+    pub(super) statements: Vec<String>,
+}
+
+/// Judges a document. `organization` is the organization that the policy has to be bounded to, if the settings name one.
+pub(super) fn judge(document: &str, organization: Option<&str>) -> PolicyVerdict {
+    let Some(policy) = Policy::parse(document) else { return PolicyVerdict::InDoubt };
+    let wide: Vec<&Statement> =
+        policy.statements.iter().filter(|statement| statement.is_allow && statement.has_every_action()).collect();
+    let mut shut = Bounds::NONE;
+    let mut is_unknown = false;
+    for statement in &policy.statements {
+        match statement.shuts() {
+            Shut::No => {}
+            Shut::Outside(bounds) => shut = shut.and(bounds),
+            Shut::Unknown => is_unknown = true,
+        }
+    }
+    let bounds_of = |statement: &Statement| statement.bounds().and(shut);
+    let open: Vec<&Statement> = wide.iter().copied().filter(|statement| !bounds_of(statement).any()).collect();
+    if !open.is_empty() {
+        return match (is_unknown, is_default(&policy)) {
+            (true, _) => PolicyVerdict::InDoubt,
+            (false, true) => PolicyVerdict::Default(sides(&open, &bounds_of)),
+            (false, false) => PolicyVerdict::Open(sides(&open, &bounds_of)),
+        };
+    }
+    let foreign: Vec<&Statement> =
+        wide.into_iter().filter(|statement| names_only_others(statement, &policy, organization)).collect();
+    if foreign.is_empty() {
+        PolicyVerdict::Bounded
+    } else {
+        PolicyVerdict::OtherOrganization(sides(&foreign, &bounds_of))
+    }
+}
+
+fn sides(statements: &[&Statement], bounds_of: &impl Fn(&Statement) -> Bounds) -> Sides {
+    let side = |is_bounded: fn(Bounds) -> bool| {
+        let all_bounded = statements.iter().all(|statement| is_bounded(bounds_of(statement)));
+        if all_bounded { PolicySide::Bounded } else { PolicySide::Open }
+    };
+    Sides {
+        principals: side(|bounds| bounds.principals),
+        resources: side(|bounds| bounds.resources),
+        statements: statements.iter().map(|statement| statement.name.clone()).collect(),
+    }
+}
+
+/// Whether the policy is the one that every new endpoint gets: one statement without a `Sid` and without conditions.
+fn is_default(policy: &Policy) -> bool {
+    use crate::checks::policy::Values::Listed;
+    let star = ["*".to_owned()];
+    let is_star = |values: &_| matches!(values, Listed(values) if *values == star);
+    match policy.statements.as_slice() {
+        [only] => {
+            !only.has_sid
+                && only.conditions.is_empty()
+                && is_star(&only.principals)
+                && is_star(&only.actions)
+                && is_star(&only.resources)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the statement names organizations, by itself or through a `Deny`, and none of them is the required one. A
+/// statement that is bounded in another way, such as to accounts, is taken to be narrower than an organization.
+fn names_only_others(statement: &Statement, policy: &Policy, organization: Option<&str>) -> bool {
+    let Some(required) = organization else { return false };
+    let denying = policy.statements.iter().filter(|other| matches!(other.shuts(), Shut::Outside(_)));
+    let mut named = std::iter::once(statement)
+        .chain(denying)
+        .flat_map(|statement| &statement.conditions)
+        .filter_map(|condition| condition.organizations())
+        .flatten()
+        .peekable();
+    named.peek().is_some() && named.all(|organization| organization != required)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const OURS: &str = "o-a1b2c3d4e5";
+    const OTHERS: &str = "o-z9y8x7w6v5";
+
+    /// A statement that allows everything, with these members changed. `null` removes a member.
+    fn with(changes: &Value) -> Value {
+        let mut statement = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+        for (name, value) in changes.as_object().unwrap() {
+            if value.is_null() {
+                statement.as_object_mut().unwrap().remove(name);
+            } else {
+                statement[name] = value.clone();
+            }
+        }
+        statement
+    }
+
+    /// A document with these statements.
+    fn policy(statements: &[Value]) -> String {
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    }
+
+    /// A document with one statement that allows everything under this condition.
+    fn under(condition: &Value) -> String {
+        policy(&[with(&json!({"Condition": condition}))])
+    }
+
+    /// A document that allows everything, next to a `Deny` with these members changed.
+    fn beside_deny(changes: &Value) -> String {
+        let mut deny = with(changes);
+        deny["Effect"] = json!("Deny");
+        policy(&[with(&json!({})), deny])
+    }
+
+    /// The verdict without an organization, in a word.
+    fn word(document: &str) -> &'static str {
+        match judge(document, None) {
+            PolicyVerdict::Bounded => "bounded",
+            PolicyVerdict::Default(_) => "default",
+            PolicyVerdict::Open(_) => "open",
+            PolicyVerdict::OtherOrganization(_) => "other organization",
+            PolicyVerdict::InDoubt => "in doubt",
+        }
+    }
+
+    fn check(cases: &[(String, &str)]) {
+        for (document, expected) in cases {
+            assert_eq!(word(document), *expected, "{document:.2000}");
+        }
+    }
+
+    #[test]
+    fn the_default_policy_is_recognised_in_every_spelling() {
+        let everything = with(&json!({}));
+        check(&[
+            (json!({"Version": "2008-10-17", "Statement": [everything]}).to_string(), "default"),
+            (policy(std::slice::from_ref(&everything)), "default"),
+            (json!({"Statement": everything}).to_string(), "default"),
+            (policy(&[with(&json!({"Principal": {"AWS": "*"}}))]), "default"),
+            (policy(&[with(&json!({"Action": ["*"], "Resource": ["*"]}))]), "default"),
+            (policy(&[with(&json!({"Sid": ""}))]), "default"),
+            (under(&json!({})), "default"),
+            (under(&json!({"StringEquals": {}})), "default"),
+            (policy(&[with(&json!({"Sid": "Own"}))]), "open"),
+            (policy(&[everything.clone(), everything]), "open"),
+        ]);
+    }
+
+    #[test]
+    fn an_open_statement_makes_a_policy_open() {
+        let bounded = with(&json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": OURS}}}));
+        check(&[
+            (policy(&[bounded.clone(), with(&json!({}))]), "open"),
+            (policy(&[with(&json!({"Principal": {"AWS": ["arn:aws:iam::123456789012:root", "*"]}}))]), "open"),
+            (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"AWS": "123456789012"}}))]), "open"),
+            (policy(&[with(&json!({"Action": null, "NotAction": "s3:DeleteBucket"}))]), "open"),
+            (policy(&[with(&json!({"Action": null, "NotAction": ["iam:*"]}))]), "open"),
+            (policy(&[with(&json!({"Resource": null, "NotResource": "arn:aws:s3:::secret/*"}))]), "open"),
+            (policy(&[with(&json!({"Action": "s3:*", "Resource": "arn:aws:s3:::*"}))]), "open"),
+            (policy(&[with(&json!({"Action": ["s3:*", "sts:GetCallerIdentity"]}))]), "open"),
+            (policy(&[with(&json!({"Action": "*:*", "Resource": ["arn:aws:s3:::a/*", "arn:*:s3:::*/*"]}))]), "open"),
+            (policy(&[with(&json!({"Action": "**", "Resource": "arn:aws:dynamodb:*:*:table/*"}))]), "open"),
+            (policy(&[with(&json!({"Resource": "arn:aws:s3*"}))]), "open"),
+            (policy(&[with(&json!({"Resource": "arn:aws:sqs:*:*:*"}))]), "open"),
+            // Names of elements in another case.
+            (
+                json!({"statement": {"effect": "Allow", "PRINCIPAL": "*", "action": "*", "resource": "*"}}).to_string(),
+                "default",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn concrete_principals_actions_or_resources_bound_a_statement() {
+        for changes in [
+            json!({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}),
+            json!({"Principal": {"AWS": "123456789012"}}),
+            json!({"Principal": {"AWS": []}}),
+            json!({"Principal": null, "NotPrincipal": "*"}),
+            json!({"Action": "s3:GetObject"}),
+            json!({"Action": ["s3:Get*", "s3:List*"]}),
+            json!({"Action": []}),
+            json!({"Action": null, "NotAction": "*"}),
+            json!({"Resource": ["arn:aws:s3:::packages.eu-west-1.example.com/*", "arn:aws:s3:::repo-*"]}),
+            json!({"Resource": "arn:aws:iam::aws:policy/*"}),
+            json!({"Resource": "arn:aws:iot:*::jobtemplate/*"}),
+            json!({"Resource": "arn:aws:lambda:*:123456789012:layer:*"}),
+            json!({"Resource": "arn:aws:sqs:*:*:orders"}),
+            json!({"Resource": "arn:aws:dynamodb:*:*:table/orders"}),
+            json!({"Effect": "Deny"}),
+        ] {
+            assert_eq!(word(&policy(&[with(&changes)])), "bounded", "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_positive_condition_on_a_known_key_bounds_a_statement() {
+        for condition in [
+            json!({"StringEquals": {"aws:PrincipalOrgID": OURS}}),
+            json!({"stringequals": {"AWS:PRINCIPALORGID": [OURS]}}),
+            json!({"StringEqualsIgnoreCase": {"aws:ResourceOrgID": OURS}}),
+            json!({"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
+            json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{OURS}/*")}}),
+            json!({"ForAnyValue:StringEquals": {"aws:ResourceOrgPaths": format!("{OURS}/r-ab12/ou-ab12-11111111/")}}),
+            json!({"StringEquals": {"aws:PrincipalAccount": "123456789012"}}),
+            json!({"StringEquals": {"aws:PrincipalAccount": 123_456_789_012_u64}}),
+            json!({"StringEquals": {"aws:ResourceAccount": ["123456789012", "210987654321"]}}),
+            json!({"StringEquals": {"s3:ResourceAccount": "123456789012"}}),
+            json!({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/app"}}),
+            json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/*"}}),
+            json!({"StringEquals": {"aws:SourceVpc": "vpc-0000000a"}}),
+            json!({"StringEquals": {"aws:sourcevpce": "vpce-0000000a"}}),
+            json!({"Bool": {"aws:PrincipalIsAWSService": "true"}}),
+            json!({"Bool": {"aws:PrincipalIsAWSService": true}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": OURS, "aws:PrincipalTag/exception": "true"}}),
+            json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}, "StringEquals": {"aws:PrincipalOrgID": OURS}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": []}}),
+        ] {
+            assert_eq!(word(&under(&condition)), "bounded", "{condition}");
+        }
+    }
+
+    #[test]
+    fn any_other_condition_bounds_nothing() {
+        for condition in [
+            json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": OURS}}),
+            json!({"StringLikeIfExists": {"aws:ResourceAccount": "123456789012"}}),
+            json!({"StringNotEquals": {"aws:PrincipalOrgID": OURS}}),
+            json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/app"}}),
+            json!({"Null": {"aws:PrincipalOrgID": "false"}}),
+            json!({"StringLike": {"aws:PrincipalOrgID": "*"}}),
+            json!({"StringLike": {"aws:PrincipalOrgID": [OURS, "*"]}}),
+            json!({"StringLike": {"aws:PrincipalOrgID": "?*"}}),
+            json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:*"}}),
+            json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}),
+            json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": OURS}}),
+            json!({"Bool": {"aws:PrincipalIsAWSService": "false"}}),
+            json!({"BoolIfExists": {"aws:PrincipalIsAWSService": "true"}}),
+            json!({"StringEquals": {"aws:PrincipalIsAWSService": "true"}}),
+            json!({"Bool": {"aws:SecureTransport": "true"}}),
+            json!({"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}}),
+            json!({"StringEquals": {"aws:PrincipalTag/team": "payments"}}),
+        ] {
+            assert_eq!(word(&under(&condition)), "open", "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_deny_that_shuts_out_everyone_else_bounds_the_policy() {
+        for (changes, expected) in [
+            (json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OURS}}}), "bounded"),
+            (json!({"Condition": {"StringNotEqualsIfExists": {"aws:ResourceAccount": "123456789012"}}}), "bounded"),
+            (
+                json!({"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/app"}}}),
+                "bounded",
+            ),
+            (
+                json!({"Condition": {
+                    "StringNotEqualsIfExists": {"aws:PrincipalOrgID": OURS},
+                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+                }}),
+                "bounded",
+            ),
+            (json!({"Action": "s3:*", "Condition": {"StringNotLike": {"aws:SourceVpce": "vpce-*"}}}), "bounded"),
+            (json!({"Principal": null, "NotPrincipal": {"AWS": "arn:aws:iam::123456789012:root"}}), "bounded"),
+            (json!({"Resource": null, "NotResource": "arn:aws:s3:::ours/*"}), "bounded"),
+            (json!({}), "bounded"),
+            (
+                json!({"Condition": {
+                    "StringNotEquals": {"aws:PrincipalOrgID": OURS},
+                    "BoolIfExists": {"aws:ViaAWSService": "false"},
+                }}),
+                "in doubt",
+            ),
+            (json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": OTHERS}}}), "open"),
+            (json!({"Condition": {"StringNotLike": {"aws:PrincipalOrgID": "*"}}}), "open"),
+            (json!({"Condition": {"Bool": {"aws:SecureTransport": "false"}}}), "open"),
+            (json!({"Condition": {"Null": {"aws:PrincipalOrgID": "true"}}}), "open"),
+            (
+                json!({"Action": "s3:DeleteObject", "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OURS}}}),
+                "open",
+            ),
+            (json!({"Resource": "arn:aws:s3:::ours/*"}), "open"),
+            (json!({"Principal": {"AWS": "210987654321"}}), "open"),
+        ] {
+            assert_eq!(word(&beside_deny(&changes)), expected, "{changes}");
+        }
+    }
+
+    /// The same form as AWS's samples for data perimeters, which every check has to accept.
+    #[test]
+    fn a_policy_like_the_samples_of_aws_is_bounded() {
+        let org = |key: &str, value: &str| {
+            with(&json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": OURS, key: value}}}))
+        };
+        let statements = [
+            org("aws:ResourceOrgID", OURS),
+            org("aws:ResourceAccount", "210987654321"),
+            org("aws:PrincipalTag/exception", "true"),
+            with(&json!({"Condition": {"Bool": {"aws:PrincipalIsAWSService": "true"}}})),
+            with(&json!({"Principal": {"AWS": "*"}, "Action": ["s3:GetObject"], "Resource": [
+                "arn:aws:s3:::packages.eu-west-1.example.com/*",
+                "arn:aws:s3:::layers-eu-west-1/*",
+            ]})),
+            with(&json!({"Resource": "arn:aws:iot:*::jobtemplate/*"})),
+            with(&json!({
+                "Principal": {"Federated": "*"},
+                "Action": ["sts:AssumeRoleWithSAML"],
+                "Condition": {"StringEquals": {"aws:ResourceOrgID": OURS}},
+            })),
+        ];
+        assert_eq!(judge(&policy(&statements), None), PolicyVerdict::Bounded);
+        assert_eq!(judge(&policy(&statements), Some(OURS)), PolicyVerdict::Bounded);
+    }
+
+    #[test]
+    fn the_required_organization_has_to_be_among_the_named_ones() {
+        let named = |value: &Value| under(&json!({"StringEquals": {"aws:PrincipalOrgID": value}}));
+        let other = PolicyVerdict::OtherOrganization(Sides {
+            principals: PolicySide::Bounded,
+            resources: PolicySide::Open,
+            statements: vec!["#1".into()],
+        });
+        for (document, expected) in [
+            (named(&json!(OURS)), PolicyVerdict::Bounded),
+            (named(&json!([OTHERS, OURS])), PolicyVerdict::Bounded),
+            (named(&json!(OTHERS)), other.clone()),
+            (
+                under(&json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{OURS}/*")}})),
+                PolicyVerdict::Bounded,
+            ),
+            (under(&json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{OTHERS}/*")}})), other),
+            (under(&json!({"StringEquals": {"aws:PrincipalAccount": "123456789012"}})), PolicyVerdict::Bounded),
+            (
+                beside_deny(&json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OURS}}})),
+                PolicyVerdict::Bounded,
+            ),
+        ] {
+            assert_eq!(judge(&document, Some(OURS)), expected, "{document}");
+            assert_eq!(judge(&document, None), PolicyVerdict::Bounded, "{document}");
+        }
+        let foreign_deny = beside_deny(&json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OTHERS}}}));
+        assert!(matches!(judge(&foreign_deny, Some(OURS)), PolicyVerdict::OtherOrganization(_)));
+    }
+
+    #[test]
+    fn an_open_policy_names_its_open_statements() {
+        let bounded = with(&json!({"Sid": "Ours", "Condition": {"StringEquals": {"aws:PrincipalOrgID": OURS}}}));
+        let document = policy(&[bounded, with(&json!({"Sid": "Legacy"})), with(&json!({}))]);
+        let sides = Sides {
+            principals: PolicySide::Open,
+            resources: PolicySide::Open,
+            statements: vec!["Legacy".into(), "#3".into()],
+        };
+        assert_eq!(judge(&document, None), PolicyVerdict::Open(sides));
+    }
+
+    #[test]
+    fn what_is_not_a_policy_is_in_doubt() {
+        let changed = |changes: &Value| policy(&[with(changes)]);
+        let mut deep = "[".repeat(100_000);
+        deep.push_str(&"]".repeat(100_000));
+        let documents = [
+            String::new(),
+            " ".to_owned(),
+            "null".to_owned(),
+            "[]".to_owned(),
+            "{}".to_owned(),
+            "\"*\"".to_owned(),
+            "{\"Statement\":".to_owned(),
+            json!({"Statement": []}).to_string(),
+            json!({"Statement": "*"}).to_string(),
+            json!({"Statement": [null]}).to_string(),
+            json!({"Statement": [[]]}).to_string(),
+            json!({"Statement": [{}]}).to_string(),
+            json!({"Version": "2012-10-17"}).to_string(),
+            changed(&json!({"Effect": null})),
+            changed(&json!({"Effect": "allow"})),
+            changed(&json!({"Effect": ["Allow"]})),
+            changed(&json!({"Principal": null})),
+            changed(&json!({"Principal": 7})),
+            changed(&json!({"Principal": ["*"]})),
+            changed(&json!({"Principal": {"AWS": 7}})),
+            changed(&json!({"Principal": {"AWS": {"AWS": "*"}}})),
+            changed(&json!({"NotPrincipal": "*"})),
+            changed(&json!({"Action": null})),
+            changed(&json!({"Action": {"s3": "*"}})),
+            changed(&json!({"Action": [true]})),
+            changed(&json!({"Action": "*", "NotAction": "*"})),
+            changed(&json!({"Resource": null})),
+            changed(&json!({"Resource": [["*"]]})),
+            changed(&json!({"resource": "*"})),
+            changed(&json!({"Sid": 7})),
+            changed(&json!({"Condition": []})),
+            changed(&json!({"Condition": "none"})),
+            changed(&json!({"Condition": {"StringEquals": "aws:PrincipalOrgID"}})),
+            changed(&json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": {"is": OURS}}}})),
+            changed(&json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": [[OURS]]}}})),
+            policy(&[with(&json!({})), json!({"Effect": "Deny"})]),
+            format!("\u{feff}{}", policy(&[with(&json!({}))])),
+            format!("{}x", policy(&[with(&json!({}))])),
+            "\0".to_owned(),
+            deep,
+        ];
+        assert!(documents.len() >= 40);
+        for document in documents {
+            assert_eq!(word(&document), "in doubt", "{document:.300}");
+        }
+    }
+
+    #[test]
+    fn a_policy_of_the_maximum_size_is_judged() {
+        let resources: Vec<String> = (0..500).map(|n| format!("arn:aws:s3:::bucket-with-a-long-name-{n}/*")).collect();
+        let large = policy(&[with(&json!({"Resource": resources}))]);
+        assert!(large.len() > 20_000);
+        assert_eq!(word(&large), "bounded");
+        let statements: Vec<Value> = (0..300).map(|n| with(&json!({"Sid": format!("Statement{n}")}))).collect();
+        assert_eq!(word(&policy(&statements)), "open");
+    }
+
+    /// JSON values that are often almost a policy.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::String),
+            proptest::sample::select(vec![
+                "*",
+                "Allow",
+                "Deny",
+                "s3:*",
+                "arn:aws:s3:::*",
+                "::::::",
+                OURS,
+                "ForAnyValue:"
+            ])
+            .prop_map(|text| Value::String(text.to_owned())),
+        ];
+        let names = [
+            "Version",
+            "Statement",
+            "Sid",
+            "Effect",
+            "Principal",
+            "NotPrincipal",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+            "AWS",
+            "StringEquals",
+            "StringNotEquals",
+            "Bool",
+            "aws:PrincipalOrgID",
+            "aws:PrincipalIsAWSService",
+            "aws:ResourceAccount",
+        ];
+        leaf.prop_recursive(6, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::hash_map(
+                    proptest::sample::select(names.to_vec()).prop_map(str::to_owned),
+                    inner,
+                    0..8
+                )
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_document_causes_a_panic(
+            text in any::<String>(),
+            value in any_value(),
+            principal in any_value(),
+            action in any_value(),
+            condition in any_value(),
+        ) {
+            let statement = json!({
+                "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", "Condition": condition,
+            });
+            for document in [text, value.to_string(), policy(&[statement, value])] {
+                for organization in [None, Some(OURS)] {
+                    let _ = judge(&document, organization);
+                }
+                let _ = Policy::parse_escaped(&document);
+            }
+        }
+    }
+}

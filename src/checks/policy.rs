@@ -1,0 +1,356 @@
+//! Policy documents: reading them tolerantly, and whether a statement is bounded.
+//!
+//! A document is untrusted text. Reading it ends in a policy or in `None`, never in a panic. The grammar is that of
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>; a list of one value may be the value
+//! itself, and the names of elements, operators and keys are compared without regard to case.
+
+use serde_json::{Map, Value};
+
+/// A policy document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Policy {
+    /// Its statements. Never empty.
+    pub(super) statements: Vec<Statement>,
+}
+
+/// One statement of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statement {
+    /// The `Sid`, or `#` and the position from 1. Untrusted text.
+    pub(super) name: String,
+    /// Whether it has a `Sid`.
+    pub(super) has_sid: bool,
+    /// Whether the effect is `Allow`, and not `Deny`.
+    pub(super) is_allow: bool,
+    /// Whose requests it is about.
+    pub(super) principals: Values,
+    /// Which actions it is about.
+    pub(super) actions: Values,
+    /// Which resources it is about.
+    pub(super) resources: Values,
+    /// When it applies: all conditions hold.
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// The values of an element, such as `Action`, or of its negation, such as `NotAction`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Values {
+    /// These.
+    Listed(Vec<String>),
+    /// All but these.
+    Except(Vec<String>),
+}
+
+impl Values {
+    /// Whether the element leaves nothing out. `is_everything` says so of one value. All but a few also counts.
+    fn is_open(&self, is_everything: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Listed(values) => values.iter().any(|value| is_everything(value)),
+            Self::Except(values) => !values.iter().any(|value| is_everything(value)),
+        }
+    }
+}
+
+/// One condition: an operator, a key and its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    /// The operator in lower case, such as `stringequals`.
+    pub(super) operator: String,
+    /// The key in lower case, such as `aws:principalorgid`.
+    pub(super) key: String,
+    /// The values.
+    pub(super) values: Vec<String>,
+}
+
+/// Which side of a request a condition or a statement bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Who may come through.
+    pub(super) principals: bool,
+    /// What may be reached.
+    pub(super) resources: bool,
+}
+
+impl Bounds {
+    pub(super) const NONE: Self = Self { principals: false, resources: false };
+    pub(super) const BOTH: Self = Self { principals: true, resources: true };
+
+    /// Whether any side is bounded.
+    pub(super) fn any(self) -> bool {
+        self.principals || self.resources
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { principals: self.principals || other.principals, resources: self.resources || other.resources }
+    }
+}
+
+/// The keys that bound who may come through.
+const PRINCIPAL_KEYS: [&str; 7] = [
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    SERVICE_KEY,
+];
+
+/// The keys that bound what may be reached.
+const RESOURCE_KEYS: [&str; 4] =
+    ["aws:resourceorgid", "aws:resourceorgpaths", "aws:resourceaccount", "s3:resourceaccount"];
+
+/// The key that says whether an AWS service makes the request. Only `Bool` compares it.
+const SERVICE_KEY: &str = "aws:principalisawsservice";
+
+/// Operators that hold only if the key has one of the values.
+const POSITIVE: [&str; 5] = ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"];
+
+/// Operators that hold if the key has none of the values, or is absent.
+const NEGATED: [&str; 5] =
+    ["stringnotequals", "stringnotequalsignorecase", "stringnotlike", "arnnotequals", "arnnotlike"];
+
+impl Condition {
+    /// The sides that the key is about. `NONE` for any other key.
+    fn sides(&self) -> Bounds {
+        Bounds {
+            principals: PRINCIPAL_KEYS.contains(&self.key.as_str()),
+            resources: RESOURCE_KEYS.contains(&self.key.as_str()),
+        }
+    }
+
+    /// The sides that the condition bounds in an `Allow`: it holds only for listed values.
+    fn bounds(&self) -> Bounds {
+        // `ForAnyValue` needs a value in the request. `ForAllValues` and `IfExists` also hold without one.
+        let operator = self.operator.strip_prefix("foranyvalue:").unwrap_or(&self.operator);
+        let is_positive = if self.key == SERVICE_KEY {
+            operator == "bool" && self.values.iter().all(|value| value.eq_ignore_ascii_case("true"))
+        } else {
+            POSITIVE.contains(&operator) && !self.values.iter().any(|value| is_everything(value))
+        };
+        if is_positive { self.sides() } else { Bounds::NONE }
+    }
+
+    /// The sides that the condition bounds in a `Deny`: it holds for all but the listed values.
+    fn shuts_out(&self) -> Bounds {
+        let operator = self.operator.strip_prefix("forallvalues:").unwrap_or(&self.operator);
+        let operator = operator.strip_suffix("ifexists").unwrap_or(operator);
+        let is_negated = if self.key == SERVICE_KEY {
+            operator == "bool" && self.values.iter().all(|value| value.eq_ignore_ascii_case("false"))
+        } else {
+            NEGATED.contains(&operator) && !self.values.iter().any(|value| is_everything(value))
+        };
+        if is_negated { self.sides() } else { Bounds::NONE }
+    }
+
+    /// The organizations that the condition names, if its key is about organizations.
+    pub(super) fn organizations(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_organization =
+            ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
+                .contains(&self.key.as_str());
+        is_organization.then(|| self.values.iter().map(|value| value.split('/').next().unwrap_or_default()))
+    }
+}
+
+/// What a `Deny` leaves of the requests that other statements allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shut {
+    /// It denies too little to bound anything.
+    No,
+    /// It shuts out everything outside these bounds.
+    Outside(Bounds),
+    /// It would, but it has conditions whose effect this version does not know.
+    Unknown,
+}
+
+impl Statement {
+    /// Whether it is about every action. All but those of some service also counts: the endpoint may serve another one.
+    pub(super) fn has_every_action(&self) -> bool {
+        match &self.actions {
+            Values::Listed(actions) => actions.iter().any(|action| is_every_action(action)),
+            Values::Except(actions) => !actions.iter().any(|action| is_wildcard(action)),
+        }
+    }
+
+    /// The sides that it bounds, by its principals, its resources or its conditions.
+    pub(super) fn bounds(&self) -> Bounds {
+        let named = Bounds {
+            principals: !self.principals.is_open(is_everything),
+            resources: !self.resources.is_open(is_everything),
+        };
+        self.conditions.iter().fold(named, |bounds, condition| bounds.and(condition.bounds()))
+    }
+
+    /// What it leaves if it is a `Deny`.
+    pub(super) fn shuts(&self) -> Shut {
+        let names_some = |values: &Values| matches!(values, Values::Except(values) if !values.is_empty());
+        let reaches_all =
+            self.has_every_action() && self.principals.is_open(is_everything) && self.resources.is_open(is_everything);
+        if self.is_allow || !reaches_all {
+            return Shut::No;
+        }
+        // Everybody but the principals of `NotPrincipal` is shut out, and everything but the resources of `NotResource`.
+        let named = Bounds { principals: names_some(&self.principals), resources: names_some(&self.resources) };
+        let shut_out: Vec<Bounds> = self.conditions.iter().map(Condition::shuts_out).collect();
+        let all = shut_out.iter().fold(named, |bounds, shut| bounds.and(*shut));
+        if self.conditions.is_empty() {
+            // Without a condition it denies every request, or every request but the named ones.
+            return Shut::Outside(if named.any() { named } else { Bounds::BOTH });
+        }
+        match (shut_out.iter().all(|bounds| bounds.any()), shut_out.iter().any(|bounds| bounds.any())) {
+            (true, _) => Shut::Outside(all),
+            (false, true) => Shut::Unknown,
+            (false, false) => Shut::No,
+        }
+    }
+}
+
+impl Policy {
+    /// Reads a document. `None` if it is not a policy.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::from_value(&serde_json::from_str(text).ok()?)
+    }
+
+    /// Reads the resource policy of a REST API. API Gateway returns the document with its quotes and slashes escaped once
+    /// more, as if it were the inside of a JSON string.
+    pub(super) fn parse_escaped(text: &str) -> Option<Self> {
+        let unescaped = || serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
+        let quoted = || serde_json::from_str::<String>(text).ok();
+        Self::parse(text).or_else(|| Self::parse(&unescaped()?)).or_else(|| Self::parse(&quoted()?))
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let statements = match member(value.as_object()?, "Statement")? {
+            Value::Array(statements) => statements.as_slice(),
+            statement => std::slice::from_ref(statement),
+        };
+        let statements =
+            statements.iter().enumerate().map(|(n, value)| statement(value, n)).collect::<Option<Vec<_>>>()?;
+        (!statements.is_empty()).then_some(Self { statements })
+    }
+
+    /// Whether a condition of any statement has one of these keys, in lower case.
+    pub(super) fn has_condition_on(&self, keys: &[&str]) -> bool {
+        self.statements
+            .iter()
+            .flat_map(|statement| &statement.conditions)
+            .any(|condition| keys.contains(&condition.key.as_str()))
+    }
+}
+
+fn statement(value: &Value, position: usize) -> Option<Statement> {
+    let object = value.as_object()?;
+    let is_allow = match member(object, "Effect")?.as_str()? {
+        "Allow" => true,
+        "Deny" => false,
+        _ => return None,
+    };
+    let sid = match member(object, "Sid") {
+        None => None,
+        Some(sid) => Some(sid.as_str()?).filter(|sid| !sid.is_empty()),
+    };
+    Some(Statement {
+        name: sid.map_or_else(|| format!("#{}", position + 1), str::to_owned),
+        has_sid: sid.is_some(),
+        is_allow,
+        principals: element(object, "Principal", "NotPrincipal", principals)?,
+        actions: element(object, "Action", "NotAction", texts)?,
+        resources: element(object, "Resource", "NotResource", texts)?,
+        conditions: member(object, "Condition").map_or(Some(Vec::new()), conditions)?,
+    })
+}
+
+/// The member with this name, compared without regard to case. `None` if there is none or more than one.
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let mut found = object.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// Reads an element or its negation. `None` if the statement has neither or both, or if it cannot be read.
+fn element(
+    object: &Map<String, Value>,
+    name: &str,
+    negated: &str,
+    read: impl Fn(&Value) -> Option<Vec<String>>,
+) -> Option<Values> {
+    match (member(object, name), member(object, negated)) {
+        (Some(value), None) => read(value).map(Values::Listed),
+        (None, Some(value)) => read(value).map(Values::Except),
+        _ => None,
+    }
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(values) => values.iter().map(|value| value.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+/// `"*"`, or lists by type: `{"AWS": ["*"], "Service": "…"}`.
+fn principals(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Object(types) => {
+            let lists: Option<Vec<Vec<String>>> = types.values().map(texts).collect();
+            Some(lists?.concat())
+        }
+        _ => None,
+    }
+}
+
+fn conditions(value: &Value) -> Option<Vec<Condition>> {
+    let mut conditions = Vec::new();
+    for (operator, keys) in value.as_object()? {
+        for (key, values) in keys.as_object()? {
+            conditions.push(Condition {
+                operator: operator.to_ascii_lowercase(),
+                key: key.to_ascii_lowercase(),
+                values: scalars(values)?,
+            });
+        }
+    }
+    Some(conditions)
+}
+
+/// A text, boolean or number, or a list of them, as texts.
+fn scalars(value: &Value) -> Option<Vec<String>> {
+    let scalar = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        _ => None,
+    };
+    match value {
+        Value::Array(values) => values.iter().map(scalar).collect(),
+        value => Some(vec![scalar(value)?]),
+    }
+}
+
+/// Whether the text consists of wildcards, such as `*`.
+fn is_wildcard(text: &str) -> bool {
+    text.contains('*') && text.bytes().all(|b| matches!(b, b'*' | b'?'))
+}
+
+/// Whether the pattern matches every action of a service. An endpoint serves one service, so `s3:*` is every action.
+fn is_every_action(pattern: &str) -> bool {
+    is_wildcard(pattern.rsplit(':').next().unwrap_or_default())
+}
+
+/// Whether the pattern leaves no principal or resource out: `*`, or an ARN that names neither an account nor a resource,
+/// such as `arn:aws:s3:::*` or `arn:aws:iam::*:role/*`.
+fn is_everything(pattern: &str) -> bool {
+    let parts: Vec<&str> = pattern.splitn(6, ':').collect();
+    let [_, _, _, _, account, resource] = parts.as_slice() else {
+        return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*'));
+    };
+    // A bucket has no account in its ARN, and its name comes first. Other names come after a type, as in `table/…`.
+    let mut names = resource.split(['/', ':']).filter(|name| !name.is_empty());
+    let first_is_open = names.next().is_none_or(is_wildcard);
+    match *account {
+        "" => first_is_open,
+        account if is_wildcard(account) => first_is_open || names.next().is_some_and(is_wildcard),
+        _ => false,
+    }
+}

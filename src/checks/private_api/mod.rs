@@ -1,0 +1,3 @@
+//! Private REST APIs that name an endpoint that is gone, or that every VPC may call.
+
+pub mod rule;

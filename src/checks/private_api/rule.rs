@@ -1,0 +1,332 @@
+//! Can the right VPCs reach a private REST API, and only they?
+//!
+//! | given a REST API of the type `PRIVATE` that names a VPC endpoint | then the endpoint is |
+//! |---|---|
+//! | that is known to be deleted, or is being deleted | gone |
+//! | that exists in the account | there |
+//! | any other | not visible: it is gone, or it belongs to another account |
+//!
+//! | given such an API | then |
+//! |---|---|
+//! | that names an endpoint that is gone | `associated_endpoint_gone`, `MEDIUM` |
+//! | whose resource policy allows something, without a condition on `aws:SourceVpc` or `aws:SourceVpce` | `policy_without_source_vpc`, `MEDIUM`: every VPC may call it |
+//! | without a resource policy, or whose policy allows nothing | in order: nobody can call it |
+//! | that names an endpoint that is not visible | not assessed: `endpoint_not_visible` |
+//! | whose resource policy cannot be read | not assessed: `unreadable_policy` |
+//!
+//! An API belongs to the Region and to no VPC. The check judges nothing if the APIs were not read.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    checks::{
+        check::CheckName,
+        endpoint_context::{Draft, EndpointContext},
+        endpoint_problem::{
+            Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, Subject, SubjectKind, Unassessed,
+            UnassessedReason,
+        },
+        needed_facts::NeededFacts,
+        policy::Policy,
+        severity::Severity,
+    },
+    network::endpoint_facts::{RestApi, RestApis},
+};
+
+const CHECK: CheckName = CheckName::PrivateApi;
+
+/// The conditions that say from where a private API may be called
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-aws-condition-keys.html>).
+const SOURCE_KEYS: [&str; 2] = ["aws:sourcevpc", "aws:sourcevpce"];
+
+/// Judges the private REST APIs of the Region.
+pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
+    let Some(apis) = &context.input.facts.rest_apis else { return };
+    let deleted = deleted_endpoints(context, apis);
+    let service = format!("com.amazonaws.{}.execute-api", context.input.account_region.region);
+    let is_private = |api: &&RestApi| api.endpoint_types.iter().any(|kind| kind.eq_ignore_ascii_case("PRIVATE"));
+    let mut private: Vec<&RestApi> = apis.apis.iter().filter(is_private).collect();
+    private.sort_by_key(|api| &api.id);
+    for api in private {
+        let named: BTreeSet<&str> = api.vpc_endpoint_ids.iter().map(String::as_str).collect();
+        let (gone, rest): (Vec<&str>, Vec<&str>) = named.into_iter().partition(|id| deleted.contains(id));
+        let (there, invisible): (Vec<&str>, Vec<&str>) =
+            rest.into_iter().partition(|id| apis.endpoint_ids.contains(*id));
+        let access = access(api);
+        let mut doubt = |reason, ids: &[&str]| {
+            let unassessed = Unassessed {
+                check: CHECK,
+                subject: subject_of(api),
+                service: service.clone(),
+                vpc_id: None,
+                reason,
+                in_doubt: texts(ids),
+            };
+            context.add_doubt(unassessed, api.exemption.as_deref(), verdict);
+        };
+        if !invisible.is_empty() {
+            doubt(UnassessedReason::EndpointNotVisible, &invisible);
+        }
+        if access == Access::Unreadable {
+            doubt(UnassessedReason::UnreadablePolicy, &[]);
+        }
+        let (defect, fix) = if !gone.is_empty() {
+            let fix = EndpointFix::RemoveAssociatedEndpoints { api_id: api.id.clone(), endpoint_ids: texts(&gone) };
+            (Defect::AssociatedEndpointGone, fix)
+        } else if access == Access::EveryVpc {
+            (Defect::PolicyWithoutSourceVpc, EndpointFix::ReviewApiPolicy { api_id: api.id.clone() })
+        } else {
+            continue;
+        };
+        let draft = Draft {
+            subject: subject_of(api),
+            service: &service,
+            vpc_id: None,
+            owner_id: None,
+            exemption: api.exemption.as_deref(),
+            defect,
+            severity: Severity::Medium,
+            subnets: Vec::new(),
+            evidence: Evidence::RestApi {
+                endpoint_ids: texts(&there),
+                gone_endpoint_ids: texts(&gone),
+                has_source_condition: match access {
+                    Access::SomeVpcs => Some(true),
+                    Access::EveryVpc => Some(false),
+                    Access::Nobody | Access::Unreadable => None,
+                },
+            },
+            fix,
+            cautions: BTreeSet::from([EndpointCaution::DeployApi]),
+        };
+        context.report(CHECK, draft, verdict);
+    }
+}
+
+/// Adds the facts that [`evaluate`] needs.
+pub fn needs(_: &EndpointContext<'_>, needed: &mut NeededFacts) {
+    needed.rest_apis = true;
+}
+
+/// Who may call an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Nobody: there is no policy, or it allows nothing.
+    Nobody,
+    /// The policy has a condition on the source.
+    SomeVpcs,
+    /// It has none.
+    EveryVpc,
+    /// The policy cannot be read.
+    Unreadable,
+}
+
+fn access(api: &RestApi) -> Access {
+    let Some(text) = api.policy.as_deref().filter(|text| !text.trim().is_empty()) else { return Access::Nobody };
+    match Policy::parse_escaped(text) {
+        None => Access::Unreadable,
+        Some(policy) if policy.has_condition_on(&SOURCE_KEYS) => Access::SomeVpcs,
+        Some(policy) if policy.statements.iter().any(|statement| statement.is_allow) => Access::EveryVpc,
+        Some(_) => Access::Nobody,
+    }
+}
+
+/// The endpoints that are deleted, or are being deleted.
+fn deleted_endpoints<'a>(context: &EndpointContext<'a>, apis: &'a RestApis) -> BTreeSet<&'a str> {
+    let is_deleted = |state: &str| ["deleting", "deleted"].iter().any(|word| state.eq_ignore_ascii_case(word));
+    let listed = context.input.network.endpoints.iter().filter(|endpoint| is_deleted(&endpoint.state));
+    listed.map(|endpoint| endpoint.id.as_str()).chain(apis.deleted_endpoint_ids.iter().map(String::as_str)).collect()
+}
+
+fn subject_of(api: &RestApi) -> Subject {
+    Subject { kind: SubjectKind::RestApi, id: api.id.clone(), name: api.name.clone() }
+}
+
+fn texts(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|&id| id.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        checks::{
+            endpoint_problem::{EndpointProblem, ExemptProblem, problem_id},
+            endpoint_testing::{VPC, World, doubts, only},
+        },
+        network::{
+            model::Endpoint,
+            testing::{REGION, account_region, interface_endpoint},
+        },
+    };
+
+    const SERVICE: &str = "com.amazonaws.eu-west-1.execute-api";
+
+    const BOUNDED: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"*"},
+        {"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"*",
+        "Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-0000000a"}}}]}"#;
+    const FOR_ALL: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"}]}"#;
+
+    fn api(endpoints: &[&str], policy: Option<&str>) -> RestApi {
+        RestApi {
+            id: "a1b2c3d4e5".into(),
+            name: Some("orders".into()),
+            endpoint_types: vec!["PRIVATE".into()],
+            vpc_endpoint_ids: texts(endpoints),
+            policy: policy.map(str::to_owned),
+            ..RestApi::default()
+        }
+    }
+
+    /// A Region with these APIs, an endpoint that exists, and one that is deleted.
+    fn world(apis: &[RestApi]) -> World {
+        let mut world = World::new(&[], &[interface_endpoint("vpce-0000000a", VPC, "execute-api")]);
+        world.facts.rest_apis = Some(RestApis {
+            apis: apis.to_vec(),
+            endpoint_ids: BTreeSet::from(["vpce-0000000a".to_owned()]),
+            deleted_endpoint_ids: BTreeSet::from(["vpce-0000000d".to_owned()]),
+        });
+        world
+    }
+
+    fn subject() -> Subject {
+        Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: Some("orders".into()) }
+    }
+
+    fn expected(defect: Defect, evidence: Evidence, fix: EndpointFix) -> EndpointVerdict {
+        only(EndpointProblem {
+            id: problem_id(&account_region(), "123456789012", CHECK, "a1b2c3d4e5", SERVICE),
+            check: CHECK,
+            subject: subject(),
+            service: SERVICE.into(),
+            defect,
+            severity: Severity::Medium,
+            account: "123456789012".into(),
+            region: REGION.into(),
+            vpc_id: None,
+            subnets: Vec::new(),
+            evidence,
+            fix,
+            cautions: BTreeSet::from([EndpointCaution::DeployApi]),
+        })
+    }
+
+    fn gone(there: &[&str], gone: &[&str], has_source_condition: Option<bool>) -> EndpointVerdict {
+        let evidence =
+            Evidence::RestApi { endpoint_ids: texts(there), gone_endpoint_ids: texts(gone), has_source_condition };
+        let api_id = "a1b2c3d4e5".into();
+        let fix = EndpointFix::RemoveAssociatedEndpoints { api_id, endpoint_ids: texts(gone) };
+        expected(Defect::AssociatedEndpointGone, evidence, fix)
+    }
+
+    fn for_all(there: &[&str]) -> EndpointVerdict {
+        let evidence = Evidence::RestApi {
+            endpoint_ids: texts(there),
+            gone_endpoint_ids: Vec::new(),
+            has_source_condition: Some(false),
+        };
+        let fix = EndpointFix::ReviewApiPolicy { api_id: "a1b2c3d4e5".into() };
+        expected(Defect::PolicyWithoutSourceVpc, evidence, fix)
+    }
+
+    fn in_doubt(reason: UnassessedReason, ids: &[&str]) -> Unassessed {
+        Unassessed {
+            check: CHECK,
+            subject: subject(),
+            service: SERVICE.into(),
+            vpc_id: None,
+            reason,
+            in_doubt: texts(ids),
+        }
+    }
+
+    #[test]
+    fn an_api_that_names_a_deleted_endpoint_is_a_problem() {
+        let named = ["vpce-0000000d", "vpce-0000000a", "vpce-0000000d"];
+        let expected = gone(&["vpce-0000000a"], &["vpce-0000000d"], Some(true));
+        assert_eq!(world(&[api(&named, Some(BOUNDED))]).verdict(evaluate), expected);
+        // It precedes the policy.
+        let both = world(&[api(&["vpce-0000000d"], Some(FOR_ALL))]);
+        assert_eq!(both.verdict(evaluate), gone(&[], &["vpce-0000000d"], Some(false)));
+        let mut deleting = world(&[api(&["vpce-0000000e"], None)]);
+        let endpoint = interface_endpoint("vpce-0000000e", VPC, "execute-api");
+        deleting.network.endpoints.push(Endpoint { state: "Deleting".into(), ..endpoint });
+        assert_eq!(deleting.verdict(evaluate), gone(&[], &["vpce-0000000e"], None));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_visible_may_belong_to_another_account() {
+        let world_with = |policy| world(&[api(&["vpce-0000000f"], Some(policy))]);
+        let not_visible = in_doubt(UnassessedReason::EndpointNotVisible, &["vpce-0000000f"]);
+        assert_eq!(world_with(BOUNDED).verdict(evaluate), doubts([not_visible.clone()]));
+        let mut both = for_all(&[]);
+        both.unassessed.insert(not_visible);
+        assert_eq!(world_with(FOR_ALL).verdict(evaluate), both);
+    }
+
+    #[test]
+    fn a_policy_without_a_condition_on_the_source_lets_every_vpc_in() {
+        assert_eq!(world(&[api(&["vpce-0000000a"], Some(FOR_ALL))]).verdict(evaluate), for_all(&["vpce-0000000a"]));
+        for condition in
+            [r#""StringEquals":{"aws:SourceVpc":"vpc-0000000a"}"#, r#""stringlike":{"AWS:SOURCEVPCE":["vpce-*"]}"#]
+        {
+            let policy = FOR_ALL.replace("\"Effect\"", &format!("\"Condition\":{{{condition}}},\"Effect\""));
+            assert_eq!(world(&[api(&[], Some(&policy))]).verdict(evaluate), EndpointVerdict::default(), "{policy}");
+        }
+        for condition in [r#""IpAddress":{"aws:VpcSourceIp":"10.0.0.0/8"}"#, r#""Bool":{"aws:SecureTransport":"true"}"#]
+        {
+            let policy = FOR_ALL.replace("\"Effect\"", &format!("\"Condition\":{{{condition}}},\"Effect\""));
+            assert_eq!(world(&[api(&[], Some(&policy))]).verdict(evaluate), for_all(&[]), "{policy}");
+        }
+    }
+
+    #[test]
+    fn the_policy_may_be_escaped_once_more() {
+        let escape = |text: &str| text.replace('\n', "").replace('/', "\\/").replace('"', "\\\"");
+        assert_eq!(world(&[api(&[], Some(&escape(FOR_ALL)))]).verdict(evaluate), for_all(&[]));
+        assert_eq!(world(&[api(&[], Some(&escape(BOUNDED)))]).verdict(evaluate), EndpointVerdict::default());
+        let quoted = format!("\"{}\"", escape(FOR_ALL));
+        assert_eq!(world(&[api(&[], Some(&quoted))]).verdict(evaluate), for_all(&[]));
+    }
+
+    #[test]
+    fn nobody_can_call_an_api_without_a_policy() {
+        let deny = FOR_ALL.replace("Allow", "Deny");
+        for policy in [None, Some(""), Some(" "), Some(deny.as_str())] {
+            assert_eq!(world(&[api(&[], policy)]).verdict(evaluate), EndpointVerdict::default(), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_not_assessed() {
+        for policy in ["{}", "null", "{\\\"Statement\\\":", "\\"] {
+            let expected = doubts([in_doubt(UnassessedReason::UnreadablePolicy, &[])]);
+            assert_eq!(world(&[api(&[], Some(policy))]).verdict(evaluate), expected, "{policy}");
+        }
+    }
+
+    #[test]
+    fn only_private_apis_are_judged_if_they_were_read() {
+        for (kind, is_judged) in [("PRIVATE", true), ("private", true), ("REGIONAL", false), ("EDGE", false)] {
+            let mut world = world(&[RestApi { endpoint_types: vec![kind.into()], ..api(&[], Some(FOR_ALL)) }]);
+            assert_eq!(world.verdict(evaluate).problems.len(), usize::from(is_judged), "{kind}");
+            world.facts.rest_apis = None;
+            assert_eq!(world.verdict(evaluate), EndpointVerdict::default());
+        }
+    }
+
+    #[test]
+    fn a_tag_exempts_the_api() {
+        let tagged = |policy| RestApi { exemption: Some("private-api".into()), ..api(&["vpce-0000000f"], policy) };
+        let problem = ExemptProblem {
+            check: CHECK,
+            subject: subject(),
+            service: SERVICE.into(),
+            vpc_id: None,
+            exempted_by: vec!["a1b2c3d4e5".into()],
+        };
+        let exempt = EndpointVerdict { exempt: vec![problem], ..EndpointVerdict::default() };
+        assert_eq!(world(&[tagged(Some(FOR_ALL))]).verdict(evaluate), exempt);
+        assert_eq!(world(&[tagged(Some("{}"))]).verdict(evaluate), EndpointVerdict::default());
+    }
+}
