@@ -433,6 +433,7 @@ mod tests {
     const V0_OPEN: &str = include_str!("../../../tests/rows/v0-open.json");
     const V0_RESOLVED: &str = include_str!("../../../tests/rows/v0-resolved.json");
     const NEWER_OPEN: &str = include_str!("../../../tests/rows/newer-open.json");
+    const V1_ENDPOINT_OPEN: &str = include_str!("../../../tests/rows/v1-endpoint-open.json");
     const NEWER_RESOLVED: &str = include_str!("../../../tests/rows/newer-resolved.json");
 
     fn v0_route() -> RecordedRoute {
@@ -519,6 +520,28 @@ mod tests {
         assert_eq!(item["subject"], AttributeValue::M(subject.into()));
         assert_eq!(from_item(&item), Some(record));
         assert!(!is_newer(&item));
+    }
+
+    #[test]
+    fn a_stored_row_of_an_endpoint_is_read_and_written_back_as_it_was() {
+        let stored = item(V1_ENDPOINT_OPEN);
+        let read = from_item(&stored).unwrap();
+        let subject = Subject { kind: SubjectKind::VpcEndpoint, id: "vpce-0a1b2c3d4e5f60001".into(), name: None };
+        let problem = RecordedProblem::Endpoint(RecordedDefect {
+            check: CheckName::DnsBypass,
+            service: "com.amazonaws.eu-west-1.s3".into(),
+            defect: Recorded::Known(Defect::PrivateDnsForAllRequests),
+        });
+        let expected = AlertRecord {
+            finding_id: "3eaae6322c029075973ffd0efd7e44052f0c45faa2591105098faa830c83b32e".into(),
+            subject,
+            problem,
+            subnet_ids: BTreeSet::from(["subnet-0a1b2c3d4e5f60001".into()]),
+            state: RecordState::Open(OpenChange::Opened),
+            ..v0_open()
+        };
+        assert_eq!(read, expected);
+        assert_eq!(to_item(&read, None), Some(without_key_and_expiry(stored)));
     }
 
     #[test]
