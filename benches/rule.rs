@@ -15,6 +15,7 @@ use gatewatch::{
     checks::{
         finding::Finding,
         gateway_endpoint::rule::{Verdict, evaluate},
+        list::default_checks,
         severity::Severity,
     },
     events::{
@@ -156,6 +157,7 @@ fn planning(criterion: &mut Criterion) {
     let now = Timestamp::UNIX_EPOCH;
     let account_region = account_region();
     let policy = Policy {
+        checks: default_checks(),
         required_services: SERVICES.into(),
         min_severity: Severity::Low,
         remind_after: None,
@@ -178,6 +180,9 @@ fn planning(criterion: &mut Criterion) {
             network: &network,
             findings: &verdict.findings,
             exempt: &verdict.exempt,
+            exempt_problems: &[],
+            unassessed: &BTreeSet::new(),
+            rest_apis: None,
             affected: &affected,
             account_region: &account_region,
             now,

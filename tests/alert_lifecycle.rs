@@ -32,7 +32,7 @@ use gatewatch::{
         recorded::Recorded,
     },
     channel::Channel,
-    checks::{gateway_endpoint::rule::evaluate, severity::Severity},
+    checks::{gateway_endpoint::rule::evaluate, list::default_checks, severity::Severity},
     error::Error,
     events::{
         payload::Payload,
@@ -227,6 +227,10 @@ struct CurrentNetwork {
 
 /// What identifies a problem: the id of the table, and the service.
 type ProblemKey = (String, GatewayService);
+
+fn key_of(alert: &Alert) -> ProblemKey {
+    (alert.subject().id.clone(), GatewayService::from_name(alert.service_name()).unwrap())
+}
 
 /// A problem, with the facts that an alert reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -469,6 +473,7 @@ impl Simulation {
             now: "2026-11-23T10:00:00Z".parse().unwrap(),
             network,
             policy: Policy {
+                checks: default_checks(),
                 required_services: SERVICES.into(),
                 min_severity,
                 remind_after: has_reminders.then_some(WEEK),
@@ -562,7 +567,7 @@ impl Simulation {
         }
         if can_read {
             for record in self.history.values().flat_map(|vpc| &vpc.records) {
-                if names(&record.vpc_id) || names(&record.route_table.id) || record.subnet_ids.iter().any(names) {
+                if names(&record.vpc_id) || names(&record.subject.id) || record.subnet_ids.iter().any(names) {
                     vpcs.insert(record.vpc_id.clone());
                 }
             }
@@ -587,6 +592,9 @@ impl Simulation {
             network: &network,
             findings,
             exempt,
+            exempt_problems: &[],
+            unassessed: &BTreeSet::new(),
+            rest_apis: None,
             affected: &affected,
             account_region: &self.account_region,
             now: self.now,
@@ -613,7 +621,9 @@ impl Simulation {
             };
             if conditions.fault == Fault::LeaseFails {
                 self.publish(
-                    &Plan::Untracked(tracked.to_untracked(|table| planned.reported_tables.contains(table))),
+                    &Plan::Untracked(
+                        tracked.to_untracked(|record| planned.reported_tables.contains(&record.subject.id)),
+                    ),
                     planned.now,
                     conditions,
                 );
@@ -665,7 +675,7 @@ impl Simulation {
         for (_, outgoing) in plan.outgoing() {
             let alert = &outgoing.alert;
             for channel in &outgoing.channels {
-                let key = (alert.route_table().id.clone(), alert.service());
+                let key = key_of(alert);
                 let view = self.subscribers.get_mut(channel).unwrap().entry(key).or_default();
                 if conditions.failing_channels.contains(channel) {
                     view.missed |= alert.change() != Change::Reported;
@@ -741,8 +751,7 @@ impl Simulation {
             let alerts: Vec<&Alert> =
                 outgoing.filter(|sent| sent.channels.contains(&channel)).map(|sent| &sent.alert).collect();
             assert!(alerts.iter().all(|alert| alert.change() == Change::Reported));
-            let keys: BTreeSet<ProblemKey> =
-                alerts.iter().map(|alert| (alert.route_table().id.clone(), alert.service())).collect();
+            let keys: BTreeSet<ProblemKey> = alerts.iter().map(|alert| key_of(alert)).collect();
             if scope.region {
                 assert_eq!(keys, BTreeSet::new());
             } else if !scope.vpc_ids.is_empty() && self.has_subscribers(channel) {
@@ -779,11 +788,11 @@ impl SubscriberView {
             assert_eq!(alert.since(), self.since, "`since` has changed, {}", context());
         }
         let gap = match (alert.open_finding(), alert.resolved_finding()) {
-            (Some(finding), _) => finding.gap.name(),
+            (Some(finding), _) => finding.missing_route().unwrap().gap.name(),
             (None, Some(resolved)) => {
                 let open_for = now.duration_since(resolved.since).as_secs();
                 assert!(had_fault || resolved.resolution.open_seconds == open_for);
-                resolved.gap.name()
+                resolved.problem.missing_route().unwrap().gap.name()
             }
             (None, None) => panic!("{alert:?}"),
         };

@@ -162,6 +162,7 @@ fn every_module_belongs_to_a_layer_and_its_imports_are_found() {
             "alerts::resolved",
             "channel",
             "checks::finding",
+            "checks::subject",
             "events::record",
         ]
     );

@@ -11,14 +11,16 @@ use gatewatch::{
         plan::{Plan, TrackedPlan},
         planner::plans,
         policy::Policy,
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem, RecordedRoute},
     },
     app::report::{Report, Sent},
     channel::Channel,
     checks::{
-        finding::{Gap, TableRef, finding_id},
+        finding::{Finding, Gap, finding_id},
         gateway_endpoint::rule::evaluate,
+        list::default_checks,
         severity::Severity,
+        subject::{Subject, SubjectKind},
     },
     error::Error,
     events::{
@@ -75,7 +77,14 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
     let without_subscribers = BTreeSet::new();
-    let policy = Policy { required_services, min_severity, remind_after, channels, without_subscribers };
+    let policy = Policy {
+        checks: default_checks(),
+        required_services,
+        min_severity,
+        remind_after,
+        channels,
+        without_subscribers,
+    };
 
     let scope = payload.scope();
     let resolved = with_history(&scope, &history, &network).tables_in(&network, &account_region);
@@ -91,6 +100,9 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
         network: &network,
         findings,
         exempt,
+        exempt_problems: &[],
+        unassessed: &BTreeSet::new(),
+        rest_apis: None,
         affected: &affected,
         account_region: &account_region,
         now: NOW,
@@ -114,6 +126,11 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     inputs.check_no_alert_is_repeated(&plans);
 }
 
+/// The gap that the alert history knows.
+fn gap_of(problem: &RecordedProblem) -> Option<&Recorded<Gap>> {
+    problem.missing_route().map(|missing| &missing.gap)
+}
+
 fn check_report(
     report: &Report,
     checked: &BTreeSet<String>,
@@ -121,17 +138,17 @@ fn check_report(
     assert_answer: Validate,
 ) {
     let results: Vec<(&str, GatewayService)> = (report.findings.iter())
-        .map(|finding| (finding.route_table.id.as_str(), finding.service))
+        .filter_map(|finding| Some((finding.subject.id.as_str(), finding.missing_route()?.service)))
         .chain(report.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)))
         .collect();
     let distinct: BTreeSet<_> = results.iter().collect();
     assert_eq!(distinct.len(), results.len(), "more than one result for a table and service");
     assert!(results.iter().all(|(table, service)| checked.contains(*table) && required.contains(service)));
-    assert!(report.findings.is_sorted_by_key(|f| (&f.vpc_id, &f.route_table.id, f.service)));
+    assert!(report.findings.is_sorted_by_key(Finding::sort_key));
     let answer = answer::Report::from(report);
     for finding in &answer.findings {
-        assert!(!finding.reason.contains(UNTRUSTED_MARK), "{}", finding.reason);
-        let fix = &finding.remediation;
+        assert!(!finding.reason().contains(UNTRUSTED_MARK), "{}", finding.reason());
+        let fix = finding.remediation();
         if let Some(command) = &fix.aws_cli {
             let is_harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-".contains(c);
             assert!(command.starts_with("aws ec2 ") && command.chars().all(is_harmless), "{command}");
@@ -186,7 +203,7 @@ impl Inputs<'_> {
             first
         };
         for finding in self.observation.findings {
-            let is_reminder_due = finding.severity >= self.policy.min_severity && is_affected(&finding.route_table.id);
+            let is_reminder_due = finding.severity >= self.policy.min_severity && is_affected(&finding.subject.id);
             for channel in CHANNELS {
                 let alert = alert_for(&finding.id, channel);
                 let is_configured = self.policy.channels.contains(&channel);
@@ -196,7 +213,7 @@ impl Inputs<'_> {
                 }
                 let is_up_to_date = match record_of(&finding.id).filter(|record| record.is_open()) {
                     Some(record) => {
-                        let is_changed = record.gap != Recorded::Known(finding.gap);
+                        let is_changed = gap_of(&record.problem) != gap_of(&(&finding.problem).into());
                         let has_change = finding.severity > record.severity || is_changed;
                         let has_missed = record.undelivered.contains(&channel) || !record.notified.contains(&channel);
                         !has_change && !has_missed
@@ -211,11 +228,11 @@ impl Inputs<'_> {
         }
         for record in self.history.records() {
             let is_found = self.observation.findings.iter().any(|finding| finding.id == record.finding_id);
-            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.route_table.id);
+            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.subject.id);
             // The state of another account's table is not known, so an open finding about it cannot be resolved. A
             // resolved one stays resolved.
             let is_known = !record.is_open() || table.is_none_or(|table| self.is_own(table));
-            let is_resolved_now = !is_found && is_affected(&record.route_table.id) && is_known;
+            let is_resolved_now = !is_found && is_affected(&record.subject.id) && is_known;
             for channel in CHANNELS.into_iter().filter(|channel| self.policy.channels.contains(channel)) {
                 let is_undelivered = record.undelivered.contains(&channel);
                 let is_reminder_due =
@@ -225,7 +242,7 @@ impl Inputs<'_> {
                 let reopened = self.observation.findings.iter().find(|finding| finding.id == record.finding_id);
                 let is_below_min = reopened.is_some_and(|finding| finding.severity < self.policy.min_severity);
                 let is_still_due =
-                    !record.is_open() && is_undelivered && is_below_min && is_affected(&record.route_table.id);
+                    !record.is_open() && is_undelivered && is_below_min && is_affected(&record.subject.id);
                 assert_eq!(alert.is_some(), (is_resolved_now && is_reminder_due) || is_still_due, "{record:?}");
             }
         }
@@ -349,11 +366,11 @@ impl Inputs<'_> {
         };
         let has_deletion = |record: &AlertRecord| {
             let is_deleted = |id: &String| scope.deleted.contains(id);
-            is_deleted(&record.vpc_id) || is_deleted(&record.route_table.id) || record.subnet_ids.iter().any(is_deleted)
+            is_deleted(&record.vpc_id) || is_deleted(&record.subject.id) || record.subnet_ids.iter().any(is_deleted)
         };
         let mut affected: BTreeSet<(String, String)> = checkable()
             .filter(|table| {
-                let mut records = self.history.records().filter(|record| record.route_table.id == table.id);
+                let mut records = self.history.records().filter(|record| record.subject.id == table.id);
                 names(&table.vpc_id, &table.id) || records.any(has_deletion)
             })
             .map(|table| (table.vpc_id.clone(), table.id.clone()))
@@ -361,10 +378,10 @@ impl Inputs<'_> {
         let vpcs: BTreeSet<String> = affected.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
         // In a VPC that is checked, findings about tables that are deleted or are edge tables now are resolved.
         for record in self.history.records() {
-            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.route_table.id);
-            let in_scope = names(&record.vpc_id, &record.route_table.id) || has_deletion(record);
+            let table = self.observation.network.route_tables.iter().find(|table| table.id == record.subject.id);
+            let in_scope = names(&record.vpc_id, &record.subject.id) || has_deletion(record);
             if table.is_none_or(RouteTable::is_edge) && (in_scope || vpcs.contains(&record.vpc_id)) {
-                affected.insert((record.vpc_id.clone(), record.route_table.id.clone()));
+                affected.insert((record.vpc_id.clone(), record.subject.id.clone()));
             }
         }
         affected
@@ -385,7 +402,7 @@ fn check_attributes(message: &Message, alerts: &[&Alert]) {
     let list =
         |name: &str| -> BTreeSet<String> { serde_json::from_str(value(name).unwrap_or_default()).unwrap_or_default() };
     assert_eq!(list("changes"), alerts.iter().map(|alert| alert.change().name().to_owned()).collect());
-    assert_eq!(list("services"), alerts.iter().map(|alert| alert.service().name().to_owned()).collect());
+    assert_eq!(list("services"), alerts.iter().map(|alert| alert.service_name().to_owned()).collect());
     let worst = alerts.iter().map(|alert| alert.severity()).max();
     assert_eq!(value("severity"), worst.map(Severity::name));
 }
@@ -721,13 +738,16 @@ fn record_of(
         finding_id: finding_id(account_region, &account, table_id, service),
         account,
         vpc_id: vpc_id.to_owned(),
-        route_table: TableRef { id: table_id.to_owned(), name: bytes.name(), main: bytes.yes() },
-        service,
-        gap: Recorded::Known(bytes.one_of(&GAPS)),
+        subject: Subject { kind: SubjectKind::RouteTable, id: table_id.to_owned(), name: bytes.name() },
+        problem: RecordedProblem::MissingRoute(RecordedRoute {
+            service,
+            is_main_table: bytes.yes(),
+            gap: Recorded::Known(bytes.one_of(&GAPS)),
+            egress: Target { kind: TargetKind::NatGateway, id: bytes.yes().then(|| "nat-0000000a".to_owned()) },
+        }),
         severity: bytes.one_of(&Severity::ALL),
         worst_severity: Severity::High,
         subnet_ids: subnets,
-        egress: Target { kind: TargetKind::NatGateway, id: bytes.yes().then(|| "nat-0000000a".to_owned()) },
         state: if is_open {
             RecordState::Open(bytes.one_of(&OpenChange::ALL))
         } else {
@@ -745,7 +765,7 @@ fn record_of(
 /// history knows.
 fn add_deletions(bytes: &mut Bytes<'_>, payload: &mut Payload, network: &Network, history: &AlertHistory) {
     let recorded = history.records().flat_map(|record| {
-        [&record.vpc_id, &record.route_table.id].into_iter().chain(&record.subnet_ids).cloned().collect::<Vec<_>>()
+        [&record.vpc_id, &record.subject.id].into_iter().chain(&record.subnet_ids).cloned().collect::<Vec<_>>()
     });
     let existing = (network.subnets.iter().map(|subnet| subnet.id.clone()))
         .chain(network.route_tables.iter().map(|table| table.id.clone()));

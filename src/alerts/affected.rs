@@ -1,4 +1,4 @@
-//! Which route tables and VPCs each input record affects. This decides which findings are sent, which triggers a
+//! Which route tables, VPCs and endpoints each input record affects. This decides which findings are sent, which triggers a
 //! message lists, and which SQS messages are returned as failed.
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
 use crate::{
     alerts::history::{AlertHistory, AlertRecord},
     channel::Channel,
+    checks::subject::{Subject, SubjectKind},
     events::{
         payload::Payload,
         record::{AlertRequest, Record},
@@ -32,7 +33,9 @@ pub struct Affected<'a> {
     /// The ids of the affected tables. They include deleted tables that are in the alert history. Records with the same
     /// scope share the set, because a batch can contain a hundred records for the whole Region.
     pub route_table_ids: Ids,
-    /// The ids of the VPCs of these tables.
+    /// The ids of the VPCs whose endpoints the record affects: see [`vpcs_with_affected_endpoints`].
+    pub endpoint_vpc_ids: Ids,
+    /// The ids of the VPCs of these tables and endpoints.
     pub vpc_ids: Ids,
     /// How often SQS has delivered the record; `None` for a direct payload.
     pub receive_count: Option<u32>,
@@ -48,19 +51,33 @@ impl<'a> Affected<'a> {
         history: &AlertHistory,
         account_region: &AccountRegion,
     ) -> Vec<Self> {
-        let mut ids_by_scope: BTreeMap<&Scope, (Ids, Ids)> = BTreeMap::new();
+        let mut ids_by_scope: BTreeMap<&Scope, [Ids; 3]> = BTreeMap::new();
         let mut affected_by = |(record, receive_count): (&'a Record, Option<u32>)| {
             let compute_ids = || {
-                let (tables, vpcs) = affected_ids(&record.scope, network, history, account_region);
-                (Arc::new(tables), Arc::new(vpcs))
+                let (tables, mut vpcs) = affected_ids(&record.scope, network, history, account_region);
+                let endpoint_vpcs = vpcs_with_affected_endpoints(&record.scope, network, history);
+                vpcs.extend(endpoint_vpcs.iter().cloned());
+                [tables, endpoint_vpcs, vpcs].map(Arc::new)
             };
-            let (route_table_ids, vpc_ids) = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
-            Self { record, route_table_ids, vpc_ids, receive_count }
+            let ids = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
+            let [route_table_ids, endpoint_vpc_ids, vpc_ids] = ids;
+            Self { record, route_table_ids, endpoint_vpc_ids, vpc_ids, receive_count }
         };
         (payload.records_with_receive_count())
             .filter(|(record, _)| record.alerts != AlertRequest::None)
             .map(&mut affected_by)
             .collect()
+    }
+
+    /// Whether the record affects findings about a subject in this VPC.
+    #[must_use]
+    pub fn affects(&self, subject: &Subject, vpc_id: &str) -> bool {
+        match subject.kind {
+            SubjectKind::RouteTable => self.route_table_ids.contains(&subject.id),
+            SubjectKind::VpcEndpoint | SubjectKind::Vpc => self.endpoint_vpc_ids.contains(vpc_id),
+            // No scope names a REST API yet.
+            SubjectKind::RestApi => self.record.scope.region,
+        }
     }
 
     /// Whether findings of this record are sent as `reported` if the alert history is unavailable.
@@ -100,35 +117,56 @@ fn affected_ids(
     // an edge table now.
     let existing: BTreeSet<&str> =
         network.route_tables.iter().filter(|table| !table.is_edge()).map(|table| table.id.as_str()).collect();
-    let no_longer_checked: Vec<&AlertRecord> = (history.records())
-        .filter(|record| !existing.contains(record.route_table.id.as_str()))
+    let no_longer_checked: Vec<&AlertRecord> = (history.records().filter(|record| is_about_table(record)))
+        .filter(|record| !existing.contains(record.subject.id.as_str()))
         .filter(|record| concerns(scope, record) || vpcs.contains(&record.vpc_id))
         .collect();
     for record in no_longer_checked {
-        tables.insert(record.route_table.id.clone());
+        tables.insert(record.subject.id.clone());
         vpcs.insert(record.vpc_id.clone());
     }
     (tables, vpcs)
 }
 
-/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its route table, or a subnet that
-/// was affected. The subnet may have been deleted since, or may use another table now.
+/// The ids of the VPCs whose endpoints a scope affects: the checks of endpoints judge all endpoints of a VPC together. The
+/// scope names the VPC, an endpoint or a subnet in it, or it [`concerns`] the record of a finding about an endpoint in it.
+#[must_use]
+pub fn vpcs_with_affected_endpoints(scope: &Scope, network: &Network, history: &AlertHistory) -> BTreeSet<String> {
+    let vpcs = network.vpcs.iter().map(|vpc| &vpc.id).filter(|id| scope.region || scope.vpc_ids.contains(*id));
+    let endpoints = network.endpoints.iter().filter(|endpoint| scope.endpoints.contains_key(&endpoint.id));
+    let subnets = network.subnets.iter().filter(|subnet| scope.subnets.contains_key(&subnet.id));
+    let records = history.records().filter(|record| !is_about_table(record) && concerns(scope, record));
+    (vpcs.chain(endpoints.map(|endpoint| &endpoint.vpc_id)))
+        .chain(subnets.map(|subnet| &subnet.vpc_id))
+        .chain(records.map(|record| &record.vpc_id))
+        .cloned()
+        .collect()
+}
+
+fn is_about_table(record: &AlertRecord) -> bool {
+    record.subject.kind == SubjectKind::RouteTable
+}
+
+/// Whether a scope concerns the finding of an alert record: the scope names its VPC, its subject, or a subnet that was
+/// affected. The subnet may have been deleted since, or may use another table now.
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
-    let table = &record.route_table.id;
+    let subject = &record.subject.id;
     scope.region
         || scope.vpc_ids.contains(&record.vpc_id)
-        || scope.route_tables.contains_key(table)
-        || [&record.vpc_id, table].into_iter().chain(&record.subnet_ids).any(|id| scope.deleted.contains(id))
+        || scope.route_tables.contains_key(subject)
+        || scope.endpoints.contains_key(subject)
+        || [&record.vpc_id, subject].into_iter().chain(&record.subnet_ids).any(|id| scope.deleted.contains(id))
         || record.subnet_ids.iter().any(|id| scope.subnets.contains_key(id))
 }
 
-/// Whether the scope names a deleted subnet that no open alert record names. Then nobody knows which table the subnet
-/// used: it was exempt, or its table was covered.
+/// Whether the scope names a deleted subnet that no open alert record about a route table names. Then nobody knows which
+/// table the subnet used: it was exempt, or its table was covered.
 #[must_use]
 pub fn has_unknown_subnet<'a>(scope: &Scope, records: impl Iterator<Item = &'a AlertRecord>) -> bool {
     let mut unknown: BTreeSet<&String> = scope.deleted.iter().filter(|id| is_id(ids::SUBNET, id)).collect();
-    for id in records.filter(|record| record.is_open()).flat_map(|record| &record.subnet_ids) {
+    for id in records.filter(|record| record.is_open() && is_about_table(record)).flat_map(|record| &record.subnet_ids)
+    {
         unknown.remove(id);
     }
     !unknown.is_empty()
@@ -139,7 +177,7 @@ pub fn has_unknown_subnet<'a>(scope: &Scope, records: impl Iterator<Item = &'a A
 /// was not exempt.
 fn tables_that_lost_their_subnets<'a>(history: &'a AlertHistory, network: &'a Network) -> Vec<&'a RouteTable> {
     let open: BTreeSet<&str> =
-        (history.records().filter(|record| record.is_open())).map(|record| record.route_table.id.as_str()).collect();
+        (history.records().filter(|record| record.is_open())).map(|record| record.subject.id.as_str()).collect();
     let effective = network.effective_tables();
     let used: BTreeSet<&str> =
         (network.subnets.iter().filter_map(|subnet| effective.of(subnet))).map(|table| table.id.as_str()).collect();
@@ -157,9 +195,9 @@ pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) ->
     let adds_a_table =
         |record: &&AlertRecord| !scope.region && !scope.vpc_ids.contains(&record.vpc_id) && concerns(scope, record);
     for record in history.records().filter(adds_a_table) {
-        if network.route_tables.iter().any(|table| table.id == record.route_table.id) {
+        if network.route_tables.iter().any(|table| table.id == record.subject.id) {
             let vpc_id = || Some(record.vpc_id.clone());
-            extended.route_tables.entry(record.route_table.id.clone()).or_insert_with(vpc_id);
+            extended.route_tables.entry(record.subject.id.clone()).or_insert_with(vpc_id);
         }
     }
     let is_available = matches!(history, AlertHistory::Available(_));
@@ -187,7 +225,8 @@ mod tests {
         events::{record::Trigger, sqs::Message},
         network::{
             model::{Association, RouteTable},
-            testing::{account_region, main_table, subnet, table, table_of, vpc},
+            service::GatewayService,
+            testing::{account_region, gateway_endpoint, interface_endpoint, main_table, subnet, table, table_of, vpc},
         },
     };
 
@@ -267,6 +306,7 @@ mod tests {
             [Affected {
                 record: payload.records().next().unwrap(),
                 route_table_ids: Arc::new(ids(&["rtb-0000000b"])),
+                endpoint_vpc_ids: Arc::default(),
                 vpc_ids: Arc::new(ids(&[A])),
                 receive_count: Some(2),
             }]
@@ -278,8 +318,14 @@ mod tests {
         let reports = |scope: Scope, receive_count| {
             let record = record(scope);
             let no_ids = || Arc::new(BTreeSet::new());
-            Affected { record: &record, route_table_ids: no_ids(), vpc_ids: no_ids(), receive_count }
-                .reports_without_history()
+            Affected {
+                record: &record,
+                route_table_ids: no_ids(),
+                endpoint_vpc_ids: no_ids(),
+                vpc_ids: no_ids(),
+                receive_count,
+            }
+            .reports_without_history()
         };
         for (receive_count, of_a_table) in
             [(None, true), (Some(1), false), (Some(2), false), (Some(3), true), (Some(4), false), (Some(5), false)]
@@ -481,5 +527,115 @@ mod tests {
             let scope = deleted("subnet-0000000f");
             assert_eq!(with_history(&scope, &history, &network()), scope);
         }
+    }
+
+    /// A record about an endpoint of this VPC that affects these subnets.
+    fn endpoint_record(vpc_id: &str, endpoint: &str, subnets: &[&str]) -> AlertRecord {
+        let subject = Subject { kind: SubjectKind::VpcEndpoint, id: endpoint.into(), name: None };
+        AlertRecord { subject, ..alert_record(vpc_id, endpoint, subnets) }
+    }
+
+    fn history_of(records: Vec<AlertRecord>) -> AlertHistory {
+        let mut history = BTreeMap::<String, VpcHistory>::new();
+        for record in records {
+            history.entry(record.vpc_id.clone()).or_default().records.push(record);
+        }
+        AlertHistory::Available(history)
+    }
+
+    fn endpoints(id: &str) -> Scope {
+        Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() }
+    }
+
+    #[test]
+    fn a_scope_affects_the_endpoints_of_each_vpc_that_it_names_or_that_has_what_it_names() {
+        let mut network = network();
+        network.endpoints = vec![
+            interface_endpoint("vpce-0000000a", A, "ssm"),
+            gateway_endpoint("vpce-0000000b", B, GatewayService::S3, &[]),
+        ];
+        let history = history_of(vec![
+            endpoint_record(A, "vpce-0000000a", &["subnet-0000000f"]),
+            endpoint_record(DELETED_VPC, "vpce-0000000f", &[]),
+            alert_record(B, "rtb-0000000c", &["subnet-0000000e"]),
+        ]);
+        let vpcs = |scope: Scope| vpcs_with_affected_endpoints(&scope, &network, &history);
+        for (scope, expected) in [
+            (Scope::region(), &[A, B, DELETED_VPC][..]),
+            (Scope { vpc_ids: ids(&[A]), ..Scope::default() }, &[A]),
+            (endpoints("vpce-0000000a"), &[A]),
+            (endpoints("vpce-0000000b"), &[B]),
+            (subnets(&["subnet-0000000a"]), &[A]),
+            // What only the history knows: a deleted VPC, endpoint or subnet.
+            (deleted(DELETED_VPC), &[DELETED_VPC]),
+            (Scope { vpc_ids: ids(&[DELETED_VPC]), ..Scope::default() }, &[DELETED_VPC]),
+            (endpoints("vpce-0000000f"), &[DELETED_VPC]),
+            (deleted("vpce-0000000f"), &[DELETED_VPC]),
+            (deleted("subnet-0000000f"), &[A]),
+            // A table, and the subnet of a finding about a table.
+            (tables(&["rtb-0000000b"]), &[]),
+            (deleted("subnet-0000000e"), &[]),
+            (deleted("vpce-0000000e"), &[]),
+            (Scope::default(), &[]),
+        ] {
+            assert_eq!(vpcs(scope.clone()), ids(expected), "{scope:?}");
+        }
+        assert_eq!(
+            vpcs_with_affected_endpoints(&Scope::region(), &network, &AlertHistory::Off),
+            ids(&[A, B]),
+            "without a history"
+        );
+    }
+
+    #[test]
+    fn a_record_affects_subjects_by_their_kind() {
+        let mut network = network();
+        network.endpoints = vec![interface_endpoint("vpce-0000000a", A, "ssm")];
+        let subject = |kind, id: &str| Subject { kind, id: id.into(), name: None };
+        let (endpoint, vpc) = (subject(SubjectKind::VpcEndpoint, "vpce-0000000a"), subject(SubjectKind::Vpc, A));
+        let (table, api) =
+            (subject(SubjectKind::RouteTable, "rtb-0000000b"), subject(SubjectKind::RestApi, "a1b2c3d4e5"));
+        let affects = |scope: Scope| {
+            let payload = Payload::Direct(Box::new(record(scope)));
+            let [affected] =
+                Affected::of_records(&payload, &network, &AlertHistory::Off, &account_region()).try_into().unwrap();
+            [(&table, A), (&endpoint, A), (&vpc, A), (&endpoint, B), (&api, "")]
+                .map(|(subject, vpc_id)| affected.affects(subject, vpc_id))
+        };
+        assert_eq!(affects(Scope::region()), [true, true, true, true, true]);
+        assert_eq!(affects(Scope { vpc_ids: ids(&[A]), ..Scope::default() }), [true, true, true, false, false]);
+        assert_eq!(affects(endpoints("vpce-0000000a")), [false, true, true, false, false]);
+        assert_eq!(affects(tables(&["rtb-0000000b"])), [true, false, false, false, false]);
+    }
+
+    /// A record that names an endpoint is one of the triggers of the message about its VPC, and fails with it.
+    #[test]
+    fn the_vpcs_of_a_record_include_those_of_its_endpoints() {
+        let mut network = network();
+        network.endpoints = vec![interface_endpoint("vpce-0000000b", B, "ssm")];
+        let payload = Payload::Direct(Box::new(record(endpoints("vpce-0000000b"))));
+        assert_eq!(
+            Affected::of_records(&payload, &network, &AlertHistory::Off, &account_region()),
+            [Affected {
+                record: payload.records().next().unwrap(),
+                route_table_ids: Arc::default(),
+                endpoint_vpc_ids: Arc::new(ids(&[B])),
+                vpc_ids: Arc::new(ids(&[B])),
+                receive_count: None,
+            }]
+        );
+    }
+
+    /// Only the record of a table says which table a deleted subnet used.
+    #[test]
+    fn the_record_of_an_endpoint_does_not_say_which_table_a_deleted_subnet_used() {
+        let history = history_of(vec![endpoint_record(A, "vpce-0000000a", &["subnet-0000000c"])]);
+        assert!(has_unknown_subnet(&deleted("subnet-0000000c"), history.records()));
+        assert_eq!(
+            affected(deleted("subnet-0000000c"), &history),
+            expected("rtb-0000000a rtb-0000000c", "vpc-0000000a vpc-0000000b")
+        );
+        // An endpoint is not a table that was deleted.
+        assert_eq!(affected(tables(&["rtb-0000000b"]), &history), expected("rtb-0000000b", A));
     }
 }

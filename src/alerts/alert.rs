@@ -3,12 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    alerts::recorded::Recorded,
+    alerts::recorded::{Recorded, RecordedProblem, RecordedRoute},
     checks::{
-        finding::{Finding, Gap, SubnetRef, TableRef},
+        check::CheckName,
+        finding::{Finding, MissingRoute, SubnetRef},
         severity::Severity,
+        subject::Subject,
     },
-    network::{model::Target, name::named, service::GatewayService},
+    network::{model::Target, name::named},
 };
 
 /// One finding as it is sent.
@@ -35,29 +37,34 @@ pub enum Alert {
 pub struct ResolvedFinding {
     /// The id of the finding.
     pub id: String,
-    /// The service that the table had no active gateway route to.
-    pub service: GatewayService,
-    /// The gap at the last check that found the problem.
-    pub gap: Recorded<Gap>,
+    /// The resource that had the problem.
+    pub subject: Subject,
     /// The worst severity that the finding had. Subscribers that filter by severity and received the finding also
     /// receive this alert.
     pub worst_severity: Severity,
-    /// The account of the route table, 12 digits.
+    /// The account of the subject, 12 digits.
     pub account: String,
     /// The Region.
     pub region: String,
-    /// The VPC of the route table.
+    /// The VPC of the subject. Empty for a REST API.
     pub vpc_id: String,
-    /// The route table.
-    pub route_table: TableRef,
     /// The subnets that were affected, as they are now. Of a deleted subnet only the id is known.
     pub subnets: Vec<SubnetRef>,
-    /// The default route that decided the severity.
-    pub egress: Target,
+    /// What was wrong at the last check that found the problem.
+    pub problem: RecordedProblem,
     /// When gatewatch first found the problem.
     pub since: Timestamp,
     /// Why the problem is resolved, and how long it was open.
     pub resolution: Resolution,
+}
+
+/// The facts about a table without a gateway route that are known even after the problem is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteFacts<'a> {
+    /// Whether the table is, or was, the main table of its VPC.
+    pub is_main_table: bool,
+    /// The default route that decided the severity.
+    pub egress: &'a Target,
 }
 
 impl Alert {
@@ -110,12 +117,21 @@ impl Alert {
         }
     }
 
-    /// The service that the table has, or had, no active gateway route to.
+    /// The check that found the problem.
     #[must_use]
-    pub fn service(&self) -> GatewayService {
+    pub fn check(&self) -> CheckName {
         match self {
-            Self::Reported(finding) | Self::Open { finding, .. } => finding.service,
-            Self::Resolved(resolved) => resolved.service,
+            Self::Reported(finding) | Self::Open { finding, .. } => finding.problem.check(),
+            Self::Resolved(resolved) => resolved.problem.check(),
+        }
+    }
+
+    /// The name of the service that the problem concerns, or concerned.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => finding.problem.service_name(),
+            Self::Resolved(resolved) => resolved.problem.service_name(),
         }
     }
 
@@ -128,7 +144,22 @@ impl Alert {
         }
     }
 
-    /// The account of the route table, 12 digits; empty if it is not known.
+    /// The table and its default route, if the problem is, or was, a missing gateway route.
+    #[must_use]
+    pub fn route_facts(&self) -> Option<RouteFacts<'_>> {
+        match self {
+            Self::Reported(finding) | Self::Open { finding, .. } => {
+                let MissingRoute { is_main_table, egress, .. } = finding.missing_route()?;
+                Some(RouteFacts { is_main_table: *is_main_table, egress })
+            }
+            Self::Resolved(resolved) => {
+                let RecordedRoute { is_main_table, egress, .. } = resolved.problem.missing_route()?;
+                Some(RouteFacts { is_main_table: *is_main_table, egress })
+            }
+        }
+    }
+
+    /// The account of the subject, 12 digits; empty if it is not known.
     #[must_use]
     pub fn account(&self) -> &str {
         match self {
@@ -146,12 +177,12 @@ impl Alert {
         }
     }
 
-    /// The route table.
+    /// The resource that has, or had, the problem.
     #[must_use]
-    pub fn route_table(&self) -> &TableRef {
+    pub fn subject(&self) -> &Subject {
         match self {
-            Self::Reported(finding) | Self::Open { finding, .. } => &finding.route_table,
-            Self::Resolved(resolved) => &resolved.route_table,
+            Self::Reported(finding) | Self::Open { finding, .. } => &finding.subject,
+            Self::Resolved(resolved) => &resolved.subject,
         }
     }
 
@@ -161,15 +192,6 @@ impl Alert {
         match self {
             Self::Reported(finding) | Self::Open { finding, .. } => &finding.subnets,
             Self::Resolved(resolved) => &resolved.subnets,
-        }
-    }
-
-    /// The default route that decided the severity.
-    #[must_use]
-    pub fn egress(&self) -> &Target {
-        match self {
-            Self::Reported(finding) | Self::Open { finding, .. } => &finding.egress,
-            Self::Resolved(resolved) => &resolved.egress,
         }
     }
 }
@@ -184,7 +206,7 @@ pub enum Change {
     Opened,
     /// The severity is higher, or subnets are affected that were not affected before.
     Worsened,
-    /// The gap is another one than before.
+    /// Something else is wrong with the subject than before.
     Changed,
     /// Nothing has changed. The finding is sent again because it is still open.
     Reminder,
@@ -208,7 +230,7 @@ pub enum OpenChange {
     Opened,
     /// The severity is higher, or subnets are affected that were not affected before.
     Worsened,
-    /// The gap is another one than before.
+    /// Something else is wrong with the subject than before.
     Changed,
     /// Nothing has changed. The finding is sent again because it is still open.
     Reminder,
@@ -252,6 +274,14 @@ pub enum ResolutionReason {
     EdgeTable,
     /// The settings do not require the service any more.
     NotRequired,
+    /// The defect is gone.
+    Fixed,
+    /// The VPC endpoint was deleted.
+    EndpointDeleted,
+    /// The REST API was deleted.
+    ApiDeleted,
+    /// The settings turned the check off.
+    CheckOff,
 }
 
 named!(ResolutionReason {
@@ -261,6 +291,10 @@ named!(ResolutionReason {
     VpcDeleted => "vpc_deleted",
     EdgeTable => "edge_table",
     NotRequired => "not_required",
+    Fixed => "fixed",
+    EndpointDeleted => "endpoint_deleted",
+    ApiDeleted => "api_deleted",
+    CheckOff => "check_off",
 });
 
 /// The moment, cut to whole seconds. People do not need fractions, and alerts of the same second must not differ.

@@ -7,15 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     alerts::{
         alert::{Change, OpenChange, Resolution},
-        recorded::Recorded,
+        recorded::RecordedProblem,
     },
     channel::Channel,
-    checks::{
-        finding::{Finding, Gap, TableRef},
-        severity::Severity,
-    },
+    checks::{finding::Finding, severity::Severity, subject::Subject},
     error::Error,
-    network::{model::Target, name::named, service::GatewayService},
+    network::name::named,
 };
 
 /// The alerts that have been sent, as far as they are known.
@@ -108,16 +105,12 @@ impl VpcHistory {
 pub struct AlertRecord {
     /// See [`crate::checks::finding::finding_id`].
     pub finding_id: String,
-    /// The account of the route table, 12 digits.
+    /// The resource that has, or had, the problem.
+    pub subject: Subject,
+    /// The account of the subject, 12 digits.
     pub account: String,
-    /// The VPC of the route table.
+    /// The VPC of the subject. Empty for a REST API.
     pub vpc_id: String,
-    /// The route table.
-    pub route_table: TableRef,
-    /// The service that the table has, or had, no active gateway route to.
-    pub service: GatewayService,
-    /// The gap at the last check.
-    pub gap: Recorded<Gap>,
     /// The severity at the last check.
     pub severity: Severity,
     /// The worst severity since the finding opened. The `resolved` alert has this severity, so that subscribers that
@@ -125,8 +118,8 @@ pub struct AlertRecord {
     pub worst_severity: Severity,
     /// The ids of the subnets that were affected at the last check.
     pub subnet_ids: BTreeSet<String>,
-    /// The default route that decided the severity.
-    pub egress: Target,
+    /// What was wrong at the last check.
+    pub problem: RecordedProblem,
     /// Whether the last alert reported the finding as open or as resolved.
     pub state: RecordState,
     /// When gatewatch first found the problem.
@@ -184,15 +177,13 @@ impl AlertRecord {
     pub fn opened(finding: &Finding, incident_started_at: Timestamp, now: Timestamp) -> Self {
         Self {
             finding_id: finding.id.clone(),
+            subject: finding.subject.clone(),
             account: finding.account.clone(),
             vpc_id: finding.vpc_id.clone(),
-            route_table: finding.route_table.clone(),
-            service: finding.service,
-            gap: Recorded::Known(finding.gap),
             severity: finding.severity,
             worst_severity: finding.severity,
             subnet_ids: finding.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
-            egress: finding.egress.clone(),
+            problem: (&finding.problem).into(),
             state: RecordState::Open(OpenChange::Opened),
             since: now,
             notified_at: now,
@@ -202,16 +193,11 @@ impl AlertRecord {
         }
     }
 
-    /// The record with the current facts of the finding. A gap that only a newer version knows is kept: if this version
-    /// replaced it, the newer version would report a change.
+    /// The record with the current facts of the finding.
     #[must_use]
     pub fn updated(&self, finding: &Finding) -> Self {
-        let gap = match &self.gap {
-            Recorded::Known(_) => Recorded::Known(finding.gap),
-            Recorded::Unknown(_) => self.gap.clone(),
-        };
         Self {
-            gap,
+            problem: self.problem.updated(&finding.problem),
             worst_severity: self.worst_severity.max(finding.severity),
             state: self.state.clone(),
             since: self.since,
@@ -221,14 +207,14 @@ impl AlertRecord {
         }
     }
 
-    /// What has changed between an open record and the finding as it is now; `None` if nothing got worse and the gap is
-    /// the same, or is one that only a newer version knows.
+    /// What has changed between an open record and the finding as it is now; `None` if nothing got worse and the
+    /// same thing is wrong.
     #[must_use]
     pub fn change(&self, finding: &Finding) -> Option<OpenChange> {
         let has_new_subnets = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
         if finding.severity > self.severity || has_new_subnets {
             Some(OpenChange::Worsened)
-        } else if matches!(self.gap, Recorded::Known(gap) if gap != finding.gap) {
+        } else if self.problem.has_changed(&finding.problem) {
             Some(OpenChange::Changed)
         } else {
             None
@@ -248,8 +234,12 @@ impl AlertRecord {
 mod tests {
     use super::*;
     use crate::{
-        alerts::{alert::ResolutionReason, testing},
-        checks,
+        alerts::{
+            alert::ResolutionReason,
+            recorded::{Recorded, RecordedRoute},
+            testing,
+        },
+        checks::{self, finding::Gap},
     };
 
     #[test]
@@ -283,13 +273,18 @@ mod tests {
 
     #[test]
     fn a_gap_of_a_newer_version_is_kept_and_is_not_a_change() {
-        let record = AlertRecord {
+        let unknown = RecordedProblem::MissingRoute(RecordedRoute {
             gap: Recorded::Unknown("route_shadowed".into()),
-            ..testing::record("vpc-0000000a", "rtb-0000000a", &[])
-        };
+            ..testing::recorded_route()
+        });
+        let record = AlertRecord { problem: unknown, ..testing::record("vpc-0000000a", "rtb-0000000a", &[]) };
         let finding = checks::testing::finding("vpc-0000000a", "rtb-0000000a");
         assert_eq!(record.change(&finding), None);
-        assert_eq!(record.updated(&finding).gap, Recorded::Unknown("route_shadowed".into()));
-        assert_eq!(record.gap.name(), "route_shadowed");
+        let updated = RecordedProblem::MissingRoute(RecordedRoute {
+            gap: Recorded::Unknown("route_shadowed".into()),
+            ..RecordedRoute::from(finding.missing_route().unwrap())
+        });
+        assert_eq!(record.updated(&finding).problem, updated);
+        assert_eq!(Recorded::<Gap>::Unknown("route_shadowed".into()).name(), "route_shadowed");
     }
 }

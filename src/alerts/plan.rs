@@ -10,8 +10,8 @@ use crate::{
         history::{AlertRecord, Incident},
     },
     channel::Channel,
+    checks::check::CheckName,
     error::Error,
-    network::service::GatewayService,
 };
 
 /// The alerts to send and the records to write for one VPC.
@@ -28,7 +28,7 @@ pub enum Plan {
 pub struct UntrackedPlan {
     /// The VPC.
     pub vpc_id: String,
-    /// The alerts, sorted by route table and service. All of them are [`Alert::Reported`].
+    /// The alerts, sorted by subject, check and service. All of them are [`Alert::Reported`].
     pub outgoing: Vec<Outgoing>,
 }
 
@@ -43,7 +43,7 @@ pub struct TrackedPlan {
     pub lease_expires_at: Option<Timestamp>,
     /// The newest incident of the VPC after this plan; `None` if there is none.
     pub last_incident: Option<Incident>,
-    /// One step for each finding that needs an alert or a new record, sorted by route table and service.
+    /// One step for each finding that needs an alert or a new record, sorted by subject, check and service.
     pub steps: Vec<Step>,
 }
 
@@ -94,7 +94,7 @@ impl Plan {
         }
     }
 
-    /// The alerts to send, sorted by route table and service, each with the start of its incident. Without an alert
+    /// The alerts to send, sorted by subject, check and service, each with the start of its incident. Without an alert
     /// history, an alert belongs to no incident.
     pub fn outgoing(&self) -> impl Iterator<Item = (Option<Timestamp>, &Outgoing)> {
         let (untracked, tracked) = match self {
@@ -132,19 +132,20 @@ impl Step {
         self.outgoing.iter().flat_map(|outgoing| &outgoing.channels).copied().collect()
     }
 
-    /// The sort key: route table and service.
-    pub(crate) fn sort_key(&self) -> (&str, GatewayService) {
-        (&self.record.route_table.id, self.record.service)
+    /// The sort key: subject, check and service.
+    pub(crate) fn sort_key(&self) -> (&str, CheckName, &str) {
+        let AlertRecord { subject, problem, .. } = &self.record;
+        (&subject.id, problem.check(), problem.service_name())
     }
 }
 
 impl TrackedPlan {
-    /// The plan to use if the lease cannot be acquired because of an error: the open findings on these route tables,
+    /// The plan to use if the lease cannot be acquired because of an error: the open findings of these records,
     /// sent as without an alert history. `resolved` alerts are left out. A later invocation sends them, because the
     /// history keeps their records.
     #[must_use]
-    pub fn to_untracked(&self, is_reported: impl Fn(&str) -> bool) -> UntrackedPlan {
-        let outgoing = (self.steps.iter()).filter(|step| is_reported(&step.record.route_table.id)).filter_map(|step| {
+    pub fn to_untracked(&self, is_reported: impl Fn(&AlertRecord) -> bool) -> UntrackedPlan {
+        let outgoing = (self.steps.iter()).filter(|step| is_reported(&step.record)).filter_map(|step| {
             let finding = step.outgoing.first()?.alert.open_finding()?;
             Some(Outgoing { alert: Alert::Reported(finding.clone()), channels: step.channels() })
         });

@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | no record, or a resolved finding | a finding | `opened` |
 //! | an open finding | a higher severity, or subnets that were not affected before | `worsened` |
-//! | an open finding | another gap | `changed` |
+//! | an open finding | another gap or defect | `changed` |
 //! | an open finding, last sent `REMIND_DAYS` ago | the same finding | `reminder` |
 //! | an open finding | the same finding, or a less severe one | nothing is sent; differences are recorded |
-//! | an open finding | a covered or exempt route table, or no route table | `resolved` |
+//! | an open finding | no problem any more, an exemption, or no subject | `resolved` |
+//! | an open finding of a check that does not run any more | | `resolved` |
+//! | an open finding | a subject that could not be judged | nothing is sent; the finding stays open |
 //! | an open finding that a channel was never notified about | the same finding | `opened`, to this channel |
 //! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
 //! | an open finding that a request asks for again | no other change | `reminder`, to the channels of the request |
@@ -32,7 +34,7 @@ use crate::{
         resolved::Resolver,
     },
     channel::Channel,
-    checks::finding::Finding,
+    checks::{finding::Finding, subject::Subject},
     events::record::AlertRequest,
 };
 
@@ -48,12 +50,12 @@ pub fn plans(observation: &Observation<'_>, history: &AlertHistory, policy: &Pol
     }
 }
 
-/// The plans without an alert history: `reported` for every finding on a table that an input record affects. If there is a
+/// The plans without an alert history: `reported` for every finding about a subject that an input record affects. If there is a
 /// history, and it could not be read, not every record reports its findings.
 fn untracked(observation: &Observation<'_>, policy: &Policy, every_record_reports: bool) -> Vec<Plan> {
     let mut by_vpc: BTreeMap<&str, Vec<Outgoing>> = BTreeMap::new();
     for finding in observation.findings.iter().filter(|finding| finding.severity >= policy.min_severity) {
-        let channels: BTreeSet<Channel> = (observation.affecting(&finding.route_table.id))
+        let channels: BTreeSet<Channel> = (observation.affecting(&finding.subject, &finding.vpc_id))
             .filter(|affected| every_record_reports || affected.reports_without_history())
             .flat_map(|affected| match &affected.record.alerts {
                 AlertRequest::Resend(Some(channels)) => &policy.channels & channels,
@@ -75,9 +77,9 @@ fn with_history(
     policy: &Policy,
 ) -> Vec<TrackedPlan> {
     let now = observation.now;
-    let is_affected = |table: &str| observation.affecting(table).next().is_some();
+    let is_affected = |subject: &Subject, vpc_id: &str| observation.affecting(subject, vpc_id).next().is_some();
     let open_findings: HashMap<&str, &Finding> = (observation.findings.iter())
-        .filter(|finding| is_affected(&finding.route_table.id))
+        .filter(|finding| is_affected(&finding.subject, &finding.vpc_id))
         .map(|finding| (finding.id.as_str(), finding))
         .collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -97,7 +99,8 @@ fn with_history(
         let mut steps: Vec<Step> = (by_vpc.get(vpc_id).into_iter().flatten())
             .filter_map(|finding| match records_by_finding.get(finding.id.as_str()) {
                 Some(record) if record.is_open() => {
-                    let resend = observation.affecting(&finding.route_table.id).flat_map(Affected::resend).collect();
+                    let affecting = observation.affecting(&finding.subject, &finding.vpc_id);
+                    let resend = affecting.flat_map(Affected::resend).collect();
                     still_open(finding, record, &resend, now, policy)
                 }
                 // If a resolved finding is found again below the minimum severity, `opened` is not sent. Then an
@@ -110,7 +113,8 @@ fn with_history(
         steps.extend(
             (vpc.records.iter())
                 .filter(|record| {
-                    is_affected(&record.route_table.id) && !open_findings.contains_key(record.finding_id.as_str())
+                    is_affected(&record.subject, &record.vpc_id)
+                        && !open_findings.contains_key(record.finding_id.as_str())
                 })
                 .filter_map(
                     |record| if record.is_open() { resolver.resolve(record) } else { resolver.send_again(record) },
@@ -226,14 +230,18 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::{Change, Resolution, ResolutionReason, ResolvedFinding},
-            recorded::Recorded,
+            recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
             testing::unavailable,
         },
         checks::{
+            check::CheckName,
+            endpoint_problem::{Defect, EndpointFix, Evidence, ExemptProblem, Unassessed, UnassessedReason},
             exemption::Exempt,
-            finding::{Gap, SubnetRef, TableRef},
-            fix::Fix,
+            finding::{EndpointDefect, Gap, MissingRoute, Problem, SubnetRef},
+            list::default_checks,
             severity::Severity,
+            subject::{Subject, SubjectKind},
+            testing,
         },
         events::{
             payload::Payload,
@@ -242,9 +250,10 @@ mod tests {
             sqs::Message,
         },
         network::{
+            endpoint_facts::{RestApi, RestApis},
             model::{Association, Network, RouteTable, Subnet, Target, TargetKind},
             service::GatewayService,
-            testing::{REGION, account_region, main_table, subnet, table, vpc},
+            testing::{REGION, account_region, interface_endpoint, main_table, subnet, table, vpc},
         },
     };
     use jiff::SignedDuration;
@@ -267,20 +276,32 @@ mod tests {
     fn finding_on(table: &str, vpc_id: &str) -> Finding {
         Finding {
             id: format!("{table} s3"),
-            service: GatewayService::S3,
-            gap: Gap::NotAssociated,
+            subject: Subject { kind: SubjectKind::RouteTable, id: table.into(), name: Some("private".into()) },
             severity: Severity::Medium,
             account: "123456789012".into(),
             region: REGION.into(),
             vpc_id: vpc_id.into(),
-            route_table: TableRef { id: table.into(), name: Some("private".into()), main: false },
             subnets: vec![SubnetRef::from(&subnet("subnet-0000000a", vpc_id))],
-            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
-            endpoint: None,
-            interface_endpoint: None,
-            fix: Fix::Create,
-            cautions: BTreeSet::new(),
+            problem: Problem::MissingRoute(missing_route()),
         }
+    }
+
+    /// A missing route to S3 of a table behind a transit gateway.
+    fn missing_route() -> MissingRoute {
+        MissingRoute {
+            gap: Gap::NotAssociated,
+            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
+            ..testing::missing_route()
+        }
+    }
+
+    /// The finding of [`finding`] with this gap.
+    fn with_gap(gap: Gap) -> Finding {
+        Finding { problem: Problem::MissingRoute(MissingRoute { gap, ..missing_route() }), ..finding() }
+    }
+
+    fn recorded(missing: &MissingRoute) -> RecordedProblem {
+        RecordedProblem::MissingRoute(missing.into())
     }
 
     fn finding() -> Finding {
@@ -315,6 +336,9 @@ mod tests {
         network: Network,
         findings: Vec<Finding>,
         exempt: Vec<Exempt>,
+        exempt_problems: Vec<ExemptProblem>,
+        unassessed: BTreeSet<Unassessed>,
+        rest_apis: Option<RestApis>,
         history: AlertHistory,
         policy: Policy,
         /// The scope of the only input record.
@@ -327,6 +351,7 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
+            checks: default_checks(),
             required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
             min_severity: Severity::Low,
             remind_after: Some(SignedDuration::from_hours(7 * 24)),
@@ -350,6 +375,9 @@ mod tests {
             },
             findings: findings.into(),
             exempt: Vec::new(),
+            exempt_problems: Vec::new(),
+            unassessed: BTreeSet::new(),
+            rest_apis: None,
             history: AlertHistory::Available(history),
             policy: policy(),
             scope: Scope::region(),
@@ -368,10 +396,20 @@ mod tests {
                     Payload::Batch(vec![Message { id: "message".into(), record: Ok(record), receive_count }])
                 }
             };
-            let Self { network, findings, exempt, history, policy, .. } = self;
+            let Self { network, findings, exempt, exempt_problems, unassessed, rest_apis, history, policy, .. } = self;
             let affected = Affected::of_records(&payload, network, history, &account_region());
             plans(
-                &Observation { network, findings, exempt, affected: &affected, account_region: &account_region(), now },
+                &Observation {
+                    network,
+                    findings,
+                    exempt,
+                    exempt_problems,
+                    unassessed,
+                    rest_apis: rest_apis.as_ref(),
+                    affected: &affected,
+                    account_region: &account_region(),
+                    now,
+                },
                 history,
                 policy,
             )
@@ -438,15 +476,13 @@ mod tests {
     fn resolved_finding(reason: ResolutionReason, days: i64) -> ResolvedFinding {
         ResolvedFinding {
             id: finding().id,
-            service: GatewayService::S3,
-            gap: Recorded::Known(Gap::NotAssociated),
+            subject: finding().subject,
             worst_severity: Severity::Medium,
             account: "123456789012".into(),
             region: REGION.into(),
             vpc_id: A.into(),
-            route_table: finding().route_table,
             subnets: finding().subnets,
-            egress: finding().egress,
+            problem: recorded(&missing_route()),
             since: three_days_ago(),
             resolution: Resolution { reason: Recorded::Known(reason), open_seconds: days * 24 * 60 * 60 },
         }
@@ -490,15 +526,18 @@ mod tests {
                     both(),
                     AlertRecord {
                         finding_id: finding().id,
+                        subject: finding().subject,
                         account: "123456789012".into(),
                         vpc_id: A.into(),
-                        route_table: finding().route_table,
-                        service: GatewayService::S3,
-                        gap: Recorded::Known(Gap::NotAssociated),
                         severity: Severity::Medium,
                         worst_severity: Severity::Medium,
                         subnet_ids: ids(&["subnet-0000000a"]),
-                        egress: finding().egress,
+                        problem: RecordedProblem::MissingRoute(RecordedRoute {
+                            service: GatewayService::S3,
+                            gap: Recorded::Known(Gap::NotAssociated),
+                            is_main_table: false,
+                            egress: Target { kind: TargetKind::TransitGateway, id: Some("tgw-0000000a".into()) },
+                        }),
                         state: RecordState::Open(OpenChange::Opened),
                         since: now(),
                         notified_at: now(),
@@ -541,9 +580,9 @@ mod tests {
 
     #[test]
     fn an_open_finding_with_another_gap_sends_changed() {
-        let other = Finding { gap: Gap::RouteInactive, ..finding() };
+        let other = with_gap(Gap::RouteInactive);
         let after = AlertRecord {
-            gap: Recorded::Known(Gap::RouteInactive),
+            problem: (&other.problem).into(),
             notified_at: now(),
             state: RecordState::Open(OpenChange::Changed),
             ..record()
@@ -553,9 +592,9 @@ mod tests {
 
     #[test]
     fn another_gap_with_a_higher_severity_sends_worsened() {
-        let worse = Finding { gap: Gap::RouteInactive, severity: Severity::High, ..finding() };
+        let worse = Finding { severity: Severity::High, ..with_gap(Gap::RouteInactive) };
         let after = AlertRecord {
-            gap: Recorded::Known(Gap::RouteInactive),
+            problem: (&worse.problem).into(),
             severity: Severity::High,
             worst_severity: Severity::High,
             notified_at: now(),
@@ -591,10 +630,11 @@ mod tests {
 
     #[test]
     fn another_default_route_or_table_name_is_recorded_and_sends_nothing() {
-        let mut other = finding();
-        other.egress.id = Some("tgw-0000000b".into());
-        other.route_table.name = Some("renamed".into());
-        let after = AlertRecord { egress: other.egress.clone(), route_table: other.route_table.clone(), ..record() };
+        let subject = Subject { name: Some("renamed".into()), ..finding().subject };
+        let egress = Target { id: Some("tgw-0000000b".into()), ..missing_route().egress };
+        let missing = MissingRoute { egress, is_main_table: true, ..missing_route() };
+        let other = Finding { subject: subject.clone(), problem: Problem::MissingRoute(missing.clone()), ..finding() };
+        let after = AlertRecord { subject, problem: recorded(&missing), ..record() };
         assert_eq!(given([other], [record()]).steps(), [Step::record_only(after)]);
     }
 
@@ -663,7 +703,7 @@ mod tests {
             given([finding()], [was_low]).with_min_severity(Severity::High).steps(),
             [Step::record_only(record())]
         );
-        let had_other_gap = AlertRecord { gap: Recorded::Known(Gap::NoEndpoint), ..record() };
+        let had_other_gap = AlertRecord { problem: (&with_gap(Gap::NoEndpoint).problem).into(), ..record() };
         assert_eq!(
             given([finding()], [had_other_gap]).with_min_severity(Severity::High).steps(),
             [Step::record_only(record())]
@@ -1109,7 +1149,7 @@ mod tests {
     fn plans_are_sorted_by_vpc_and_steps_by_table_and_service() {
         let of_dynamodb = |finding: Finding| Finding {
             id: finding.id.replace("s3", "dynamodb"),
-            service: GatewayService::DynamoDb,
+            problem: Problem::MissingRoute(MissingRoute { service: GatewayService::DynamoDb, ..missing_route() }),
             ..finding
         };
         let (main, other) = (finding_on("rtb-0000000a", A), finding_on("rtb-0000000c", B));
@@ -1142,8 +1182,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_not_affected_sends_nothing() {
-        let deleted =
-            AlertRecord { route_table: TableRef { id: "rtb-0000000f".into(), ..record().route_table }, ..record() };
+        let deleted = AlertRecord { subject: Subject { id: "rtb-0000000f".into(), ..record().subject }, ..record() };
         let deleted = AlertRecord { finding_id: "deleted".into(), vpc_id: B.into(), ..deleted };
         let covered = record_of(&finding_on("rtb-0000000a", A));
         let mut given = given([finding_on("rtb-0000000c", B)], [covered, deleted]);
@@ -1219,7 +1258,7 @@ mod tests {
         ];
         assert_eq!(plan.to_untracked(|_| true), UntrackedPlan { vpc_id: A.into(), outgoing: all.clone() });
         assert_eq!(
-            plan.to_untracked(|table| table == "rtb-00000002"),
+            plan.to_untracked(|record| record.subject.id == "rtb-00000002"),
             UntrackedPlan { vpc_id: A.into(), outgoing: all[1..2].to_vec() }
         );
     }
@@ -1227,7 +1266,7 @@ mod tests {
     #[test]
     fn a_plan_names_the_channels_that_it_sends_to_and_the_incident_of_each_alert() {
         let plan = plan_with_each_step();
-        let untracked = Plan::Untracked(plan.to_untracked(|table| table == "rtb-00000002"));
+        let untracked = Plan::Untracked(plan.to_untracked(|record| record.subject.id == "rtb-00000002"));
         assert_eq!(untracked.channels().collect::<Vec<_>>(), [Channel::Text]);
         assert_eq!(untracked.outgoing().map(|(incident, _)| incident).collect::<Vec<_>>(), [None]);
         let tracked = Plan::Tracked(plan);
@@ -1336,5 +1375,278 @@ mod tests {
         assert_eq!(plan.records_before(), [], "no alert is sent");
         let after = AlertRecord { notified: BTreeSet::new(), ..record_resolved_now(ResolutionReason::Covered) };
         assert_eq!(plan.records_after(&BTreeMap::new()), [after]);
+    }
+
+    // Findings about endpoints.
+
+    const ENDPOINT: &str = "vpce-0000000a";
+    const SSM: &str = "com.amazonaws.eu-west-1.ssm";
+
+    fn endpoint_subject() -> Subject {
+        Subject { kind: SubjectKind::VpcEndpoint, id: ENDPOINT.into(), name: Some("shared".into()) }
+    }
+
+    /// A finding about an endpoint that keeps one subnet out.
+    fn endpoint_finding() -> Finding {
+        Finding {
+            id: "endpoint ssm".into(),
+            subject: endpoint_subject(),
+            problem: Problem::Endpoint(EndpointDefect {
+                check: CheckName::EndpointAccess,
+                service: SSM.into(),
+                defect: Defect::SomeSubnetsNotAdmitted,
+                evidence: Evidence::SecurityGroups(Vec::new()),
+                fix: EndpointFix::AuthorizeIngress { group_id: "sg-0000000a".into(), cidrs: Vec::new() },
+                cautions: BTreeSet::new(),
+            }),
+            ..finding()
+        }
+    }
+
+    fn with_defect(defect: Defect) -> Finding {
+        let Problem::Endpoint(before) = endpoint_finding().problem else { panic!() };
+        Finding { problem: Problem::Endpoint(EndpointDefect { defect, ..before }), ..endpoint_finding() }
+    }
+
+    fn endpoint_record() -> AlertRecord {
+        record_of(&endpoint_finding())
+    }
+
+    /// A network with the endpoint, these findings and these records.
+    fn given_endpoint(findings: impl Into<Vec<Finding>>, records: impl Into<Vec<AlertRecord>>) -> Given {
+        let mut given = given(findings, records);
+        given.network.endpoints = vec![interface_endpoint(ENDPOINT, A, "ssm")];
+        given
+    }
+
+    fn changes(given: &Given) -> Vec<Vec<(Change, BTreeSet<Channel>)>> {
+        given.steps().iter().map(changes_of).collect()
+    }
+
+    fn to_both(change: Change) -> Vec<Vec<(Change, BTreeSet<Channel>)>> {
+        vec![vec![(change, both())]]
+    }
+
+    #[test]
+    fn a_new_finding_about_an_endpoint_sends_opened_and_records_its_subject_and_defect() {
+        let record = AlertRecord {
+            finding_id: "endpoint ssm".into(),
+            subject: endpoint_subject(),
+            problem: RecordedProblem::Endpoint(RecordedDefect {
+                check: CheckName::EndpointAccess,
+                service: SSM.into(),
+                defect: Recorded::Known(Defect::SomeSubnetsNotAdmitted),
+            }),
+            ..record_opened_now(&finding(), now())
+        };
+        assert_eq!(
+            given_endpoint([endpoint_finding()], []).steps(),
+            [send_to_both(&endpoint_finding(), OpenChange::Opened, record)]
+        );
+    }
+
+    #[test]
+    fn a_finding_about_an_endpoint_worsens_changes_and_is_reminded_of() {
+        let high = Finding { severity: Severity::High, ..endpoint_finding() };
+        let mut more_subnets = endpoint_finding();
+        more_subnets.subnets.push(SubnetRef::from(&subnet("subnet-0000000b", A)));
+        let other = with_defect(Defect::DefaultGroupOnlyMembers);
+        for (finding, change) in
+            [(high, Change::Worsened), (more_subnets, Change::Worsened), (other.clone(), Change::Changed)]
+        {
+            assert_eq!(changes(&given_endpoint([finding], [endpoint_record()])), to_both(change));
+        }
+        let unchanged = given_endpoint([endpoint_finding()], [endpoint_record()]);
+        assert_eq!(unchanged.plans(), []);
+        let week_later = three_days_ago() + SignedDuration::from_hours(7 * 24);
+        let reminders: Vec<_> = unchanged.steps_at(week_later).iter().map(changes_of).collect();
+        assert_eq!(reminders, to_both(Change::Reminder));
+        // A defect that only a newer version knows is kept, and is no change.
+        let unknown = RecordedDefect {
+            check: CheckName::EndpointAccess,
+            service: SSM.into(),
+            defect: Recorded::Unknown("subnet_on_fire".into()),
+        };
+        let before = AlertRecord { problem: RecordedProblem::Endpoint(unknown), ..endpoint_record() };
+        assert_eq!(given_endpoint([other], [before]).plans(), []);
+    }
+
+    /// The finding of [`endpoint_record`], resolved now.
+    fn endpoint_resolved(record: &AlertRecord, reason: ResolutionReason) -> Step {
+        let resolution = Resolution { reason: Recorded::Known(reason), open_seconds: 3 * 24 * 60 * 60 };
+        let alert = Alert::Resolved(ResolvedFinding {
+            id: record.finding_id.clone(),
+            subject: record.subject.clone(),
+            problem: record.problem.clone(),
+            vpc_id: record.vpc_id.clone(),
+            resolution: resolution.clone(),
+            ..resolved_finding(reason, 3)
+        });
+        let after = AlertRecord { state: RecordState::Resolved(resolution), notified_at: now(), ..record.clone() };
+        Step::send(alert, both(), after)
+    }
+
+    fn exempt_problem() -> ExemptProblem {
+        ExemptProblem {
+            check: CheckName::EndpointAccess,
+            subject: endpoint_subject(),
+            service: SSM.into(),
+            vpc_id: Some(A.into()),
+            exempted_by: ids(&[ENDPOINT]),
+        }
+    }
+
+    fn doubt() -> Unassessed {
+        Unassessed {
+            check: CheckName::EndpointAccess,
+            subject: endpoint_subject(),
+            service: SSM.into(),
+            vpc_id: Some(A.into()),
+            reason: UnassessedReason::ReferencedGroup,
+            in_doubt: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_resolution_of_an_endpoint_has_its_reason() {
+        let gone = || given_endpoint([], [endpoint_record()]);
+        let with = |change: fn(&mut Given)| {
+            let mut given = gone();
+            change(&mut given);
+            given
+        };
+        let exempt = Given { exempt_problems: vec![exempt_problem()], ..gone() };
+        let of_other_check = ExemptProblem { check: CheckName::EndpointDns, ..exempt_problem() };
+        let other_exempt = Given { exempt_problems: vec![of_other_check], ..gone() };
+        let check_off = |given: &mut Given| {
+            given.policy.checks.remove(&CheckName::EndpointAccess);
+        };
+        for (given, reason) in [
+            (gone(), ResolutionReason::Fixed),
+            (exempt, ResolutionReason::Exempt),
+            (other_exempt, ResolutionReason::Fixed),
+            (with(|given| given.network.endpoints.clear()), ResolutionReason::EndpointDeleted),
+            (with(|given| given.network.vpcs.retain(|vpc| vpc.id != A)), ResolutionReason::VpcDeleted),
+            (with(check_off), ResolutionReason::CheckOff),
+        ] {
+            assert_eq!(given.steps(), [endpoint_resolved(&endpoint_record(), reason)], "{reason:?}");
+        }
+        // The finding of a check that is off is resolved although its endpoint could not be judged.
+        let mut off = Given { unassessed: [doubt()].into(), ..gone() };
+        check_off(&mut off);
+        assert_eq!(off.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::CheckOff)]);
+    }
+
+    #[test]
+    fn a_finding_about_an_endpoint_that_could_not_be_judged_stays_open() {
+        let judged = |doubt: Unassessed| {
+            let given = Given { unassessed: [doubt].into(), ..given_endpoint([], [endpoint_record()]) };
+            given.steps().len()
+        };
+        assert_eq!(judged(doubt()), 0);
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a"]), ..doubt() }), 0);
+        // The doubt is about another check, service or endpoint.
+        assert_eq!(judged(Unassessed { check: CheckName::EndpointDns, ..doubt() }), 1);
+        assert_eq!(judged(Unassessed { service: "com.amazonaws.eu-west-1.sqs".into(), ..doubt() }), 1);
+        let other = Subject { id: "vpce-0000000b".into(), ..endpoint_subject() };
+        assert_eq!(judged(Unassessed { subject: other, ..doubt() }), 1);
+        // A problem that was found is sent, whatever else is in doubt. A deleted endpoint is not in doubt.
+        let worse = Finding { severity: Severity::High, ..endpoint_finding() };
+        let found = Given { unassessed: [doubt()].into(), ..given_endpoint([worse], [endpoint_record()]) };
+        assert_eq!(changes(&found), to_both(Change::Worsened));
+        let mut deleted = Given { unassessed: [doubt()].into(), ..given_endpoint([], [endpoint_record()]) };
+        deleted.network.endpoints.clear();
+        assert_eq!(deleted.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::EndpointDeleted)]);
+    }
+
+    #[test]
+    fn the_findings_of_gateway_route_are_resolved_if_that_check_is_off() {
+        let mut given = given([], [record()]);
+        given.policy.checks.remove(&CheckName::GatewayRoute);
+        let reason = ResolutionReason::CheckOff;
+        assert_eq!(given.steps(), [Step::send(resolved_alert(reason), both(), record_resolved_now(reason))]);
+    }
+
+    #[test]
+    fn a_finding_about_a_vpc_is_resolved_with_its_vpc() {
+        let subject = Subject { kind: SubjectKind::Vpc, id: A.into(), name: None };
+        let record = AlertRecord { subject, ..endpoint_record() };
+        let fixed = given_endpoint([], [record.clone()]);
+        assert_eq!(fixed.steps(), [endpoint_resolved(&record, ResolutionReason::Fixed)]);
+        let mut deleted = given_endpoint([], [record.clone()]);
+        deleted.network.vpcs.retain(|vpc| vpc.id != A);
+        assert_eq!(deleted.steps(), [endpoint_resolved(&record, ResolutionReason::VpcDeleted)]);
+    }
+
+    #[test]
+    fn a_finding_about_a_rest_api_is_resolved_only_if_the_apis_were_read() {
+        let subject = Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: None };
+        let problem = RecordedProblem::Endpoint(RecordedDefect {
+            check: CheckName::PrivateApi,
+            service: "com.amazonaws.eu-west-1.execute-api".into(),
+            defect: Recorded::Known(Defect::PolicyWithoutSourceVpc),
+        });
+        let record = AlertRecord { subject, problem, vpc_id: String::new(), ..endpoint_record() };
+        let with = |apis: Option<&[&str]>| {
+            let rest_apis = apis.map(|apis| RestApis {
+                apis: apis.iter().map(|&id| RestApi { id: id.into(), ..RestApi::default() }).collect(),
+                ..RestApis::default()
+            });
+            let mut given = Given { rest_apis, ..given_endpoint([], [record.clone()]) };
+            given.policy.checks.insert(CheckName::PrivateApi);
+            for alert in given.steps() {
+                assert_eq!(alert.record.vpc_id, "");
+            }
+            given
+        };
+        assert_eq!(with(None).plans(), []);
+        let reason = |given: Given| {
+            let [step] = given.steps().try_into().unwrap();
+            let RecordState::Resolved(resolution) = step.record.state else { panic!() };
+            resolution.reason
+        };
+        assert_eq!(reason(with(Some(&["a1b2c3d4e5"]))), Recorded::Known(ResolutionReason::Fixed));
+        assert_eq!(reason(with(Some(&["f6a7b8c9d0"]))), Recorded::Known(ResolutionReason::ApiDeleted));
+        // No scope names a REST API, so only a check of the whole Region affects it.
+        let mut of_a_vpc = with(Some(&[]));
+        of_a_vpc.scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
+        assert_eq!(of_a_vpc.plans(), []);
+    }
+
+    #[test]
+    fn a_record_that_affects_only_tables_sends_nothing_about_endpoints() {
+        let mut given = given_endpoint([endpoint_finding(), finding()], [endpoint_record()]);
+        given.scope = Scope { route_tables: [(TABLE.to_owned(), None)].into(), ..Scope::default() };
+        assert_eq!(given.steps().iter().map(|step| step.record.finding_id.clone()).collect::<Vec<_>>(), [finding().id]);
+        // And the other way round.
+        given.scope = Scope { endpoints: [(ENDPOINT.to_owned(), None)].into(), ..Scope::default() };
+        assert_eq!(given.steps(), []);
+        given.findings.remove(0);
+        assert_eq!(given.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::Fixed)]);
+    }
+
+    #[test]
+    fn an_endpoint_without_a_history_sends_reported() {
+        let given = Given { history: AlertHistory::Off, ..given_endpoint([endpoint_finding()], []) };
+        let outgoing = vec![Outgoing { alert: Alert::Reported(endpoint_finding()), channels: both() }];
+        assert_eq!(given.plans(), [Plan::Untracked(UntrackedPlan { vpc_id: A.into(), outgoing })]);
+    }
+
+    #[test]
+    fn steps_about_one_subject_are_sorted_by_check_and_service() {
+        let of = |id: &str, check, service: &str| {
+            let Problem::Endpoint(defect) = endpoint_finding().problem else { panic!() };
+            let problem = Problem::Endpoint(EndpointDefect { check, service: service.into(), ..defect });
+            Finding { id: id.into(), problem, ..endpoint_finding() }
+        };
+        let findings = [
+            of("4", CheckName::EndpointState, SSM),
+            of("3", CheckName::EndpointAccess, SSM),
+            of("2", CheckName::EndpointAccess, "com.amazonaws.eu-west-1.sqs"),
+            of("1", CheckName::EndpointDns, SSM),
+        ];
+        let steps = given_endpoint(findings, []).steps();
+        let order: Vec<_> = steps.iter().map(|step| step.record.finding_id.as_str()).collect();
+        assert_eq!(order, ["1", "2", "3", "4"]);
     }
 }

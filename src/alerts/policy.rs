@@ -5,12 +5,17 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use crate::{
-    alerts::history::AlertRecord, channel::Channel, checks::severity::Severity, network::service::GatewayService,
+    alerts::history::AlertRecord,
+    channel::Channel,
+    checks::{check::CheckName, severity::Severity},
+    network::service::GatewayService,
 };
 
 /// The settings that decide which alerts are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// The checks that run. Findings of the others are resolved.
+    pub checks: BTreeSet<CheckName>,
     /// The services that every route table must have a gateway route to.
     pub required_services: BTreeSet<GatewayService>,
     /// The minimum severity. Findings below it send no alert, except `resolved` for a finding that was sent before.

@@ -1,6 +1,6 @@
 //! Resolved problems: why they are resolved, and which alerts have to be sent about them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::{
     alerts::{
@@ -9,21 +9,28 @@ use crate::{
         observation::Observation,
         plan::Step,
         policy::Policy,
-        recorded::Recorded,
+        recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
     },
     channel::Channel,
-    checks::finding::SubnetRef,
+    checks::{check::CheckName, finding::SubnetRef, subject::SubjectKind},
     network::{
+        endpoint_facts::RestApis,
         model::{RouteTable, Subnet},
         service::GatewayService,
     },
 };
 
-/// Plans the alerts about resolved problems. It looks up tables, subnets and exemptions by id.
+/// Plans the alerts about resolved problems. It looks up tables, endpoints, subnets and exemptions by id.
 pub(crate) struct Resolver<'a> {
     observation: &'a Observation<'a>,
     policy: &'a Policy,
     exempt: BTreeSet<(&'a str, GatewayService)>,
+    /// Check, subject and service of the problems of endpoints that a tag exempts.
+    exempt_problems: BTreeSet<(CheckName, &'a str, &'a str)>,
+    /// Check, subject and service of what could not be judged.
+    unassessed: BTreeSet<(CheckName, &'a str, &'a str)>,
+    vpcs: HashSet<&'a str>,
+    endpoints: HashSet<&'a str>,
     tables: HashMap<&'a str, &'a RouteTable>,
     subnets: HashMap<&'a str, &'a Subnet>,
 }
@@ -34,6 +41,14 @@ impl<'a> Resolver<'a> {
             observation,
             policy,
             exempt: observation.exempt.iter().map(|exempt| (exempt.route_table_id.as_str(), exempt.service)).collect(),
+            exempt_problems: (observation.exempt_problems.iter())
+                .map(|exempt| (exempt.check, exempt.subject.id.as_str(), exempt.service.as_str()))
+                .collect(),
+            unassessed: (observation.unassessed.iter())
+                .map(|doubt| (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str()))
+                .collect(),
+            vpcs: observation.network.vpcs.iter().map(|vpc| vpc.id.as_str()).collect(),
+            endpoints: observation.network.endpoints.iter().map(|endpoint| endpoint.id.as_str()).collect(),
             tables: observation.network.route_tables.iter().map(|table| (table.id.as_str(), table)).collect(),
             subnets: observation.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet)).collect(),
         }
@@ -82,20 +97,65 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Why a problem is resolved. `None` for a route table of another account: it exists, but is not checked.
+    /// Why a problem is resolved. `None` if nobody knows whether it still exists.
     fn reason(&self, record: &AlertRecord) -> Option<ResolutionReason> {
-        let Observation { network, account_region, .. } = self.observation;
-        let Some(table) = self.tables.get(record.route_table.id.as_str()) else {
-            let vpc_exists = network.vpcs.iter().any(|vpc| vpc.id == record.vpc_id);
+        match &record.problem {
+            RecordedProblem::MissingRoute(missing) => self.reason_for_route(record, missing),
+            RecordedProblem::Endpoint(defect) => self.reason_for_defect(record, defect),
+        }
+    }
+
+    /// Why an endpoint, a VPC or a REST API does not have the defect any more. `None` if it could not be judged.
+    fn reason_for_defect(&self, record: &AlertRecord, defect: &RecordedDefect) -> Option<ResolutionReason> {
+        let subject = record.subject.id.as_str();
+        let key = (defect.check, subject, defect.service.as_str());
+        let has_check = self.policy.checks.contains(&defect.check);
+        if let Some(deleted) = self.reason_if_deleted(record) {
+            Some(deleted)
+        } else if !has_check {
+            Some(ResolutionReason::CheckOff)
+        } else if self.unassessed.contains(&key) {
+            None
+        } else if self.exempt_problems.contains(&key) {
+            Some(ResolutionReason::Exempt)
+        } else if record.subject.kind == SubjectKind::RestApi && self.observation.rest_apis.is_none() {
+            None
+        } else {
+            Some(ResolutionReason::Fixed)
+        }
+    }
+
+    /// The reason, if the subject does not exist any more.
+    fn reason_if_deleted(&self, record: &AlertRecord) -> Option<ResolutionReason> {
+        let subject = record.subject.id.as_str();
+        if record.subject.kind == SubjectKind::RestApi {
+            let is_gone = |apis: &RestApis| !apis.apis.iter().any(|api| api.id == subject);
+            self.observation.rest_apis.is_some_and(is_gone).then_some(ResolutionReason::ApiDeleted)
+        } else if !self.vpcs.contains(record.vpc_id.as_str()) {
+            Some(ResolutionReason::VpcDeleted)
+        } else {
+            let is_gone = record.subject.kind == SubjectKind::VpcEndpoint && !self.endpoints.contains(subject);
+            is_gone.then_some(ResolutionReason::EndpointDeleted)
+        }
+    }
+
+    /// Why a route table is not without a gateway route any more. `None` for a table of another account: it exists, but is
+    /// not checked.
+    fn reason_for_route(&self, record: &AlertRecord, missing: &RecordedRoute) -> Option<ResolutionReason> {
+        let Observation { account_region, .. } = self.observation;
+        let Some(table) = self.tables.get(record.subject.id.as_str()) else {
+            let vpc_exists = self.vpcs.contains(record.vpc_id.as_str());
             return Some(if vpc_exists { ResolutionReason::TableDeleted } else { ResolutionReason::VpcDeleted });
         };
         if account_region.is_foreign(table.owner_id.as_deref()) {
             None
+        } else if !self.policy.checks.contains(&CheckName::GatewayRoute) {
+            Some(ResolutionReason::CheckOff)
         } else if table.is_edge() {
             Some(ResolutionReason::EdgeTable)
-        } else if self.exempt.contains(&(table.id.as_str(), record.service)) {
+        } else if self.exempt.contains(&(table.id.as_str(), missing.service)) {
             Some(ResolutionReason::Exempt)
-        } else if !self.policy.required_services.contains(&record.service) {
+        } else if !self.policy.required_services.contains(&missing.service) {
             Some(ResolutionReason::NotRequired)
         } else {
             Some(ResolutionReason::Covered)
@@ -108,15 +168,13 @@ impl<'a> Resolver<'a> {
         let subnet = |id: &String| self.subnets.get(id.as_str()).map_or_else(|| deleted(id), |subnet| (*subnet).into());
         Alert::Resolved(ResolvedFinding {
             id: record.finding_id.clone(),
-            service: record.service,
-            gap: record.gap.clone(),
+            subject: record.subject.clone(),
             worst_severity: record.worst_severity,
             account: record.account.clone(),
             region: self.observation.account_region.region.clone(),
             vpc_id: record.vpc_id.clone(),
-            route_table: record.route_table.clone(),
             subnets: record.subnet_ids.iter().map(subnet).collect(),
-            egress: record.egress.clone(),
+            problem: record.problem.clone(),
             since: record.since,
             resolution,
         })

@@ -24,9 +24,12 @@ use crate::{
         ec2::{known_vpcs::KnownVpcs, list::Lists, reader::Reader},
     },
     channel::Channel,
-    checks::gateway_endpoint::{
-        missing_facts::MissingFacts,
-        rule::{Verdict, evaluate},
+    checks::{
+        check::CheckName,
+        gateway_endpoint::{
+            missing_facts::MissingFacts,
+            rule::{Verdict, evaluate},
+        },
     },
     error::Error,
     events::{payload::Payload, scope::TablesInScope},
@@ -129,6 +132,9 @@ impl<'a> Check<'a> {
             network: &snapshot.network,
             findings: &verdict.findings,
             exempt: &verdict.exempt,
+            exempt_problems: &[],
+            unassessed: &BTreeSet::new(),
+            rest_apis: None,
             affected,
             account_region: self.account_region,
             now: self.now,
@@ -140,6 +146,8 @@ impl<'a> Check<'a> {
 /// The part of the settings that the planner needs.
 fn policy(settings: &Settings) -> Policy {
     Policy {
+        // The checks of endpoints are not read and run yet.
+        checks: BTreeSet::from([CheckName::GatewayRoute]),
         required_services: settings.required_services.clone(),
         min_severity: settings.min_severity,
         remind_after: settings.remind_after,
@@ -171,6 +179,7 @@ mod tests {
         assert_eq!(
             policy(&settings.unwrap()),
             Policy {
+                checks: BTreeSet::from([CheckName::GatewayRoute]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
                 min_severity: Severity::Medium,
                 remind_after: Some(SignedDuration::from_hours(24)),

@@ -222,9 +222,9 @@ impl Notifier<'_> {
         assessment: &Assessment<'_>,
         error: Error,
     ) -> DeliveryResult {
-        let is_reported = |table: &str| {
+        let is_reported = |record: &AlertRecord| {
             let mut reporting = assessment.affected.iter().filter(|affected| affected.reports_without_history());
-            reporting.any(|affected| affected.route_table_ids.contains(table))
+            reporting.any(|affected| affected.affects(&record.subject, &record.vpc_id))
         };
         let untracked = Plan::Untracked(plan.to_untracked(is_reported));
         let published = self.publish(&untracked, assessment, HistoryState::Unavailable).await;

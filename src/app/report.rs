@@ -6,6 +6,7 @@ use crate::{
     alerts::history::HistoryState,
     channel::Channel,
     checks::{
+        endpoint_problem::{EndpointVerdict, ExemptProblem, Unassessed},
         exemption::{Exempt, UnreadableExemption},
         finding::Finding,
         gateway_endpoint::rule::Verdict,
@@ -22,12 +23,16 @@ pub struct Report {
     pub scope: Scope,
     /// How much was checked.
     pub checked: Checked,
-    /// The findings of every severity.
+    /// The findings of all checks, of every severity.
     pub findings: Vec<Finding>,
-    /// Findings suppressed by an exemption tag.
+    /// Missing gateway routes that an exemption tag suppresses.
     pub exempt: Vec<Exempt>,
+    /// Problems of endpoints that an exemption tag suppresses.
+    pub exempt_problems: Vec<ExemptProblem>,
     /// Subnets that could not be assessed, and why: neither a finding nor covered.
     pub not_assessed: BTreeSet<NotAssessed>,
+    /// What the checks of endpoints could not judge, and why: neither a finding nor in order.
+    pub unassessed: BTreeSet<Unassessed>,
     /// Ids that the payload names and EC2 does not show: neither a finding nor covered.
     pub not_found: BTreeSet<String>,
     /// Exemption tags with a value that cannot be read. They exempt nothing.
@@ -55,7 +60,30 @@ impl Report {
         let TablesInScope { mut not_assessed, not_found, .. } = tables;
         let Verdict { findings, exempt, not_assessed: ipv6_only, unreadable_exemptions } = verdict;
         not_assessed.extend(ipv6_only);
-        Self { scope, checked, findings, exempt, not_assessed, not_found, unreadable_exemptions, sent }
+        Self {
+            scope,
+            checked,
+            findings,
+            exempt,
+            not_assessed,
+            not_found,
+            unreadable_exemptions,
+            sent,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the result of the checks of endpoints.
+    #[must_use]
+    pub fn with_endpoints(mut self, verdict: EndpointVerdict) -> Self {
+        let EndpointVerdict { problems, exempt, unassessed, unreadable_exemptions } = verdict;
+        self.findings.extend(problems.into_iter().map(Finding::from));
+        self.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        self.exempt_problems = exempt;
+        self.exempt_problems.sort_by(|a, b| (&a.vpc_id, a).cmp(&(&b.vpc_id, b)));
+        self.unassessed = unassessed;
+        self.unreadable_exemptions.extend(unreadable_exemptions);
+        self
     }
 }
 
@@ -97,8 +125,12 @@ impl From<&Report> for answer::Report {
                 route_tables: report.checked.route_tables,
             },
             findings: report.findings.iter().map(Into::into).collect(),
-            exempt: report.exempt.iter().map(Into::into).collect(),
-            unassessed: report.not_assessed.iter().map(Into::into).collect(),
+            exempt: (report.exempt.iter().map(Into::into))
+                .chain(report.exempt_problems.iter().map(Into::into))
+                .collect(),
+            unassessed: (report.not_assessed.iter().map(Into::into))
+                .chain(report.unassessed.iter().map(Into::into))
+                .collect(),
             not_found: report.not_found.iter().cloned().collect(),
             unreadable_exemptions: report.unreadable_exemptions.iter().map(Into::into).collect(),
             ledger: Name(report.sent.history),
@@ -115,6 +147,13 @@ mod tests {
 
     use super::*;
     use crate::{
+        checks::{
+            check::CheckName,
+            endpoint_problem::{Defect, EndpointFix, EndpointProblem, Evidence, UnassessedReason},
+            severity::Severity,
+            subject::{Subject, SubjectKind},
+            testing,
+        },
         network::testing::{main_table, subnet, table_of, vpc},
         schemas::assert_answer,
     };
@@ -157,5 +196,69 @@ mod tests {
                 "ledger": "off", "published": 0
             })
         );
+    }
+
+    #[test]
+    fn the_result_of_the_checks_of_endpoints_joins_the_report() {
+        let subject = |id: &str| Subject { kind: SubjectKind::VpcEndpoint, id: id.into(), name: None };
+        let (check, service) = (CheckName::EndpointState, "com.amazonaws.eu-west-1.ssm");
+        let vpc_id = Some("vpc-0000000a".to_owned());
+        let problem = EndpointProblem {
+            id: "0".repeat(64),
+            check,
+            subject: subject("vpce-0000000a"),
+            service: service.into(),
+            defect: Defect::EndpointFailed,
+            severity: Severity::Medium,
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            vpc_id: vpc_id.clone(),
+            subnets: Vec::new(),
+            evidence: Evidence::State { state: "failed".into(), last_error: None, failure_reason: None },
+            fix: EndpointFix::DeleteEndpoint { endpoint_id: "vpce-0000000a".into() },
+            cautions: BTreeSet::new(),
+        };
+        let exempt = |id: &str, vpc: &str| ExemptProblem {
+            check,
+            subject: subject(id),
+            service: service.into(),
+            vpc_id: Some(vpc.into()),
+            exempted_by: vec![id.into()],
+        };
+        let doubt = Unassessed {
+            check,
+            subject: subject("vpce-0000000c"),
+            service: service.into(),
+            vpc_id,
+            reason: UnassessedReason::UnknownValue,
+            in_doubt: Vec::new(),
+        };
+        let exempt_later = exempt("vpce-00000001", "vpc-0000000b");
+        let exempt_first = exempt("vpce-00000002", "vpc-0000000a");
+        let unreadable =
+            UnreadableExemption { resource_id: "vpce-0000000d".into(), value: "yes".into(), reason: "…".into() };
+        let route = testing::finding("vpc-0000000a", "rtb-0000000a");
+        let report = Report { findings: vec![route.clone()], ..Report::default() }.with_endpoints(EndpointVerdict {
+            problems: vec![problem.clone()],
+            exempt: vec![exempt_later.clone(), exempt_first.clone()],
+            unassessed: [doubt.clone()].into(),
+            unreadable_exemptions: [unreadable.clone()].into(),
+        });
+        assert_eq!(
+            report,
+            Report {
+                findings: vec![route, problem.into()],
+                exempt_problems: vec![exempt_first, exempt_later],
+                unassessed: [doubt].into(),
+                unreadable_exemptions: [unreadable].into(),
+                ..Report::default()
+            }
+        );
+        let mut answer = serde_json::to_value(answer::Report::from(&report)).unwrap();
+        answer["findings"].as_array_mut().unwrap().remove(0);
+        assert_answer(&answer);
+        assert_eq!(answer["findings"][0]["check"], json!("endpoint-state"));
+        assert_eq!(answer["exempt"].as_array().unwrap().len(), 2);
+        assert_eq!(answer["unassessed"][0]["reason"], json!("unknown_value"));
     }
 }

@@ -138,6 +138,7 @@ mod tests {
             scope::Scope,
             sqs::Message,
         },
+        messages::json::finding::Finding,
         network::{
             account::AccountRegion,
             model::{Network, RouteTable},
@@ -153,7 +154,14 @@ mod tests {
 
     fn affected<'a>(record: &'a Record, vpc_ids: &[&str]) -> Affected<'a> {
         let vpc_ids: BTreeSet<String> = vpc_ids.iter().map(|&id| id.to_owned()).collect();
-        Affected { record, route_table_ids: BTreeSet::new().into(), vpc_ids: vpc_ids.into(), receive_count: None }
+        let no_ids = || BTreeSet::new().into();
+        Affected {
+            record,
+            route_table_ids: no_ids(),
+            endpoint_vpc_ids: no_ids(),
+            vpc_ids: vpc_ids.into(),
+            receive_count: None,
+        }
     }
 
     fn delivery(vpc_id: &str, result: Result<(), Error>) -> DeliveryResult {
@@ -310,14 +318,19 @@ mod tests {
         assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
     }
 
+    fn lengthen_last_reason(report: &mut answer::Report, text: &str) {
+        let Some(Finding::MissingRoute(finding)) = report.findings.last_mut() else { panic!() };
+        finding.reason.push_str(text);
+    }
+
     #[test]
     fn a_finding_is_omitted_if_it_is_one_byte_too_large() {
         let mut report = large(2);
         // The bytes that are left, without the comma that is counted after the last finding.
         let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
-        report.findings[1].reason.push_str(&"x".repeat(free));
+        lengthen_last_reason(&mut report, &"x".repeat(free));
         assert_eq!(truncate_to_limit(report.clone()).omitted, 0);
-        report.findings[1].reason.push('x');
+        lengthen_last_reason(&mut report, "x");
         assert_eq!(truncate_to_limit(report).omitted, 1);
     }
 }

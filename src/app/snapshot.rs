@@ -12,6 +12,7 @@ use crate::{
     },
     app::deadline::Deadline,
     aws::{dynamodb::history_table::HistoryTable, ec2::reader::Reader},
+    checks::subject::SubjectKind,
     error::Error,
     events::scope::Scope,
     network::{model::Network, selection::VpcSelection},
@@ -114,8 +115,9 @@ async fn read_history(
 fn missing_tables(network: &Network, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
     let existing: BTreeSet<&str> = network.route_tables.iter().map(|table| table.id.as_str()).collect();
     records(vpcs)
-        .filter(|record| record.is_open() && !existing.contains(record.route_table.id.as_str()))
-        .map(|record| record.route_table.id.clone())
+        .filter(|record| record.is_open() && record.subject.kind == SubjectKind::RouteTable)
+        .map(|record| record.subject.id.clone())
+        .filter(|id| !existing.contains(id.as_str()))
         .collect()
 }
 

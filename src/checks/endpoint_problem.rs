@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::checks::subject::{Subject, SubjectKind};
 use crate::{
-    checks::{check::CheckName, exemption::UnreadableExemption, finding::SubnetRef, severity::Severity},
+    checks::{check::CheckName, exemption::UnreadableExemption, severity::Severity, subnet_ref::SubnetRef},
     network::{account::AccountRegion, name::named},
 };
 
@@ -42,37 +43,6 @@ pub struct EndpointProblem {
     /// What somebody has to know before they apply the fix.
     pub cautions: BTreeSet<EndpointCaution>,
 }
-
-/// What a problem is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subject {
-    /// The type of the resource.
-    pub kind: SubjectKind,
-    /// Its id.
-    pub id: String,
-    /// The value of its `Name` tag, or the name of a REST API. Untrusted text.
-    pub name: Option<String>,
-}
-
-/// The type of a subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SubjectKind {
-    /// A route table.
-    RouteTable,
-    /// A VPC endpoint.
-    VpcEndpoint,
-    /// A VPC.
-    Vpc,
-    /// A REST API of API Gateway.
-    RestApi,
-}
-
-named!(SubjectKind {
-    RouteTable => "route_table",
-    VpcEndpoint => "vpc_endpoint",
-    Vpc => "vpc",
-    RestApi => "rest_api",
-});
 
 /// What is wrong with a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,41 +1,137 @@
-//! A finding: one route table without a gateway route to one required service. One API call, or a short sequence of
-//! calls, fixes it.
+//! A finding: one resource with one problem. One API call, or a short sequence of calls, fixes it.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::checks::subnet_ref::SubnetRef;
 use crate::{
-    checks::{caution::Caution, fix::Fix, severity::Severity},
+    checks::{
+        caution::Caution,
+        check::CheckName,
+        endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointProblem, Evidence},
+        fix::Fix,
+        severity::Severity,
+        subject::Subject,
+    },
     network::{
         account::AccountRegion,
-        model::{Endpoint, RouteTable, Subnet, Target},
+        model::{Endpoint, Target},
         name::named,
         service::GatewayService,
     },
 };
 
-/// One route table that is not covered for one required service, with the subnets that use it.
+/// One resource with one problem, and the subnets that the problem affects. This is what the findings of all checks have
+/// in common; [`Problem`] has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`].
+    /// 64 hexadecimal digits. The same problem always has the same id: see [`finding_id`] and
+    /// [`crate::checks::endpoint_problem::problem_id`].
     pub id: String,
+    /// The resource that has the problem.
+    pub subject: Subject,
+    /// How severe it is.
+    pub severity: Severity,
+    /// The account: 12 digits, or empty if neither the function's ARN nor the subject names one.
+    pub account: String,
+    /// The Region of the subject.
+    pub region: String,
+    /// The id of the VPC of the subject. Empty for a REST API, which is in no VPC.
+    pub vpc_id: String,
+    /// The affected subnets, without exempt ones, sorted by id.
+    pub subnets: Vec<SubnetRef>,
+    /// What is wrong, and how to fix it.
+    pub problem: Problem,
+}
+
+impl Finding {
+    /// The missing gateway route, if this is the problem.
+    #[must_use]
+    pub fn missing_route(&self) -> Option<&MissingRoute> {
+        if let Problem::MissingRoute(missing) = &self.problem { Some(missing) } else { None }
+    }
+
+    /// The order of findings in answers and messages: by VPC, subject, check and service.
+    #[must_use]
+    pub fn sort_key(&self) -> (&str, &str, CheckName, &str) {
+        (&self.vpc_id, &self.subject.id, self.problem.check(), self.problem.service_name())
+    }
+}
+
+impl From<EndpointProblem> for Finding {
+    fn from(found: EndpointProblem) -> Self {
+        let EndpointProblem { check, service, defect, evidence, fix, cautions, .. } = found;
+        Self {
+            id: found.id,
+            subject: found.subject,
+            severity: found.severity,
+            account: found.account,
+            region: found.region,
+            vpc_id: found.vpc_id.unwrap_or_default(),
+            subnets: found.subnets,
+            problem: Problem::Endpoint(EndpointDefect { check, service, defect, evidence, fix, cautions }),
+        }
+    }
+}
+
+/// What is wrong with the subject of a finding, and how to fix it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A route table has no gateway route to a required service.
+    MissingRoute(MissingRoute),
+    /// An endpoint, a VPC or a REST API has a defect that one of the other checks looks for.
+    Endpoint(EndpointDefect),
+}
+
+impl Problem {
+    /// The check that found the problem.
+    #[must_use]
+    pub fn check(&self) -> CheckName {
+        match self {
+            Self::MissingRoute(_) => CheckName::GatewayRoute,
+            Self::Endpoint(defect) => defect.check,
+        }
+    }
+
+    /// The name of the service that the problem concerns: the name of a gateway service, such as `s3`, or the name of an
+    /// endpoint's service, such as `com.amazonaws.eu-west-1.ssm`.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        match self {
+            Self::MissingRoute(missing) => missing.service.name(),
+            Self::Endpoint(defect) => &defect.service,
+        }
+    }
+}
+
+/// A defect of an endpoint, a VPC or a REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointDefect {
+    /// The check that found it.
+    pub check: CheckName,
+    /// The service name as EC2 returns it, such as `com.amazonaws.eu-west-1.ssm`. Untrusted text: a VPC endpoint can be
+    /// for a service of anybody.
+    pub service: String,
+    /// What is wrong.
+    pub defect: Defect,
+    /// The facts that decided.
+    pub evidence: Evidence,
+    /// The call that fixes it.
+    pub fix: EndpointFix,
+    /// What somebody has to know before they apply the fix.
+    pub cautions: BTreeSet<EndpointCaution>,
+}
+
+/// A route table that is not covered for one required service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingRoute {
     /// The service that the table has no active gateway route to.
     pub service: GatewayService,
     /// Why the table is not covered.
     pub gap: Gap,
-    /// How severe it is.
-    pub severity: Severity,
-    /// The account: 12 digits, or empty if neither the function's ARN nor the table names one.
-    pub account: String,
-    /// The Region of the table.
-    pub region: String,
-    /// The id of the table's VPC.
-    pub vpc_id: String,
-    /// The route table.
-    pub route_table: TableRef,
-    /// The subnets that use the table and are not exempt, sorted by id.
-    pub subnets: Vec<SubnetRef>,
+    /// Whether the table is the main table of its VPC.
+    pub is_main_table: bool,
     /// The target of the default route that decided the severity.
     pub egress: Target,
     /// The gateway endpoint that decided the gap. `None` for [`Gap::NoEndpoint`].
@@ -68,47 +164,6 @@ named!(Gap {
     NotAssociated => "not_associated",
     NoEndpoint => "no_endpoint",
 });
-
-/// The route table of a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableRef {
-    /// `rtb-…`
-    pub id: String,
-    /// The value of its `Name` tag.
-    pub name: Option<String>,
-    /// Whether it is the main table of its VPC.
-    pub main: bool,
-}
-
-impl From<&RouteTable> for TableRef {
-    fn from(table: &RouteTable) -> Self {
-        Self { id: table.id.clone(), name: table.name.as_deref().map(str::to_owned), main: table.is_main() }
-    }
-}
-
-/// A subnet that a finding affects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubnetRef {
-    /// `subnet-…`
-    pub id: String,
-    /// The value of its `Name` tag.
-    pub name: Option<String>,
-    /// The name of the zone, such as `eu-west-1a`.
-    pub availability_zone: Option<String>,
-    /// Its IPv4 block, or the IPv6 block of a subnet without IPv4.
-    pub cidr: Option<String>,
-}
-
-impl From<&Subnet> for SubnetRef {
-    fn from(subnet: &Subnet) -> Self {
-        Self {
-            id: subnet.id.clone(),
-            name: subnet.name.as_deref().map(str::to_owned),
-            availability_zone: subnet.availability_zone.as_deref().map(str::to_owned),
-            cidr: subnet.cidr.as_deref().map(str::to_owned),
-        }
-    }
-}
 
 /// An endpoint that a finding names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,13 +222,5 @@ mod tests {
             finding_id(&aws, "123456789012", "rtb-0000000a", GatewayService::DynamoDb),
         ]);
         assert_eq!(ids.len(), 6);
-    }
-
-    #[test]
-    fn a_table_ref_says_whether_the_table_is_the_main_one() {
-        use crate::network::testing::{main_table, table};
-        let table_ref = |main| TableRef { id: "rtb-0000000a".into(), name: None, main };
-        assert_eq!(TableRef::from(&main_table("rtb-0000000a", "vpc-0000000a")), table_ref(true));
-        assert_eq!(TableRef::from(&table("rtb-0000000a", "vpc-0000000a")), table_ref(false));
     }
 }

@@ -27,5 +27,7 @@ mod policy;
 pub mod private_api;
 pub mod required_endpoints;
 pub mod severity;
+pub mod subject;
+pub mod subnet_ref;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    finding::{Finding, Gap, TableRef},
+    finding::{Finding, Gap, MissingRoute, Problem},
     fix::Fix,
     severity::Severity,
+    subject::{Subject, SubjectKind},
 };
 use crate::network::{
     model::{Target, TargetKind},
@@ -17,14 +18,22 @@ use crate::network::{
 pub fn finding(vpc_id: &str, table: &str) -> Finding {
     Finding {
         id: format!("{table} s3"),
-        service: GatewayService::S3,
-        gap: Gap::NoEndpoint,
+        subject: Subject { kind: SubjectKind::RouteTable, id: table.into(), name: None },
         severity: Severity::Medium,
         account: "123456789012".into(),
         region: REGION.into(),
         vpc_id: vpc_id.into(),
-        route_table: TableRef { id: table.into(), name: None, main: false },
         subnets: Vec::new(),
+        problem: Problem::MissingRoute(missing_route()),
+    }
+}
+
+/// A missing route to S3 of a table without a default route. A new endpoint fixes it.
+pub fn missing_route() -> MissingRoute {
+    MissingRoute {
+        service: GatewayService::S3,
+        gap: Gap::NoEndpoint,
+        is_main_table: false,
         egress: Target { kind: TargetKind::None, id: None },
         endpoint: None,
         interface_endpoint: None,

@@ -39,7 +39,7 @@ pub struct AlertGroup<'a> {
     pub incident_started_at: Option<Timestamp>,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
-    /// The alerts, sorted by route table and service. Never empty.
+    /// The alerts, sorted by subject and service. Never empty.
     pub alerts: Vec<&'a Alert>,
 }
 
@@ -123,7 +123,8 @@ impl<'a> AlertGroup<'a> {
     /// The message attributes, which filter policies match on. Attributes without a value are left out.
     pub(super) fn attributes(&self) -> Vec<Attribute> {
         let string = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
-        let services = self.alerts.iter().map(|alert| alert.service().name()).collect();
+        let checks = self.alerts.iter().map(|alert| alert.check().name()).collect();
+        let services = self.alerts.iter().map(|alert| alert.service_name()).collect();
         let changes = self.alerts.iter().map(|alert| alert.change()).collect::<BTreeSet<Change>>();
         let mut attributes = vec![
             string("severity", self.severity().name()),
@@ -132,6 +133,7 @@ impl<'a> AlertGroup<'a> {
             string("vpcId", self.vpc_id),
             string_array("services", &services),
             string_array("changes", &changes.into_iter().map(Change::name).collect()),
+            string_array("checks", &checks),
         ];
         attributes.retain(|attribute| !attribute.value.is_empty());
         attributes
@@ -198,6 +200,7 @@ mod tests {
             .map(|(record, vpc_id)| Affected {
                 record,
                 route_table_ids: BTreeSet::new().into(),
+                endpoint_vpc_ids: BTreeSet::new().into(),
                 vpc_ids: BTreeSet::from([vpc_id.to_owned()]).into(),
                 receive_count: None,
             })

@@ -23,14 +23,16 @@ use serde::Serialize;
 
 use super::{
     alert_group::AlertGroup,
-    content::{self, Group, TableFix},
+    content::{self, Group, SharedFix},
     message::{MAX_SUBJECT, Message, counted, subject},
-    prose, remediation,
+    prose,
+    remediation::exemption,
+    service_name::titles,
     untrusted_text::{Line, plain, quoted},
 };
 use crate::{
     alerts::alert::Change,
-    checks::severity::Severity,
+    checks::{check::CheckName, severity::Severity},
     network::ids::{self, is_id},
 };
 
@@ -109,7 +111,7 @@ pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let groups = content::groups(alerts);
     let card = card(alerts, &groups);
     vec![Message {
-        subject: subject(prose::headline(alerts, None, MAX_SUBJECT)),
+        subject: subject(prose::message::headline(alerts, None, MAX_SUBJECT)),
         // A card contains only text, lists and objects: JSON can represent all of them.
         body: serde_json::to_string(&card).unwrap_or_default(),
         attributes: alerts.attributes(),
@@ -126,14 +128,14 @@ fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
         source: "custom",
         content: Content {
             text_type: "client-markdown",
-            title: format!("{icon} {}", prose::headline(alerts, None, MAX_TITLE - 2)),
+            title: format!("{icon} {}", prose::message::headline(alerts, None, MAX_TITLE - 2)),
             description,
             next_steps: next_steps(alerts, full),
             keywords: keywords(alerts),
         },
         metadata: Metadata {
             thread_id: thread_id(alerts),
-            summary: prose::first_line(alerts, groups),
+            summary: prose::message::first_line(alerts, groups),
             event_type: "gatewatch",
             related_resources: related_resources(alerts, full),
             additional_context: additional_context(alerts),
@@ -144,7 +146,8 @@ fn card(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> Card {
 /// The id that all cards about one incident share, so that a chat shows them as one thread. Without an alert history:
 /// one thread for each VPC.
 fn thread_id(alerts: &AlertGroup<'_>) -> String {
-    let vpc_id = plain(alerts.vpc_id);
+    // A REST API is in no VPC.
+    let vpc_id = if alerts.vpc_id.is_empty() { plain(alerts.region) } else { plain(alerts.vpc_id) };
     alerts.incident_started_at.map_or_else(|| vpc_id.clone(), |time| format!("{vpc_id}-{}", time.as_second()))
 }
 
@@ -197,16 +200,17 @@ fn description(alerts: &AlertGroup<'_>, groups: &[Group<'_>]) -> (Limits, String
 /// The description within these limits.
 fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> String {
     let (full, others) = groups.split_at(limits.groups.min(groups.len()));
-    let mut sections: Vec<String> = prose::caveat(alerts).map(|caveat| format!("_{caveat}_")).into_iter().collect();
+    let mut sections: Vec<String> =
+        prose::message::caveat(alerts).map(|caveat| format!("_{caveat}_")).into_iter().collect();
     if groups.len() > 1 {
-        sections.push(format!("*In short*\n{}", prose::first_line(alerts, groups)));
+        sections.push(format!("*In short*\n{}", prose::message::first_line(alerts, groups)));
     }
     let only = if let [group] = groups { Some(group) } else { None };
-    let facts = (only.map(prose::table).into_iter())
-        .chain(prose::location(alerts))
-        .chain(only.into_iter().flat_map(prose::change));
+    let facts = (only.and_then(prose::finding::only_subject).into_iter())
+        .chain(prose::message::location(alerts))
+        .chain(only.into_iter().flat_map(prose::finding::change));
     sections.push(list(facts));
-    let what_happened = prose::what_happened(alerts);
+    let what_happened = prose::message::what_happened(alerts);
     if !what_happened.is_empty() {
         sections.push(format!("*What happened*\n{}", list(what_happened.into_iter().take(limits.event_lines))));
     }
@@ -214,7 +218,7 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
         sections.extend(group_in_full(group, groups.len() > 1, limits.subnets));
     }
     if !others.is_empty() {
-        sections.push(other_groups(others, limits.short_lines));
+        sections.push(other_groups(alerts, others, limits.short_lines));
     }
     sections.extend(before_the_commands(&content::fixes(full), limits.cautions));
     if !others.is_empty() || full.iter().any(|group| group.subnets().len() > limits.subnets) {
@@ -229,10 +233,10 @@ fn describe(alerts: &AlertGroup<'_>, groups: &[Group<'_>], limits: Limits) -> St
 fn group_in_full(group: &Group<'_>, is_one_of_several: bool, max_subnets: usize) -> Vec<String> {
     let mut sections = Vec::new();
     if is_one_of_several {
-        let facts = [prose::table(group)].into_iter().chain(prose::change(group));
-        sections.push(format!("*{}: {}*\n{}", group.label(), prose::sentence(group), list(facts)));
+        let facts = [prose::finding::subject(group)].into_iter().chain(prose::finding::change(group));
+        sections.push(format!("*{}: {}*\n{}", group.label(), prose::finding::sentence(group), list(facts)));
     }
-    let why = prose::why_it_matters(group);
+    let why = prose::finding::why_it_matters(group);
     if !why.is_empty() {
         sections.push(format!("*Why it matters*\n{}", list(why)));
     }
@@ -240,15 +244,16 @@ fn group_in_full(group: &Group<'_>, is_one_of_several: bool, max_subnets: usize)
     if all > 0 {
         let heading = if group.is_resolved() { "Subnets that were affected" } else { "Subnets affected" };
         let more = (all > max_subnets).then(|| Line::from(format!("and {} more", all - max_subnets.min(all))));
-        let subnets = group.subnets().iter().take(max_subnets).map(prose::subnet).chain(more);
+        let subnets = group.subnets().iter().take(max_subnets).map(prose::finding::subnet).chain(more);
         sections.push(format!("*{heading} ({all})*\n{}", list(subnets)));
     }
     sections
 }
 
 /// The groups that are not described in full: up to `max` of them in a short line each, then the number of the others.
-fn other_groups(groups: &[Group<'_>], max: usize) -> String {
-    let mut lines: Vec<Line<'_>> = groups.iter().take(max).map(|group| prose::short_line(group).into()).collect();
+fn other_groups(alerts: &AlertGroup<'_>, groups: &[Group<'_>], max: usize) -> String {
+    let mut lines: Vec<Line<'_>> =
+        groups.iter().take(max).map(|group| prose::finding::short_line(alerts, group).into()).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for group in groups.iter().skip(max) {
         *counts.entry(group.label()).or_default() += 1;
@@ -260,17 +265,17 @@ fn other_groups(groups: &[Group<'_>], max: usize) -> String {
 
 /// What to know before running the commands of these fixes, which are the next steps. A caution that holds for all
 /// commands is there once; another one names its command. `None` without cautions.
-fn before_the_commands(fixes: &[TableFix<'_>], is_listed: bool) -> Option<String> {
+fn before_the_commands(fixes: &[SharedFix<'_>], is_listed: bool) -> Option<String> {
     let common = content::common_cautions(fixes);
     let others = fixes.iter().flat_map(|fix| {
         let cautions = content::other_cautions(std::slice::from_ref(fix), &common);
-        prose::cautions(&cautions).into_iter().map(|caution| format!("For {}: {caution}", what_it_fixes(fix)))
+        prose::caution::cautions(&cautions).into_iter().map(|caution| format!("For {}: {caution}", what_it_fixes(fix)))
     });
-    let cautions: Vec<Line<'_>> = prose::cautions(&common).into_iter().chain(others).map(Line::from).collect();
+    let cautions: Vec<Line<'_>> = prose::caution::cautions(&common).into_iter().chain(others).map(Line::from).collect();
     if cautions.is_empty() {
         return None;
     }
-    let cautions = if is_listed { cautions } else { vec![prose::NO_ROOM_FOR_CAUTIONS.into()] };
+    let cautions = if is_listed { cautions } else { vec![prose::caution::NO_ROOM_FOR_CAUTIONS.into()] };
     Some(format!("*Before you run this*\n{}", list(cautions)))
 }
 
@@ -283,9 +288,9 @@ fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
 }
 
 /// The service and the route tables of a fix, such as `S3 on 2 route tables`.
-fn what_it_fixes(fix: &TableFix<'_>) -> String {
-    let service = fix.service().title();
-    match fix.tables.as_slice() {
+fn what_it_fixes(fix: &SharedFix<'_>) -> String {
+    let service = titles(&[fix.service()]);
+    match fix.subjects.as_slice() {
         [table] => format!("{service} on {}", plain(table)),
         tables => format!("{service} on {}", counted(tables.len(), "route table")),
     }
@@ -293,12 +298,18 @@ fn what_it_fixes(fix: &TableFix<'_>) -> String {
 
 /// One step for each command. They are not joined by `&&`, because Slack and Teams need different forms of an
 /// ampersand.
-fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
+fn fix_steps(fix: &SharedFix<'_>) -> Vec<String> {
     let what = what_it_fixes(fix);
     let Some(commands) = fix.commands() else {
+        if fix.needs_a_person() {
+            let review = prose::finding::without_command(fix.finding()).join(" ");
+            return vec![step([format!("Fix {what}: {review}"), review])];
+        }
         return vec![format!("Fix {what}: there is no command, because an id is not a valid AWS id.")];
     };
-    let first = if fix.is_wait() {
+    let first = if fix.is_wait() && fix.finding().missing_route().is_none() {
+        format!("{what}: {}", prose::finding::wait(fix.finding()))
+    } else if fix.is_wait() {
         format!("Nothing to change yet for {what}. Check the state of the endpoint:")
     } else {
         format!("Fix {what}:")
@@ -314,13 +325,13 @@ fn fix_steps(fix: &TableFix<'_>) -> Vec<String> {
 /// The step that exempts the route table of the group.
 fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     let tag = alerts.exempt_tag;
-    let value = remediation::exempt_value(&group.services());
-    let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
+    let value = exemption::exempt_value(group.check(), &group.services());
+    let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
     let how = command.map_or_else(
         || format!("add a tag with the value `{value}` and the key {}", code(tag)),
         |command| format!("`{command}`"),
     );
-    let lead = format!("Or exempt {}:", plain(group.table_id()));
+    let lead = format!("Or exempt {}:", plain(group.subject_id()));
     step([
         format!(
             "{lead} {how} (`{value} until=YYYY-MM-DD` ends after that day; the command replaces the current value)"
@@ -338,10 +349,13 @@ fn step<const N: usize>(candidates: [String; N]) -> String {
 
 /// The words for a search in the chat, each once.
 fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
-    let services: BTreeSet<&str> = alerts.alerts.iter().map(|alert| alert.service().name()).collect();
+    let services: BTreeSet<String> = alerts.alerts.iter().map(|alert| plain(alert.service_name())).collect();
     let changes: BTreeSet<Change> = alerts.alerts.iter().map(|alert| alert.change()).collect();
     let mut keywords = vec!["gatewatch".to_owned(), alerts.label().to_owned()];
-    keywords.extend(services.into_iter().map(str::to_owned));
+    keywords.extend(services);
+    let checks: BTreeSet<CheckName> = alerts.alerts.iter().map(|alert| alert.check()).collect();
+    let other_checks = checks.into_iter().filter(|check| *check != CheckName::GatewayRoute);
+    keywords.extend(other_checks.map(|check| check.name().to_owned()));
     keywords.extend(changes.into_iter().map(|change| change.name().to_owned()));
     keywords.push(plain(alerts.region));
     let mut seen = BTreeSet::new();
@@ -349,10 +363,11 @@ fn keywords(alerts: &AlertGroup<'_>) -> Vec<String> {
     keywords
 }
 
-/// The VPC, and the route tables that are described in full. Malformed ids are left out.
+/// The VPC, and the route tables and endpoints that are described in full. Malformed ids are left out.
 fn related_resources(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
-    let tables: BTreeSet<&str> = full.iter().map(Group::table_id).filter(|id| is_id(ids::ROUTE_TABLE, id)).collect();
-    [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(tables).map(str::to_owned).collect()
+    let is_shown = |id: &&str| is_id(ids::ROUTE_TABLE, id) || is_id(ids::ENDPOINT, id);
+    let subjects: BTreeSet<&str> = full.iter().map(Group::subject_id).filter(is_shown).collect();
+    [alerts.vpc_id].into_iter().filter(|id| is_id(ids::VPC, id)).chain(subjects).map(str::to_owned).collect()
 }
 
 fn additional_context(alerts: &AlertGroup<'_>) -> BTreeMap<&'static str, String> {

@@ -6,18 +6,25 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::{alert_group::AlertGroup, remediation};
+use super::{
+    alert_group::AlertGroup,
+    remediation::finding::{commands, is_wait, needs_a_person},
+    service_name::ServiceName,
+};
 use crate::{
     alerts::alert::Alert,
     checks::{
         caution::Caution,
-        finding::{Finding, SubnetRef},
+        check::CheckName,
+        endpoint_problem::EndpointCaution,
+        finding::{Finding, MissingRoute, Problem, SubnetRef},
         fix::Fix,
+        subject::Subject,
     },
-    network::service::GatewayService,
 };
 
-/// Alerts about one route table that differ only in the service. A message describes them together. Never empty.
+/// Alerts that a message describes together: those about one route table that differ only in the service, or one alert of
+/// another check. Never empty.
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
     /// Stands for all of them in what they have in common.
@@ -38,7 +45,7 @@ pub(super) fn groups<'a>(message: &AlertGroup<'a>) -> Vec<Group<'a>> {
         }
     }
     for group in &mut groups {
-        group.alerts.sort_by_key(|alert| Reverse(alert.service()));
+        group.alerts.sort_by_key(|alert| Reverse(alert.service_name()));
     }
     groups
 }
@@ -47,9 +54,11 @@ impl<'a> Group<'a> {
     /// Whether the alert differs from this group only in the service.
     fn accepts(&self, alert: &Alert) -> bool {
         let resolution = |alert: &Alert| alert.resolved_finding().map(|resolved| resolved.resolution.clone());
-        self.first.route_table().id == alert.route_table().id
+        self.first.check() == CheckName::GatewayRoute
+            && self.first.check() == alert.check()
+            && self.first.subject().id == alert.subject().id
             && self.first.severity() == alert.severity()
-            && self.first.egress() == alert.egress()
+            && self.first.route_facts() == alert.route_facts()
             && (self.first.change(), self.first.since()) == (alert.change(), alert.since())
             && resolution(self.first) == resolution(alert)
             && self.first.subnets() == alert.subnets()
@@ -70,9 +79,19 @@ impl<'a> Group<'a> {
         self.alerts().filter_map(Alert::open_finding)
     }
 
-    /// The id of the route table.
-    pub(super) fn table_id(&self) -> &'a str {
-        &self.first.route_table().id
+    /// The check that found the problem.
+    pub(super) fn check(&self) -> CheckName {
+        self.first.check()
+    }
+
+    /// The resource that has the problem.
+    pub(super) fn subject(&self) -> &'a Subject {
+        self.first.subject()
+    }
+
+    /// The id of the subject.
+    pub(super) fn subject_id(&self) -> &'a str {
+        &self.first.subject().id
     }
 
     /// The affected subnets. For resolved findings: the subnets that were affected.
@@ -96,67 +115,113 @@ impl<'a> Group<'a> {
     }
 
     /// The services, each once, S3 before DynamoDB.
-    pub(super) fn services(&self) -> Vec<GatewayService> {
+    pub(super) fn services(&self) -> Vec<ServiceName<'a>> {
         services(self.alerts())
     }
 }
 
 /// The services of these alerts, each once, S3 before DynamoDB: the order that people are used to.
-pub(super) fn services<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<GatewayService> {
-    let services: BTreeSet<GatewayService> = alerts.map(Alert::service).collect();
+pub(super) fn services<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<ServiceName<'a>> {
+    let services: BTreeSet<ServiceName<'a>> = alerts.map(Alert::service_name).collect();
     services.into_iter().rev().collect()
 }
 
-/// The ids of the route tables of these alerts, each once.
-pub(super) fn tables<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<&'a str> {
-    alerts.map(|alert| alert.route_table().id.as_str()).collect()
+/// The value of an exemption tag, as an example for the open findings of a message. `None` if none is open.
+pub(super) fn example_exemption(message: &AlertGroup<'_>) -> Option<&'static str> {
+    let checks: BTreeSet<CheckName> = message.open().map(Alert::check).collect();
+    let first = checks.into_iter().next()?;
+    Some(if first == CheckName::GatewayRoute { "s3" } else { first.name() })
 }
 
-/// One fix, for one or more route tables.
+/// Whether the message has findings of other checks than `gateway-route`.
+pub(super) fn has_other_checks(message: &AlertGroup<'_>) -> bool {
+    message.alerts.iter().any(|alert| alert.check() != CheckName::GatewayRoute)
+}
+
+/// The ids of the subjects of these alerts, each once.
+pub(super) fn subjects<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<&'a str> {
+    alerts.map(|alert| alert.subject().id.as_str()).collect()
+}
+
+/// One fix, for one or more subjects.
 #[derive(Clone, Debug)]
-pub(super) struct TableFix<'a> {
+pub(super) struct SharedFix<'a> {
     /// One of the findings that it fixes.
     finding: &'a Finding,
-    /// The ids of the route tables that it fixes. Never empty.
-    pub(super) tables: Vec<&'a str>,
+    /// The ids of the subjects that it fixes. Never empty. Only route tables share a fix.
+    pub(super) subjects: Vec<&'a str>,
     /// The cautions of all findings that it fixes.
-    cautions: BTreeSet<Caution>,
+    cautions: BTreeSet<FixCaution>,
 }
 
-impl TableFix<'_> {
-    /// The service that gets a gateway route.
-    pub(super) fn service(&self) -> GatewayService {
-        self.finding.service
+/// A caution of any check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum FixCaution {
+    /// About a gateway route.
+    Route(Caution),
+    /// About an endpoint, a VPC or a REST API.
+    Endpoint(EndpointCaution),
+}
+
+/// The cautions of a finding.
+pub(super) fn cautions_of(finding: &Finding) -> BTreeSet<FixCaution> {
+    match &finding.problem {
+        Problem::MissingRoute(missing) => missing.cautions.iter().copied().map(FixCaution::Route).collect(),
+        Problem::Endpoint(defect) => defect.cautions.iter().copied().map(FixCaution::Endpoint).collect(),
+    }
+}
+
+impl<'a> SharedFix<'a> {
+    /// One of the findings that it fixes.
+    pub(super) fn finding(&self) -> &'a Finding {
+        self.finding
     }
 
-    /// Whether nothing has to be changed until the state of the endpoint changes.
+    /// The service that the problem concerns.
+    pub(super) fn service(&self) -> ServiceName<'a> {
+        self.finding.problem.service_name()
+    }
+
+    /// Whether there is nothing to change until the state of the endpoint changes.
     pub(super) fn is_wait(&self) -> bool {
-        matches!(self.finding.fix, Fix::Wait(_))
+        is_wait(self.finding)
     }
 
-    /// Whether there is a command that changes something.
+    /// Whether no command fixes it, because a person has to decide what a policy allows.
+    pub(super) fn needs_a_person(&self) -> bool {
+        needs_a_person(self.finding)
+    }
+
+    /// Whether the fix changes something.
     fn changes_something(&self) -> bool {
-        !self.is_wait() && self.commands().is_some()
+        !self.is_wait() && (self.needs_a_person() || self.commands().is_some())
     }
 
     /// The commands. `None` if an id does not have the format of AWS ids.
     pub(super) fn commands(&self) -> Option<Vec<String>> {
-        remediation::commands(self.finding, &self.tables)
+        commands(self.finding, &self.subjects)
     }
 }
 
 /// A caution, and the services that it concerns: never none, S3 before DynamoDB.
-pub(super) type CautionAbout = (Caution, Vec<GatewayService>);
+pub(super) type CautionAbout<'a> = (FixCaution, Vec<ServiceName<'a>>);
 
-/// The cautions that hold for every fix of a service, so that a message can say each once.
-pub(super) fn common_cautions(fixes: &[TableFix<'_>]) -> Vec<CautionAbout> {
-    let mut by_service: BTreeMap<GatewayService, BTreeSet<Caution>> = BTreeMap::new();
-    for fix in fixes.iter().filter(|fix| fix.changes_something()) {
+/// The cautions that a message says once for all commands: those that hold for every gateway route of a service. The
+/// cautions about an endpoint name no endpoint, so they stand above their command unless it is the only one.
+pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'a>> {
+    let of_routes = |fix: &&SharedFix<'a>| fixes.len() == 1 || fix.finding.missing_route().is_some();
+    cautions_by_service(fixes.iter().filter(of_routes))
+}
+
+/// The cautions that hold for every one of these fixes of a service.
+fn cautions_by_service<'a: 'f, 'f>(fixes: impl Iterator<Item = &'f SharedFix<'a>>) -> Vec<CautionAbout<'a>> {
+    let mut by_service: BTreeMap<ServiceName<'a>, BTreeSet<FixCaution>> = BTreeMap::new();
+    for fix in fixes.filter(|fix| fix.changes_something()) {
         (by_service.entry(fix.service()))
             .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
             .or_insert_with(|| fix.cautions.clone());
     }
-    let mut common: BTreeMap<Caution, Vec<GatewayService>> = BTreeMap::new();
+    let mut common: BTreeMap<FixCaution, Vec<ServiceName<'a>>> = BTreeMap::new();
     for (service, cautions) in by_service.into_iter().rev() {
         for caution in cautions {
             common.entry(caution).or_default().push(service);
@@ -166,16 +231,15 @@ pub(super) fn common_cautions(fixes: &[TableFix<'_>]) -> Vec<CautionAbout> {
 }
 
 /// The cautions of these fixes without those that `said` contains.
-pub(super) fn other_cautions(fixes: &[TableFix<'_>], said: &[CautionAbout]) -> Vec<CautionAbout> {
+pub(super) fn other_cautions<'a>(fixes: &[SharedFix<'a>], said: &[CautionAbout<'_>]) -> Vec<CautionAbout<'a>> {
     // DNS is a setting of the VPC, whatever the service.
-    let is_said = |caution: Caution, service: GatewayService| {
-        said.iter().any(|(other, services)| {
-            *other == caution && (caution == Caution::DnsSupport || services.contains(&service))
-        })
+    let dns = FixCaution::Route(Caution::DnsSupport);
+    let is_said = |caution: FixCaution, service: ServiceName<'_>| {
+        said.iter().any(|(other, services)| *other == caution && (caution == dns || services.contains(&service)))
     };
-    let mut others = common_cautions(fixes);
+    let mut others = cautions_by_service(fixes.iter());
     for (caution, services) in &mut others {
-        services.retain(|&service| !is_said(*caution, service));
+        services.retain(|service| !is_said(*caution, service));
     }
     others.retain(|(_, services)| !services.is_empty());
     others
@@ -186,26 +250,33 @@ pub(super) fn other_cautions(fixes: &[TableFix<'_>], said: &[CautionAbout]) -> V
 /// Route tables that need the same change of the same endpoint share one fix: separate commands would create one
 /// endpoint per table, or delete the same endpoint twice. A fix is not shared if its commands cannot be written for the
 /// table.
-pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<TableFix<'a>> {
-    let mut fixes: Vec<TableFix<'a>> = Vec::new();
-    let mut shared: HashMap<(GatewayService, &Fix), usize> = HashMap::new();
+pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<SharedFix<'a>> {
+    let mut fixes: Vec<SharedFix<'a>> = Vec::new();
+    let mut shared: HashMap<(ServiceName<'a>, &Fix), usize> = HashMap::new();
     for finding in groups.iter().flat_map(Group::open_findings) {
-        let table = finding.route_table.id.as_str();
-        let is_shareable = match finding.fix {
-            Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => remediation::commands(finding, &[table]).is_some(),
-            Fix::ReattachTable(_) | Fix::Wait(_) => false,
-        };
-        let cautions = finding.cautions.clone();
-        let position = is_shareable.then(|| *shared.entry((finding.service, &finding.fix)).or_insert(fixes.len()));
+        let subject = finding.subject.id.as_str();
+        let cautions = cautions_of(finding);
+        let position =
+            shareable(finding).map(|fix| *shared.entry((finding.problem.service_name(), fix)).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
             Some(fix) => {
-                fix.tables.push(table);
+                fix.subjects.push(subject);
                 fix.cautions.extend(cautions);
             }
-            None => fixes.push(TableFix { finding, tables: vec![table], cautions }),
+            None => fixes.push(SharedFix { finding, subjects: vec![subject], cautions }),
         }
     }
     fixes
+}
+
+/// The fix of the finding, if other route tables can share its commands.
+fn shareable(finding: &Finding) -> Option<&Fix> {
+    let MissingRoute { fix, .. } = finding.missing_route()?;
+    let is_shareable = match fix {
+        Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => commands(finding, &[&finding.subject.id]).is_some(),
+        Fix::ReattachTable(_) | Fix::Wait(_) => false,
+    };
+    is_shareable.then_some(fix)
 }
 
 #[cfg(test)]
@@ -216,7 +287,12 @@ mod tests {
     };
     use crate::{
         alerts::alert::OpenChange,
-        checks::{fix, testing::finding},
+        checks::{
+            fix,
+            testing::{finding, missing_route},
+        },
+        events::record::Trigger,
+        network::service::GatewayService,
     };
 
     #[test]
@@ -234,8 +310,9 @@ mod tests {
 
     /// An alert about a finding for this service on this table, with this fix and these cautions.
     fn alert(table: &str, service: GatewayService, fix: Fix, cautions: &[Caution]) -> Alert {
-        let finding = Finding { service, fix, cautions: cautions.iter().copied().collect(), ..finding(VPC, table) };
-        Alert::Reported(finding)
+        let cautions = cautions.iter().copied().collect();
+        let problem = Problem::MissingRoute(MissingRoute { service, fix, cautions, ..missing_route() });
+        Alert::Reported(Finding { problem, ..finding(VPC, table) })
     }
 
     fn endpoint(state: &str) -> fix::Endpoint {
@@ -246,12 +323,19 @@ mod tests {
     const DYNAMODB: GatewayService = GatewayService::DynamoDb;
 
     /// What is common to all fixes, and what each fix has besides.
-    fn cautions(alerts: &[Alert]) -> (Vec<CautionAbout>, Vec<Vec<CautionAbout>>) {
-        let call = api_call();
-        let fixes = fixes(&groups(&alert_group(&call, alerts)));
+    #[allow(clippy::type_complexity, reason = "the type of one list says more than an alias")]
+    fn cautions(alerts: &[Alert]) -> (Vec<(Caution, Vec<&str>)>, Vec<Vec<(Caution, Vec<&str>)>>) {
+        fn of_routes(cautions: Vec<CautionAbout<'_>>) -> Vec<(Caution, Vec<&str>)> {
+            let of_route = |(caution, services)| match caution {
+                FixCaution::Route(caution) => (caution, services),
+                FixCaution::Endpoint(_) => panic!("{caution:?}"),
+            };
+            cautions.into_iter().map(of_route).collect()
+        }
+        let fixes = fixes(&groups(&alert_group(&Trigger::Manual, alerts)));
         let common = common_cautions(&fixes);
-        let others = fixes.iter().map(|fix| other_cautions(std::slice::from_ref(fix), &common)).collect();
-        (common, others)
+        let others = fixes.iter().map(|fix| of_routes(other_cautions(std::slice::from_ref(fix), &common))).collect();
+        (of_routes(common), others)
     }
 
     #[test]
@@ -261,7 +345,7 @@ mod tests {
             alert("rtb-0000000b", S3, Fix::Create, &[Caution::TrafficFilters, Caution::DnsSupport]),
         ];
         let expected = [Caution::ConnectionsClose, Caution::TrafficFilters, Caution::DnsSupport];
-        assert_eq!(cautions(&alerts), (expected.map(|caution| (caution, vec![S3])).into(), vec![vec![]]));
+        assert_eq!(cautions(&alerts), (expected.map(|caution| (caution, vec!["s3"])).into(), vec![vec![]]));
     }
 
     #[test]
@@ -277,8 +361,8 @@ mod tests {
         assert_eq!(
             cautions(&alerts),
             (
-                vec![(twice, vec![DYNAMODB]), (dns, vec![S3, DYNAMODB])],
-                vec![vec![(twice, vec![S3]), (regions, vec![S3])], vec![], vec![(filters, vec![S3])]],
+                vec![(twice, vec!["dynamodb"]), (dns, vec!["s3", "dynamodb"])],
+                vec![vec![(twice, vec!["s3"]), (regions, vec!["s3"])], vec![], vec![(filters, vec!["s3"])]],
             )
         );
     }
@@ -292,7 +376,7 @@ mod tests {
             alert("rtb-0000000a", S3, reattach(), &[]),
             alert("rtb-0000000b", S3, reattach(), &[dns]),
         ];
-        assert_eq!(cautions(&alerts), (vec![(dns, vec![DYNAMODB])], vec![vec![], vec![], vec![]]));
+        assert_eq!(cautions(&alerts), (vec![(dns, vec!["dynamodb"])], vec![vec![], vec![], vec![]]));
     }
 
     /// Otherwise no caution would be common to all fixes.
@@ -303,6 +387,6 @@ mod tests {
             alert("rtb-0000000b", S3, Fix::Create, &[Caution::DnsSupport]),
             alert("rtb-$(id)", S3, Fix::Create, &[Caution::OtherRegions]),
         ];
-        assert_eq!(cautions(&alerts), (vec![(Caution::DnsSupport, vec![S3])], vec![vec![], vec![], vec![]]));
+        assert_eq!(cautions(&alerts), (vec![(Caution::DnsSupport, vec!["s3"])], vec![vec![], vec![], vec![]]));
     }
 }

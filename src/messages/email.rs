@@ -5,9 +5,11 @@ use std::{collections::BTreeSet, ops::Range};
 
 use super::{
     alert_group::AlertGroup,
-    content::{self, CautionAbout, Group, TableFix},
+    content::{self, CautionAbout, Group, SharedFix},
     message::{Attribute, MAX_MESSAGE, MAX_SUBJECT, Message, counted, subject},
-    prose, remediation,
+    prose,
+    remediation::exemption,
+    service_name::titles,
     untrusted_text::{Line, quoted},
 };
 
@@ -29,7 +31,7 @@ pub(super) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         .map(|(n, Part { blocks, finding_ids, .. })| {
             let part = (count > 1).then_some((n + 1, count));
             Message {
-                subject: subject(prose::headline(alerts, part, MAX_SUBJECT)),
+                subject: subject(prose::message::headline(alerts, part, MAX_SUBJECT)),
                 body: email.body(part, &blocks),
                 attributes: attributes.clone(),
                 finding_ids,
@@ -52,9 +54,9 @@ struct Email<'a> {
     alerts: &'a AlertGroup<'a>,
     groups: &'a [Group<'a>],
     /// The fixes for more than one route table.
-    shared_fixes: Vec<TableFix<'a>>,
+    shared_fixes: Vec<SharedFix<'a>>,
     /// The cautions that the head says for all commands. Empty if only one group has a command.
-    common_cautions: Vec<CautionAbout>,
+    common_cautions: Vec<CautionAbout<'a>>,
 }
 
 impl<'a> Email<'a> {
@@ -62,7 +64,7 @@ impl<'a> Email<'a> {
         let fixes = content::fixes(groups);
         let open = groups.iter().filter(|group| !group.is_resolved()).count();
         let common_cautions = if open > 1 { content::common_cautions(&fixes) } else { Vec::new() };
-        let shared_fixes = fixes.into_iter().filter(|fix| fix.tables.len() > 1).collect();
+        let shared_fixes = fixes.into_iter().filter(|fix| fix.subjects.len() > 1).collect();
         Self { alerts, groups, shared_fixes, common_cautions }
     }
 }
@@ -71,7 +73,7 @@ impl Email<'_> {
     /// The body of one message: the head and foot that every part contains, and the blocks of this part.
     fn body(&self, part: Option<(usize, usize)>, blocks: &[String]) -> String {
         let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
-        let first_line = format!("{}{part}", prose::first_line(self.alerts, self.groups));
+        let first_line = format!("{}{part}", prose::message::first_line(self.alerts, self.groups));
         let pieces: Vec<String> =
             [first_line].into_iter().chain(self.head()).chain(blocks.iter().cloned()).chain(self.foot()).collect();
         pieces.join("\n\n") + "\n"
@@ -112,13 +114,13 @@ impl Email<'_> {
     /// What every part contains above its blocks: caveat, location, trigger, overview, and the cautions and fixes that
     /// several route tables share.
     fn head(&self) -> Vec<String> {
-        let mut head: Vec<String> = prose::caveat(self.alerts).map(str::to_owned).into_iter().collect();
+        let mut head: Vec<String> = prose::message::caveat(self.alerts).map(str::to_owned).into_iter().collect();
         let only = if let [group] = self.groups { Some(group) } else { None };
-        let facts = (only.map(prose::table).into_iter())
-            .chain(prose::location(self.alerts))
-            .chain(only.into_iter().flat_map(prose::change));
+        let facts = (only.and_then(prose::finding::only_subject).into_iter())
+            .chain(prose::message::location(self.alerts))
+            .chain(only.into_iter().flat_map(prose::finding::change));
         head.push(lines(facts));
-        let what_happened = prose::what_happened(self.alerts);
+        let what_happened = prose::message::what_happened(self.alerts);
         if !what_happened.is_empty() {
             head.push(format!("WHAT HAPPENED\n{}", lines(what_happened)));
         }
@@ -128,7 +130,7 @@ impl Email<'_> {
         head.extend(before(Some("For all fixes below:"), &self.common_cautions));
         for fix in &self.shared_fixes {
             head.extend(before(None, &content::other_cautions(std::slice::from_ref(fix), &self.common_cautions)));
-            let (tables, service) = (counted(fix.tables.len(), "route table"), fix.service().title());
+            let (tables, service) = (counted(fix.subjects.len(), "route table"), titles(&[fix.service()]));
             head.push(format!(
                 "TO FIX {service} ON {} TOGETHER\n{}",
                 tables.to_uppercase(),
@@ -141,7 +143,7 @@ impl Email<'_> {
     /// The groups as a numbered list.
     fn overview(&self) -> String {
         let mut overview: Vec<String> = (self.groups.iter().take(MAX_OVERVIEW).enumerate())
-            .map(|(n, group)| format!("{}. {}", n + 1, prose::short_line(group)))
+            .map(|(n, group)| format!("{}. {}", n + 1, prose::finding::short_line(self.alerts, group)))
             .collect();
         if self.groups.len() > MAX_OVERVIEW {
             overview.push(format!("and {} more, described below", self.groups.len() - MAX_OVERVIEW));
@@ -154,10 +156,10 @@ impl Email<'_> {
         let mut block = Vec::new();
         if self.groups.len() > 1 {
             let number = format!("----- {} of {} -----", n + 1, self.groups.len());
-            block.push(format!("{number}\n{}: {}", group.label(), prose::sentence(group)));
-            block.push(lines([prose::table(group)].into_iter().chain(prose::change(group))));
+            block.push(format!("{number}\n{}: {}", group.label(), prose::finding::sentence(group)));
+            block.push(lines([prose::finding::subject(group)].into_iter().chain(prose::finding::change(group))));
         }
-        let why = prose::why_it_matters(group);
+        let why = prose::finding::why_it_matters(group);
         if !why.is_empty() {
             block.push(format!("WHY IT MATTERS\n{}", lines(why)));
         }
@@ -172,19 +174,19 @@ impl Email<'_> {
     }
 
     /// The fixes of the group: those that other route tables share, and its own.
-    fn fixes_of<'g>(&self, group: &Group<'g>) -> (Vec<TableFix<'g>>, Vec<TableFix<'g>>) {
+    fn fixes_of<'g>(&self, group: &Group<'g>) -> (Vec<SharedFix<'g>>, Vec<SharedFix<'g>>) {
         content::fixes(std::slice::from_ref(group)).into_iter().partition(|fix| {
             self.shared_fixes
                 .iter()
-                .any(|shared| shared.service() == fix.service() && shared.tables.contains(&group.table_id()))
+                .any(|shared| shared.service() == fix.service() && shared.subjects.contains(&group.subject_id()))
         })
     }
 
     /// How to exempt the route table.
     fn exemption(&self, group: &Group<'_>) -> String {
         let tag = self.alerts.exempt_tag;
-        let value = remediation::exempt_value(&group.services());
-        let command = remediation::exempt_command(group.table_id(), group.first().region(), tag, &value);
+        let value = exemption::exempt_value(group.check(), &group.services());
+        let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
         let how = command
             .unwrap_or_else(|| line(&Line::with(format!("Add a tag with the value {value} and the key"), Some(tag))));
         format!("TO EXEMPT IT\n{how}")
@@ -192,45 +194,45 @@ impl Email<'_> {
 
     /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
     fn foot(&self) -> Option<String> {
-        self.alerts.open_severity().map(|_| {
-            "The value of the exempting tag may name the last day of the exemption, such as: s3 until=YYYY-MM-DD\nThe \
+        let example = content::example_exemption(self.alerts)?;
+        Some(format!(
+            "The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD\nThe \
              command replaces the current value of the tag."
-                .to_owned()
-        })
+        ))
     }
 }
 
 /// What to know before running a command. `None` without cautions.
-fn before(intro: Option<&str>, cautions: &[CautionAbout]) -> Option<String> {
-    let items = prose::cautions(cautions).into_iter().map(|caution| format!("- {caution}"));
+fn before(intro: Option<&str>, cautions: &[CautionAbout<'_>]) -> Option<String> {
+    let items = prose::caution::cautions(cautions).into_iter().map(|caution| format!("- {caution}"));
     let heading = ["BEFORE YOU RUN THIS"].into_iter().chain(intro).map(str::to_owned);
     (!cautions.is_empty()).then(|| heading.chain(items).collect::<Vec<_>>().join("\n"))
 }
 
 /// How to fix a group with these fixes. Shared fixes are only in the head.
-fn fix(shared: &[TableFix<'_>], own: &[TableFix<'_>]) -> String {
+fn fix(shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> String {
     let mut lines = vec!["TO FIX IT".to_owned()];
     for fix in own {
         let command = fix.commands();
         if shared.len() + own.len() > 1 || fix.is_wait() || command.is_none() {
-            lines.push(format!("For {}:", fix.service().title()));
+            lines.push(format!("For {}:", titles(&[fix.service()])));
         }
         lines.push(how_to_fix(fix, command));
     }
     if !shared.is_empty() {
-        let services: Vec<_> = shared.iter().map(TableFix::service).collect();
-        lines.push(format!("For {}, see the top of this message.", prose::titles(&services)));
+        let services: Vec<_> = shared.iter().map(SharedFix::service).collect();
+        lines.push(format!("For {}, see the top of this message.", titles(&services)));
     }
     lines.join("\n")
 }
 
-fn how_to_fix(fix: &TableFix<'_>, commands: Option<Vec<String>>) -> String {
+fn how_to_fix(fix: &SharedFix<'_>, commands: Option<Vec<String>>) -> String {
     match commands.map(|commands| commands.join(" && ")) {
         Some(command) if fix.is_wait() => {
-            format!("There is nothing to change yet. To check the state of the endpoint:\n{command}")
+            format!("{}\n{command}", prose::finding::wait(fix.finding()))
         }
         Some(command) => command,
-        None => "There is no command, because an id is not a valid AWS id.".to_owned(),
+        None => prose::finding::without_command(fix.finding()).join("\n"),
     }
 }
 
@@ -244,7 +246,8 @@ fn affected(group: &Group<'_>, subnets: Range<usize>) -> Option<String> {
     } else {
         all.to_string()
     };
-    let list: Vec<String> = affected.iter().map(|subnet| format!("- {}", line(&prose::subnet(subnet)))).collect();
+    let list: Vec<String> =
+        affected.iter().map(|subnet| format!("- {}", line(&prose::finding::subnet(subnet)))).collect();
     Some(format!("{heading} ({which})\n{}", list.join("\n")))
 }
 
@@ -280,7 +283,7 @@ mod tests {
     fn a_part_takes_the_groups_that_fit_to_the_byte() {
         let one = scenarios::opened(scenarios::finding(&scenarios::private(Some(scenarios::NAT))));
         let mut other = scenarios::finding(&scenarios::private(Some(scenarios::NAT)));
-        other.route_table.id = "rtb-0a1b2c3d4e5f60007".into();
+        other.subject.id = "rtb-0a1b2c3d4e5f60007".into();
         let other = scenarios::opened(other);
         let two = [one, other];
         assert_eq!(block_counts(&two, |email| size(email, 0) + size(email, 1)), [2]);
@@ -310,7 +313,7 @@ mod tests {
     fn finding_on(table: &str, service: GatewayService) -> Finding {
         let [mut finding] =
             scenarios::findings(&scenarios::private(Some(scenarios::NAT)), &[service]).try_into().unwrap();
-        finding.route_table.id = table.into();
+        finding.subject.id = table.into();
         finding
     }
 

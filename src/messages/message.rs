@@ -35,11 +35,9 @@ pub(super) const MAX_SUBJECT: usize = 99;
 /// (<https://docs.aws.amazon.com/general/latest/gr/sns.html>).
 pub(super) const MAX_MESSAGE: usize = 256 * 1024;
 
-/// An attribute with a list of our own words. They contain only lower-case letters and digits, so JSON escapes nothing
-/// in them.
+/// An attribute with a list of words. A list of text can always be written as JSON.
 pub(super) fn string_array(name: &'static str, words: &BTreeSet<&str>) -> Attribute {
-    let words: Vec<&str> = words.iter().copied().collect();
-    Attribute { name, data_type: "String.Array", value: format!("[\"{}\"]", words.join("\",\"")) }
+    Attribute { name, data_type: "String.Array", value: serde_json::to_string(words).unwrap_or_default() }
 }
 
 impl Attribute {

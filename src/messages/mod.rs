@@ -15,6 +15,7 @@ pub mod message;
 mod prose;
 mod remediation;
 pub mod render;
+mod service_name;
 #[cfg(test)]
 mod tests;
 mod untrusted_text;

@@ -164,6 +164,7 @@ async fn a_finding_is_reported_and_published() {
         [
             ["account", "String", "123456789012"],
             ["changes", "String.Array", "[\"reported\"]"],
+            ["checks", "String.Array", "[\"gateway-route\"]"],
             ["region", "String", "eu-west-1"],
             ["services", "String.Array", "[\"dynamodb\",\"s3\"]"],
             ["severity", "String", "HIGH"],

@@ -7,18 +7,22 @@
 //! | a newer version wrote | this version |
 //! |---|---|
 //! | an attribute that is not known here | leaves it as it is |
-//! | an unknown gap or resolution cause | keeps it, and shows its name |
+//! | an unknown gap, defect or resolution cause | keeps it, and shows its name |
 //! | an unknown state | counts the finding as open |
 //! | an unknown severity | counts it as HIGH, so that nothing worsens |
 //! | an unknown last change | counts it as a reminder |
 //! | an unknown channel | leaves it in the list |
 //! | an unknown kind of egress | counts it as `other` |
-//! | an unknown service | does not read the row, and does not write it |
+//! | an unknown check, kind of subject or gateway service | does not read the row, and does not write it |
 //!
 //! A value that is counted as another one is written back as it was, unless the finding itself has changed.
 //!
 //! The names of the attributes are those of version 0. They differ from the names in the code: `told` is `notified_at`,
 //! `pending` is `undelivered`, `thread` is `incident_started_at`.
+//!
+//! The row of a missing gateway route has `routeTable`, `gap` and `egress`, and no `check`: it has the form that gatewatch
+//! 0.1.0 reads. The row of another finding has `check`, `subject` and `defect` instead. gatewatch 0.1.0 cannot read it, so
+//! after a rollback it neither sends nor resolves such a finding, and leaves the row as it is.
 //!
 //! `notified` is newer than the others. gatewatch 0.1.0 does not know it and reads `unaware` instead: the channels that are
 //! not in `notified`. In a row without `notified`, every channel that is not in `unaware` was notified.
@@ -35,12 +39,15 @@ use crate::{
     alerts::{
         alert::{OpenChange, Resolution, ResolutionReason},
         history::{AlertRecord, RecordState},
-        recorded::Recorded,
+        recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
     },
     channel::Channel,
     checks::{
-        finding::{Gap, TableRef},
+        check::CheckName,
+        endpoint_problem::Defect,
+        finding::Gap,
         severity::Severity,
+        subject::{Subject, SubjectKind},
     },
     network::{
         model::{Target, TargetKind},
@@ -58,14 +65,17 @@ pub(super) const ROW_VERSION: u32 = 1;
 const KEY_AND_EXPIRY: [&str; 3] = ["pk", "sk", "expiresAt"];
 
 /// The attributes of [`Row`].
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 23] = [
     "rowVersion",
     "findingId",
     "account",
     "vpcId",
+    "check",
+    "subject",
     "routeTable",
     "service",
     "gap",
+    "defect",
     "severity",
     "worst",
     "subnets",
@@ -90,15 +100,25 @@ struct Row {
     finding_id: String,
     account: String,
     vpc_id: String,
-    route_table: TableRow,
+    /// `gateway-route` where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<SubjectRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_table: Option<TableRow>,
     service: String,
-    gap: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<String>,
     severity: String,
     /// The worst severity so far; that of the last check where it is absent.
     worst: Option<String>,
     #[serde(default)]
     subnets: BTreeSet<String>,
-    egress: EgressRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    egress: Option<EgressRow>,
     state: String,
     since: Timestamp,
     told: Timestamp,
@@ -120,6 +140,14 @@ struct TableRow {
     name: Option<String>,
     #[serde(default)]
     main: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SubjectRow {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    name: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -181,24 +209,25 @@ fn from_row(row: Row) -> Option<AlertRecord> {
         _ => RecordState::Open(OpenChange::from_name(&row.change).unwrap_or(OpenChange::Reminder)),
     };
     let severity = severity(&row.severity);
+    let (subject, problem) = match row.check.as_deref().map(CheckName::from_name) {
+        None | Some(Some(CheckName::GatewayRoute)) => {
+            missing_route(row.route_table?, &row.service, row.gap?, row.egress?)?
+        }
+        Some(check) => endpoint_defect(check?, row.subject?, row.service, row.defect?)?,
+    };
     let channels = |names: BTreeSet<String>| -> BTreeSet<Channel> {
         names.iter().filter_map(|name| Channel::from_name(name)).collect()
     };
     let notified = row.notified.map_or_else(|| Channel::ALL.into(), channels);
     Some(AlertRecord {
         finding_id: row.finding_id,
+        subject,
         account: row.account,
         vpc_id: row.vpc_id,
-        route_table: TableRef { id: row.route_table.id, name: row.route_table.name, main: row.route_table.main },
-        service: GatewayService::from_name(&row.service)?,
-        gap: recorded(row.gap, Gap::from_name),
         severity,
         worst_severity: row.worst.map_or(severity, |worst| self::severity(&worst)),
         subnet_ids: row.subnets,
-        egress: Target {
-            kind: TargetKind::from_name(&row.egress.kind).unwrap_or(TargetKind::Other),
-            id: row.egress.target,
-        },
+        problem,
         state,
         since: row.since,
         notified_at: row.told,
@@ -206,6 +235,28 @@ fn from_row(row: Row) -> Option<AlertRecord> {
         notified: &notified - &channels(row.unaware),
         incident_started_at: row.thread.unwrap_or(row.since),
     })
+}
+
+fn missing_route(table: TableRow, service: &str, gap: String, egress: EgressRow) -> Option<(Subject, RecordedProblem)> {
+    let problem = RecordedProblem::MissingRoute(RecordedRoute {
+        service: GatewayService::from_name(service)?,
+        gap: recorded(gap, Gap::from_name),
+        is_main_table: table.main,
+        egress: Target { kind: TargetKind::from_name(&egress.kind).unwrap_or(TargetKind::Other), id: egress.target },
+    });
+    Some((Subject { kind: SubjectKind::RouteTable, id: table.id, name: table.name }, problem))
+}
+
+fn endpoint_defect(
+    check: CheckName,
+    subject: SubjectRow,
+    service: String,
+    defect: String,
+) -> Option<(Subject, RecordedProblem)> {
+    let kind = SubjectKind::from_name(&subject.kind)?;
+    let defect = recorded(defect, Defect::from_name);
+    let problem = RecordedProblem::Endpoint(RecordedDefect { check, service, defect });
+    Some((Subject { kind, id: subject.id, name: subject.name }, problem))
 }
 
 fn severity(name: &str) -> Severity {
@@ -224,22 +275,21 @@ fn to_row(record: &AlertRecord) -> Row {
         }
     };
     let channels = |channels: &BTreeSet<Channel>| channels.iter().map(|channel| channel.name().to_owned()).collect();
-    Row {
+    let mut row = Row {
         row_version: ROW_VERSION,
         finding_id: record.finding_id.clone(),
         account: record.account.clone(),
         vpc_id: record.vpc_id.clone(),
-        route_table: TableRow {
-            id: record.route_table.id.clone(),
-            name: record.route_table.name.clone(),
-            main: record.route_table.main,
-        },
-        service: record.service.name().to_owned(),
-        gap: record.gap.name().to_owned(),
+        check: None,
+        subject: None,
+        route_table: None,
+        service: record.problem.service_name().to_owned(),
+        gap: None,
+        defect: None,
         severity: record.severity.name().to_owned(),
         worst: Some(record.worst_severity.name().to_owned()),
         subnets: record.subnet_ids.clone(),
-        egress: EgressRow { kind: record.egress.kind.name().to_owned(), target: record.egress.id.clone() },
+        egress: None,
         state: if record.is_open() { "open" } else { "resolved" }.to_owned(),
         since: record.since,
         told: record.notified_at,
@@ -249,7 +299,22 @@ fn to_row(record: &AlertRecord) -> Row {
         unaware: channels(&(&BTreeSet::from(Channel::ALL) - &record.notified)),
         notified: Some(channels(&record.notified)),
         thread: Some(record.incident_started_at),
+    };
+    let Subject { kind, id, name } = record.subject.clone();
+    match &record.problem {
+        RecordedProblem::MissingRoute(missing) => {
+            let egress = &missing.egress;
+            row.route_table = Some(TableRow { id, name, main: missing.is_main_table });
+            row.gap = Some(missing.gap.name().to_owned());
+            row.egress = Some(EgressRow { kind: egress.kind.name().to_owned(), target: egress.id.clone() });
+        }
+        RecordedProblem::Endpoint(defect) => {
+            row.check = Some(defect.check.name().to_owned());
+            row.subject = Some(SubjectRow { kind: kind.name().to_owned(), id, name });
+            row.defect = Some(defect.defect.name().to_owned());
+        }
     }
+    row
 }
 
 fn attributes(row: &Row) -> Option<Item> {
@@ -304,18 +369,25 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn route_table(id: &str, name: &str) -> Subject {
+        Subject { kind: SubjectKind::RouteTable, id: id.into(), name: Some(name.into()) }
+    }
+
     fn record() -> AlertRecord {
         AlertRecord {
             finding_id: "0a1b".into(),
+            subject: route_table("rtb-0a1b2c3d", "a \"b\"\n🦀"),
             account: "123456789012".into(),
             vpc_id: "vpc-0a1b2c3d".into(),
-            route_table: TableRef { id: "rtb-0a1b2c3d".into(), name: Some("a \"b\"\n🦀".into()), main: true },
-            service: GatewayService::S3,
-            gap: Recorded::Known(Gap::NotAssociated),
             severity: Severity::High,
             worst_severity: Severity::High,
             subnet_ids: BTreeSet::from(["subnet-0a1b2c3d".into()]),
-            egress: Target { kind: TargetKind::NatGateway, id: None },
+            problem: RecordedProblem::MissingRoute(RecordedRoute {
+                service: GatewayService::S3,
+                gap: Recorded::Known(Gap::NotAssociated),
+                is_main_table: true,
+                egress: Target { kind: TargetKind::NatGateway, id: None },
+            }),
             state: RecordState::Resolved(Resolution {
                 reason: Recorded::Known(ResolutionReason::Covered),
                 open_seconds: 259_200,
@@ -361,16 +433,25 @@ mod tests {
     const V0_OPEN: &str = include_str!("../../../tests/rows/v0-open.json");
     const V0_RESOLVED: &str = include_str!("../../../tests/rows/v0-resolved.json");
     const NEWER_OPEN: &str = include_str!("../../../tests/rows/newer-open.json");
+    const V1_ENDPOINT_OPEN: &str = include_str!("../../../tests/rows/v1-endpoint-open.json");
     const NEWER_RESOLVED: &str = include_str!("../../../tests/rows/newer-resolved.json");
+
+    fn v0_route() -> RecordedRoute {
+        RecordedRoute {
+            service: GatewayService::S3,
+            gap: Recorded::Known(Gap::NoEndpoint),
+            is_main_table: false,
+            egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+        }
+    }
 
     fn v0_open() -> AlertRecord {
         AlertRecord {
             finding_id: "b3a881dfa77ca30d1c093830e37f0c0aa2b8afcb0d59f3da37b47f9b3c3adbbb".into(),
             vpc_id: "vpc-0a1b2c3d4e5f60001".into(),
-            route_table: TableRef { id: "rtb-0a1b2c3d4e5f60001".into(), name: Some("private-a".into()), main: false },
-            gap: Recorded::Known(Gap::NoEndpoint),
+            subject: route_table("rtb-0a1b2c3d4e5f60001", "private-a"),
             subnet_ids: BTreeSet::from(["subnet-0a1b2c3d4e5f60001".into(), "subnet-0a1b2c3d4e5f60002".into()]),
-            egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+            problem: RecordedProblem::MissingRoute(v0_route()),
             state: RecordState::Open(OpenChange::Worsened),
             notified_at: moment("2026-11-21T10:00:00Z"),
             undelivered: BTreeSet::from([Channel::Text]),
@@ -392,14 +473,110 @@ mod tests {
         assert!(!is_newer(&item));
     }
 
+    /// The open record of an endpoint that keeps subnets out.
+    fn endpoint_record() -> AlertRecord {
+        AlertRecord {
+            finding_id: "4c1d".into(),
+            subject: Subject {
+                kind: SubjectKind::VpcEndpoint,
+                id: "vpce-0a1b2c3d".into(),
+                name: Some("ssm \"a\"".into()),
+            },
+            problem: RecordedProblem::Endpoint(RecordedDefect {
+                check: CheckName::EndpointAccess,
+                service: "com.amazonaws.eu-west-1.ssm".into(),
+                defect: Recorded::Known(Defect::NoSubnetAdmitted),
+            }),
+            state: RecordState::Open(OpenChange::Opened),
+            ..record()
+        }
+    }
+
     #[test]
     fn the_known_attributes_are_those_that_are_written() {
-        let item = to_item(&record(), None).unwrap();
-        let mut known = KNOWN.to_vec();
-        known.sort_unstable();
-        let mut written: Vec<&str> = item.keys().map(String::as_str).collect();
-        written.sort_unstable();
-        assert_eq!(known, written);
+        let of_route = to_item(&record(), None).unwrap();
+        let of_endpoint = to_item(&endpoint_record(), None).unwrap();
+        let written = |item: &Item| -> BTreeSet<String> { item.keys().cloned().collect() };
+        let known: BTreeSet<String> = KNOWN.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(known.len(), KNOWN.len());
+        assert_eq!(known, &written(&of_route) | &written(&of_endpoint));
+        let names = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|&name| name.to_owned()).collect() };
+        assert_eq!(&known - &written(&of_route), names(&["check", "defect", "subject"]));
+        assert_eq!(&known - &written(&of_endpoint), names(&["egress", "gap", "routeTable"]));
+    }
+
+    #[test]
+    fn the_record_of_an_endpoint_is_read_as_it_was_written() {
+        let record = endpoint_record();
+        let item = to_item(&record, None).unwrap();
+        let text = |text: &str| AttributeValue::S(text.into());
+        assert_eq!(item["check"], text("endpoint-access"));
+        assert_eq!(item["defect"], text("no_subnet_admitted"));
+        let subject = [
+            ("type".to_owned(), text("vpc_endpoint")),
+            ("id".to_owned(), text("vpce-0a1b2c3d")),
+            ("name".to_owned(), text("ssm \"a\"")),
+        ];
+        assert_eq!(item["subject"], AttributeValue::M(subject.into()));
+        assert_eq!(from_item(&item), Some(record));
+        assert!(!is_newer(&item));
+    }
+
+    #[test]
+    fn a_stored_row_of_an_endpoint_is_read_and_written_back_as_it_was() {
+        let stored = item(V1_ENDPOINT_OPEN);
+        let read = from_item(&stored).unwrap();
+        let subject = Subject { kind: SubjectKind::VpcEndpoint, id: "vpce-0a1b2c3d4e5f60001".into(), name: None };
+        let problem = RecordedProblem::Endpoint(RecordedDefect {
+            check: CheckName::DnsBypass,
+            service: "com.amazonaws.eu-west-1.s3".into(),
+            defect: Recorded::Known(Defect::PrivateDnsForAllRequests),
+        });
+        let expected = AlertRecord {
+            finding_id: "3eaae6322c029075973ffd0efd7e44052f0c45faa2591105098faa830c83b32e".into(),
+            subject,
+            problem,
+            subnet_ids: BTreeSet::from(["subnet-0a1b2c3d4e5f60001".into()]),
+            state: RecordState::Open(OpenChange::Opened),
+            ..v0_open()
+        };
+        assert_eq!(read, expected);
+        assert_eq!(to_item(&read, None), Some(without_key_and_expiry(stored)));
+    }
+
+    #[test]
+    fn a_row_may_name_the_check_gateway_route() {
+        let mut item = to_item(&record(), None).unwrap();
+        item.insert("check".into(), AttributeValue::S("gateway-route".into()));
+        assert_eq!(from_item(&item), Some(record()));
+    }
+
+    #[test]
+    fn the_row_of_an_unknown_check_or_kind_of_subject_is_not_read() {
+        for (name, odd) in [
+            ("check", json!("endpoint-color")),
+            ("subject", json!({"type": "lattice_service", "id": "svc-0a1b2c3d", "name": null})),
+            ("subject", json!(null)),
+            ("defect", json!(null)),
+        ] {
+            let mut item = to_item(&endpoint_record(), None).unwrap();
+            item.insert(name.into(), to_attribute(odd));
+            assert_eq!(from_item(&item), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_defect_is_kept() {
+        let mut stored = to_item(&endpoint_record(), None).unwrap();
+        stored.insert("defect".into(), AttributeValue::S("subnet_on_fire".into()));
+        let read = from_item(&stored).unwrap();
+        let expected = RecordedProblem::Endpoint(RecordedDefect {
+            check: CheckName::EndpointAccess,
+            service: "com.amazonaws.eu-west-1.ssm".into(),
+            defect: Recorded::Unknown("subnet_on_fire".into()),
+        });
+        assert_eq!(read.problem, expected);
+        assert_eq!(to_item(&read, Some(&stored)), Some(stored));
     }
 
     #[test]
@@ -443,8 +620,11 @@ mod tests {
     #[test]
     fn what_only_a_newer_version_knows_is_read_as_the_nearest_that_this_version_knows() {
         let read = AlertRecord {
-            gap: Recorded::Unknown("route_shadowed".into()),
-            egress: Target { kind: TargetKind::Other, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+            problem: RecordedProblem::MissingRoute(RecordedRoute {
+                gap: Recorded::Unknown("route_shadowed".into()),
+                egress: Target { kind: TargetKind::Other, id: Some("nat-0a1b2c3d4e5f60001".into()) },
+                ..v0_route()
+            }),
             state: RecordState::Open(OpenChange::Reminder),
             ..v0_open()
         };
@@ -471,7 +651,7 @@ mod tests {
         let before = from_item(&stored).unwrap();
         let resolution = Resolution { reason: Recorded::Known(ResolutionReason::Covered), open_seconds: 7 };
         let after = AlertRecord {
-            route_table: TableRef { name: Some("renamed".into()), ..before.route_table.clone() },
+            subject: Subject { name: Some("renamed".into()), ..before.subject.clone() },
             state: RecordState::Resolved(resolution),
             undelivered: BTreeSet::from([Channel::Json]),
             ..before

@@ -38,7 +38,7 @@ impl MissingFacts {
         let lists_of_services = lists_of_services(network);
         let mut missing = Self::default();
         for finding in findings {
-            let Some(table) = tables.get(finding.route_table.id.as_str()) else { continue };
+            let Some(table) = tables.get(finding.subject.id.as_str()) else { continue };
             if finding.subnets.is_empty() {
                 if table.is_unassociated() {
                     missing.nat_gateways_of_vpcs.insert(table.vpc_id.clone());

@@ -30,12 +30,13 @@ use jiff::civil::Date;
 use crate::{
     checks::{
         exemption::{self, Exempt, UnreadableExemption},
-        finding::{Finding, Gap, SubnetRef, TableRef, finding_id},
+        finding::{Finding, Gap, MissingRoute, Problem, SubnetRef, finding_id},
         fix::Fix,
         gateway_endpoint::{
             cautions::{Access, cautions},
             egress::severity_of,
         },
+        subject::Subject,
     },
     network::{
         account::AccountRegion,
@@ -111,9 +112,7 @@ pub fn evaluate(
             }
         }
     }
-    verdict
-        .findings
-        .sort_by(|a, b| (&a.vpc_id, &a.route_table.id, a.service).cmp(&(&b.vpc_id, &b.route_table.id, b.service)));
+    verdict.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     verdict
         .exempt
         .sort_by(|a, b| (&a.vpc_id, &a.route_table_id, a.service).cmp(&(&b.vpc_id, &b.route_table_id, b.service)));
@@ -217,19 +216,22 @@ fn finding(
     affected.sort_by(|a, b| a.id.cmp(&b.id));
     Finding {
         id: finding_id(account_region, &account, &table.id, service),
-        service,
-        gap: gap.gap,
+        subject: Subject::from(table),
         severity,
-        cautions: cautions(&gap.fix, service, egress.kind, access),
         account,
         region: account_region.region.clone(),
         vpc_id: table.vpc_id.clone(),
-        route_table: TableRef::from(table),
         subnets: affected,
-        egress,
-        endpoint: gap.endpoint.map(Into::into),
-        interface_endpoint: interface.map(Into::into),
-        fix: gap.fix.clone(),
+        problem: Problem::MissingRoute(MissingRoute {
+            service,
+            gap: gap.gap,
+            is_main_table: table.is_main(),
+            cautions: cautions(&gap.fix, service, egress.kind, access),
+            egress,
+            endpoint: gap.endpoint.map(Into::into),
+            interface_endpoint: interface.map(Into::into),
+            fix: gap.fix.clone(),
+        }),
     }
 }
 
@@ -237,7 +239,7 @@ fn finding(
 mod tests {
     use super::*;
     use crate::{
-        checks::{caution::Caution, finding::EndpointRef, fix, severity::Severity},
+        checks::{caution::Caution, finding::EndpointRef, fix, severity::Severity, subject::SubjectKind},
         network::{
             model::{Association, Route, Target},
             testing::{
@@ -257,11 +259,19 @@ mod tests {
         evaluate(network, &tables, &BTreeSet::from([GatewayService::S3]), &account_region(), TODAY).findings
     }
 
+    /// The missing route that the finding is about.
+    fn missing_route(finding: &Finding) -> MissingRoute {
+        finding.missing_route().unwrap().clone()
+    }
+
     /// The findings for S3, as table id, gap and endpoint id.
     fn gaps(network: &Network) -> Vec<(String, Gap, Option<String>)> {
         findings(network)
             .into_iter()
-            .map(|f| (f.route_table.id, f.gap, f.endpoint.map(|endpoint| endpoint.id)))
+            .map(|f| {
+                let missing = missing_route(&f);
+                (f.subject.id, missing.gap, missing.endpoint.map(|endpoint| endpoint.id))
+            })
             .collect()
     }
 
@@ -382,7 +392,7 @@ mod tests {
                 route_tables: vec![main_table("rtb-0000000a", VPC)],
                 endpoints: std::iter::once(endpoint).chain(other).collect(),
             };
-            findings(&network).pop().unwrap().fix
+            missing_route(&findings(&network).pop().unwrap()).fix
         };
         let other = || s3(S3_ENDPOINT, &[]);
         let listing = |state: &str| fix::Endpoint {
@@ -458,8 +468,9 @@ mod tests {
         table.routes.extend(endpoints.iter().map(route_to));
         let network = Network { vpcs: vec![vpc(VPC)], subnets: Vec::new(), route_tables: vec![table], endpoints };
         let [finding] = findings(&network).try_into().unwrap();
+        let missing = missing_route(&finding);
         assert_eq!(
-            (finding.gap, finding.endpoint, finding.interface_endpoint),
+            (missing.gap, missing.endpoint, missing.interface_endpoint),
             (Gap::NoEndpoint, None, Some(EndpointRef { id: "vpce-00000002".into(), state: "available".into() }))
         );
     }
@@ -481,8 +492,9 @@ mod tests {
             endpoints: vec![firewall],
         };
         let [finding] = findings(&network).try_into().unwrap();
+        let missing = missing_route(&finding);
         assert_eq!(
-            (finding.gap, finding.severity, finding.egress),
+            (missing.gap, finding.severity, missing.egress),
             (
                 Gap::NoEndpoint,
                 Severity::Medium,
@@ -497,7 +509,7 @@ mod tests {
     fn affected(network: &Network) -> Vec<(String, Vec<String>)> {
         findings(network)
             .into_iter()
-            .map(|f| (f.route_table.id, f.subnets.into_iter().map(|subnet| subnet.id).collect()))
+            .map(|f| (f.subject.id, f.subnets.into_iter().map(|subnet| subnet.id).collect()))
             .collect()
     }
 
@@ -581,6 +593,14 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_says_whether_its_table_is_the_main_table() {
+        for (table, is_main) in [(main_table("rtb-0000000a", VPC), true), (table("rtb-0000000a", VPC), false)] {
+            let network = Network { vpcs: vec![vpc(VPC)], route_tables: vec![table], ..Network::default() };
+            assert_eq!(missing_route(&findings(&network).pop().unwrap()).is_main_table, is_main);
+        }
+    }
+
+    #[test]
     fn only_the_requested_tables_are_checked() {
         let network = Network {
             vpcs: vec![vpc(VPC)],
@@ -592,7 +612,10 @@ mod tests {
         let found: Vec<_> = evaluate(&network, &requested, &required, &account_region(), TODAY)
             .findings
             .into_iter()
-            .map(|finding| (finding.route_table.id, finding.service))
+            .map(|finding| {
+                let service = missing_route(&finding).service;
+                (finding.subject.id, service)
+            })
             .collect();
         assert_eq!(
             found,
@@ -640,10 +663,10 @@ mod tests {
     }
 
     /// The findings as service and affected subnets, and the exempt tables as service and ids of the tagged resources.
-    fn summary(verdict: &Verdict) -> [Vec<(&'static str, String)>; 2] {
+    fn summary(verdict: &Verdict) -> [Vec<(&str, String)>; 2] {
         let subnets = |f: &Finding| f.subnets.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(" ");
         [
-            verdict.findings.iter().map(|f| (f.service.name(), subnets(f))).collect(),
+            verdict.findings.iter().map(|f| (f.problem.service_name(), subnets(f))).collect(),
             verdict.exempt.iter().map(|e| (e.service.name(), e.exempted_by.join(" "))).collect(),
         ]
     }
@@ -762,24 +785,31 @@ mod tests {
             findings(&network),
             [Finding {
                 id: finding_id(&account_region(), "123456789012", "rtb-0a1b2c3d", GatewayService::S3),
-                service: GatewayService::S3,
-                gap: Gap::NotAssociated,
+                subject: Subject {
+                    kind: SubjectKind::RouteTable,
+                    id: "rtb-0a1b2c3d".into(),
+                    name: Some("private-a".into()),
+                },
                 severity: Severity::High,
                 account: "123456789012".into(),
                 region: REGION.into(),
                 vpc_id: VPC.into(),
-                route_table: TableRef { id: "rtb-0a1b2c3d".into(), name: Some("private-a".into()), main: false },
                 subnets: vec![SubnetRef {
                     id: "subnet-0a1b2c3d".into(),
                     name: Some("app-a".into()),
                     availability_zone: Some("eu-west-1a".into()),
                     cidr: Some("10.0.1.0/24".into()),
                 }],
-                egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d".into()) },
-                endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
-                interface_endpoint: None,
-                fix: Fix::AddTable(fix::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
-                cautions: [Caution::ConnectionsClose, Caution::SourceIpConditions, Caution::OtherRegions].into(),
+                problem: Problem::MissingRoute(MissingRoute {
+                    service: GatewayService::S3,
+                    gap: Gap::NotAssociated,
+                    is_main_table: false,
+                    egress: Target { kind: TargetKind::NatGateway, id: Some("nat-0a1b2c3d".into()) },
+                    endpoint: Some(EndpointRef { id: S3_ENDPOINT.into(), state: "available".into() }),
+                    interface_endpoint: None,
+                    fix: Fix::AddTable(fix::Endpoint::from(&s3(S3_ENDPOINT, &[]))),
+                    cautions: [Caution::ConnectionsClose, Caution::SourceIpConditions, Caution::OtherRegions].into(),
+                }),
             }]
         );
     }
@@ -799,7 +829,7 @@ mod tests {
                 route_tables: vec![table],
                 endpoints: vec![endpoint],
             };
-            findings(&network).pop().unwrap().cautions
+            missing_route(&findings(&network).pop().unwrap()).cautions
         };
         let (addresses, regions) = (Caution::SourceIpConditions, Caution::OtherRegions);
         assert_eq!(cautions(None, true), [Caution::ConnectionsCloseTwice, addresses, regions].into());

@@ -2,11 +2,18 @@
 
 use serde::Serialize;
 
-use super::{finding::Finding, name::Name};
+use super::{
+    finding::{Finding, Subject},
+    name::Name,
+};
 use crate::{
     alerts::history::HistoryState,
     channel::Channel,
-    checks::exemption,
+    checks::{
+        check::CheckName,
+        endpoint_problem::{ExemptProblem, Unassessed, UnassessedReason},
+        exemption,
+    },
     events::scope,
     network::{
         not_assessed::{self, NotAssessedReason},
@@ -57,7 +64,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings suppressed by an exemption tag.
     pub exempt: Vec<Exempt>,
-    /// Subnets that could not be assessed, and why. They count neither as findings nor as covered.
+    /// What could not be assessed, and why. It counts neither as a finding nor as in order.
     pub unassessed: Vec<NotAssessed>,
     /// Ids in the payload that EC2 does not return. They count neither as findings nor as covered.
     pub not_found: Vec<String>,
@@ -137,32 +144,67 @@ pub struct Checked {
     pub route_tables: usize,
 }
 
-/// A route table that has no gateway route to a required service, but is exempt.
+/// What a tag exempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(untagged, rename_all_fields = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Exempt {
-    /// The service.
-    pub service: Name<GatewayService>,
-    /// The VPC of the route table.
-    pub vpc_id: String,
-    /// The route table.
-    pub route_table_id: String,
-    /// The resources whose tags exempt it, sorted by id.
-    pub exempted_by: Vec<String>,
+pub enum Exempt {
+    /// A route table that has no gateway route to a required service.
+    MissingRoute {
+        /// The service.
+        service: Name<GatewayService>,
+        /// The VPC of the route table.
+        vpc_id: String,
+        /// The route table.
+        route_table_id: String,
+        /// The resources whose tags exempt it, sorted by id.
+        exempted_by: Vec<String>,
+    },
+    /// An endpoint, a VPC or a REST API with a defect.
+    Endpoint {
+        /// The check that found the defect.
+        check: Name<CheckName>,
+        /// The resource that has it.
+        subject: Subject,
+        /// The service name as EC2 returns it.
+        service: String,
+        /// The VPC of the subject. Null for a REST API.
+        vpc_id: Option<String>,
+        /// The resources whose tags exempt it, sorted by id.
+        exempted_by: Vec<String>,
+    },
 }
 
-/// A subnet that could not be assessed.
+/// What could not be assessed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(untagged, rename_all_fields = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct NotAssessed {
-    /// The subnet.
-    pub subnet_id: String,
-    /// Its VPC.
-    pub vpc_id: String,
-    /// Why it could not be assessed.
-    pub reason: Name<NotAssessedReason>,
+pub enum NotAssessed {
+    /// A subnet, by the check `gateway-route`.
+    Subnet {
+        /// The subnet.
+        subnet_id: String,
+        /// Its VPC.
+        vpc_id: String,
+        /// Why it could not be assessed.
+        reason: Name<NotAssessedReason>,
+    },
+    /// An endpoint, a VPC or a REST API, by another check.
+    Endpoint {
+        /// The check.
+        check: Name<CheckName>,
+        /// The resource.
+        subject: Subject,
+        /// The service name as EC2 returns it.
+        service: String,
+        /// The VPC of the subject. Null for a REST API.
+        vpc_id: Option<String>,
+        /// Why it could not be assessed.
+        reason: Name<UnassessedReason>,
+        /// The ids of what is in doubt, sorted: subnets, groups, prefix lists, zones or endpoints. Empty for the subject
+        /// itself.
+        in_doubt: Vec<String>,
+    },
 }
 
 /// An exemption tag whose value is invalid.
@@ -196,7 +238,7 @@ impl From<&scope::Scope> for Scope {
 
 impl From<&exemption::Exempt> for Exempt {
     fn from(exempt: &exemption::Exempt) -> Self {
-        Self {
+        Self::MissingRoute {
             service: Name(exempt.service),
             vpc_id: exempt.vpc_id.clone(),
             route_table_id: exempt.route_table_id.clone(),
@@ -207,7 +249,33 @@ impl From<&exemption::Exempt> for Exempt {
 
 impl From<&not_assessed::NotAssessed> for NotAssessed {
     fn from(subnet: &not_assessed::NotAssessed) -> Self {
-        Self { subnet_id: subnet.subnet_id.clone(), vpc_id: subnet.vpc_id.clone(), reason: Name(subnet.reason) }
+        let (subnet_id, vpc_id) = (subnet.subnet_id.clone(), subnet.vpc_id.clone());
+        Self::Subnet { subnet_id, vpc_id, reason: Name(subnet.reason) }
+    }
+}
+
+impl From<&ExemptProblem> for Exempt {
+    fn from(exempt: &ExemptProblem) -> Self {
+        Self::Endpoint {
+            check: Name(exempt.check),
+            subject: (&exempt.subject).into(),
+            service: exempt.service.clone(),
+            vpc_id: exempt.vpc_id.clone(),
+            exempted_by: exempt.exempted_by.clone(),
+        }
+    }
+}
+
+impl From<&Unassessed> for NotAssessed {
+    fn from(doubt: &Unassessed) -> Self {
+        Self::Endpoint {
+            check: Name(doubt.check),
+            subject: (&doubt.subject).into(),
+            service: doubt.service.clone(),
+            vpc_id: doubt.vpc_id.clone(),
+            reason: Name(doubt.reason),
+            in_doubt: doubt.in_doubt.clone(),
+        }
     }
 }
 
@@ -222,6 +290,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checks::subject::{self, SubjectKind};
 
     fn scope_in_json(scope: &scope::Scope) -> serde_json::Value {
         serde_json::to_value(Scope::from(scope)).unwrap()
@@ -239,6 +308,57 @@ mod tests {
             scope_in_json(&ids),
             json!({
                 "vpcIds": [], "subnetIds": ["subnet-0000000a"], "routeTableIds": ["rtb-0000000a"], "vpcEndpointIds": []
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_exempt_or_in_doubt_names_its_check_and_subject_unless_it_is_about_gateway_routes() {
+        let (check, service) = (CheckName::EndpointAccess, "com.amazonaws.eu-west-1.ssm".to_owned());
+        let subject = || subject::Subject {
+            kind: SubjectKind::VpcEndpoint,
+            id: "vpce-0000000a".into(),
+            name: Some("ssm".into()),
+        };
+        let vpc_id = Some("vpc-0000000a".to_owned());
+        let exempt = ExemptProblem {
+            check,
+            subject: subject(),
+            service: service.clone(),
+            vpc_id: vpc_id.clone(),
+            exempted_by: vec!["vpce-0000000a".into()],
+        };
+        assert_eq!(
+            serde_json::to_value(Exempt::from(&exempt)).unwrap(),
+            json!({
+                "check": "endpoint-access",
+                "subject": {"type": "vpc_endpoint", "id": "vpce-0000000a", "name": "ssm"},
+                "service": "com.amazonaws.eu-west-1.ssm", "vpcId": "vpc-0000000a", "exemptedBy": ["vpce-0000000a"]
+            })
+        );
+        let in_doubt = vec!["sg-0000000b".to_owned()];
+        let reason = UnassessedReason::ReferencedGroup;
+        let doubt = Unassessed { check, subject: subject(), service, vpc_id, reason, in_doubt };
+        assert_eq!(
+            serde_json::to_value(NotAssessed::from(&doubt)).unwrap(),
+            json!({
+                "check": "endpoint-access",
+                "subject": {"type": "vpc_endpoint", "id": "vpce-0000000a", "name": "ssm"},
+                "service": "com.amazonaws.eu-west-1.ssm", "vpcId": "vpc-0000000a", "reason": "referenced_group",
+                "inDoubt": ["sg-0000000b"]
+            })
+        );
+        let exempt = exemption::Exempt {
+            service: GatewayService::S3,
+            vpc_id: "vpc-0000000a".into(),
+            route_table_id: "rtb-0000000a".into(),
+            exempted_by: vec!["rtb-0000000a".into()],
+        };
+        assert_eq!(
+            serde_json::to_value(Exempt::from(&exempt)).unwrap(),
+            json!({
+                "service": "s3", "vpcId": "vpc-0000000a", "routeTableId": "rtb-0000000a",
+                "exemptedBy": ["rtb-0000000a"]
             })
         );
     }

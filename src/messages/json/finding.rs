@@ -3,31 +3,53 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::name::{Name, RecordedName};
+use super::{
+    evidence::Evidence,
+    name::{Name, RecordedName},
+};
 use crate::{
     alerts::{
         alert::{Alert, Change, ResolutionReason, ResolvedFinding},
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem},
     },
     checks::{
-        finding::{self, Gap},
+        check::CheckName,
+        endpoint_problem::Defect,
+        finding::{self, Gap, Problem},
         severity::Severity,
+        subject::{self, SubjectKind},
     },
-    messages::{prose, remediation},
+    messages::{content::cautions_of, prose, remediation::finding as remediation},
     network::{
         model::{Target, TargetKind},
         service::GatewayService,
     },
 };
 
+/// A finding of any check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Finding {
+    /// A finding of the check `gateway-route`.
+    MissingRoute(Box<RouteFinding>),
+    /// A finding of another check.
+    Endpoint(Box<EndpointFinding>),
+}
+
 /// One route table that has no gateway route to one required service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Finding {
+pub struct RouteFinding {
     /// SHA-256 of partition, account, Region, route table and service: the same problem always has the same id.
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub id: String,
+    /// The check that found it.
+    #[cfg_attr(test, schemars(extend("const" = CheckName::GatewayRoute.name())))]
+    pub check: Name<CheckName>,
+    /// The route table, as the subject of the finding.
+    pub subject: Subject,
     /// The service that the route table has no active gateway route to.
     pub service: Name<GatewayService>,
     /// What is missing.
@@ -55,6 +77,54 @@ pub struct Finding {
     pub reason: String,
     /// How to fix it.
     pub remediation: Remediation,
+}
+
+/// One endpoint, VPC or REST API with one defect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EndpointFinding {
+    /// SHA-256 of partition, account, Region, check, subject and service: the same problem always has the same id.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub id: String,
+    /// The check that found it.
+    #[cfg_attr(test, schemars(extend("not" = {"const": CheckName::GatewayRoute.name()})))]
+    pub check: Name<CheckName>,
+    /// The resource that has the defect.
+    pub subject: Subject,
+    /// The service name as EC2 returns it, such as `com.amazonaws.eu-west-1.ssm`.
+    pub service: String,
+    /// What is wrong.
+    pub defect: RecordedName<Defect>,
+    /// How severe the problem is. For a resolved finding: the worst severity that it ever had.
+    pub severity: Name<Severity>,
+    /// The account of the subject: 12 digits, or empty if it is not known.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The VPC of the subject. Null for a REST API, which is in no VPC.
+    pub vpc_id: Option<String>,
+    /// The subnets that the defect affects, sorted by id.
+    pub subnets: Vec<Subnet>,
+    /// The facts that decided. Null for a resolved finding.
+    pub evidence: Option<Evidence>,
+    /// For people: why the finding matters, or how the problem was resolved.
+    pub reason: String,
+    /// How to fix it.
+    pub remediation: Remediation,
+}
+
+/// The resource that a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Subject {
+    /// What kind of resource it is.
+    #[serde(rename = "type")]
+    pub kind: Name<SubjectKind>,
+    /// Its id.
+    pub id: String,
+    /// The value of its `Name` tag, or the name of a REST API. Untrusted text.
+    pub name: Option<String>,
 }
 
 /// The route table of a finding.
@@ -105,7 +175,7 @@ pub struct Endpoint {
 }
 
 /// The same fix for three tools. For a resolved finding, and if an id does not have the format of AWS ids, the three
-/// are null and there are no cautions.
+/// are null and there are no cautions. They are null as well if a person has to decide what a policy allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -151,25 +221,98 @@ pub struct Resolution {
     pub stood_seconds: i64,
 }
 
-impl From<&finding::Finding> for Finding {
-    fn from(finding: &finding::Finding) -> Self {
-        Self {
-            id: finding.id.clone(),
-            service: Name(finding.service),
-            gap: RecordedName(Recorded::Known(finding.gap)),
-            severity: Name(finding.severity),
-            account: finding.account.clone(),
-            region: finding.region.clone(),
-            vpc_id: finding.vpc_id.clone(),
-            route_table: (&finding.route_table).into(),
-            subnets: finding.subnets.iter().map(Into::into).collect(),
-            egress: (&finding.egress).into(),
-            endpoint: finding.endpoint.as_ref().map(Into::into),
-            interface_endpoint: finding.interface_endpoint.as_ref().map(Into::into),
-            reason: prose::reason(finding),
-            remediation: finding.into(),
+impl Finding {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::MissingRoute(finding) => &finding.id,
+            Self::Endpoint(finding) => &finding.id,
         }
     }
+
+    /// The affected subnets.
+    #[must_use]
+    pub fn subnets(&self) -> &[Subnet] {
+        match self {
+            Self::MissingRoute(finding) => &finding.subnets,
+            Self::Endpoint(finding) => &finding.subnets,
+        }
+    }
+
+    /// Why the finding matters, or how the problem was resolved.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::MissingRoute(finding) => &finding.reason,
+            Self::Endpoint(finding) => &finding.reason,
+        }
+    }
+
+    /// How to fix it.
+    #[must_use]
+    pub fn remediation(&self) -> &Remediation {
+        match self {
+            Self::MissingRoute(finding) => &finding.remediation,
+            Self::Endpoint(finding) => &finding.remediation,
+        }
+    }
+
+    /// The same finding with these subnets.
+    #[must_use]
+    pub fn with_subnets(&self, subnets: &[Subnet]) -> Self {
+        let subnets = subnets.to_vec();
+        match self {
+            Self::MissingRoute(finding) => Self::MissingRoute(RouteFinding { subnets, ..(**finding).clone() }.into()),
+            Self::Endpoint(finding) => Self::Endpoint(EndpointFinding { subnets, ..(**finding).clone() }.into()),
+        }
+    }
+}
+
+impl From<&finding::Finding> for Finding {
+    fn from(finding: &finding::Finding) -> Self {
+        let subnets = finding.subnets.iter().map(Into::into).collect();
+        match &finding.problem {
+            Problem::MissingRoute(missing) => Self::MissingRoute(Box::new(RouteFinding {
+                id: finding.id.clone(),
+                check: Name(CheckName::GatewayRoute),
+                subject: (&finding.subject).into(),
+                service: Name(missing.service),
+                gap: RecordedName(Recorded::Known(missing.gap)),
+                severity: Name(finding.severity),
+                account: finding.account.clone(),
+                region: finding.region.clone(),
+                vpc_id: finding.vpc_id.clone(),
+                route_table: RouteTable::new(&finding.subject, missing.is_main_table),
+                subnets,
+                egress: (&missing.egress).into(),
+                endpoint: missing.endpoint.as_ref().map(Into::into),
+                interface_endpoint: missing.interface_endpoint.as_ref().map(Into::into),
+                reason: prose::finding::reason(finding),
+                remediation: finding.into(),
+            })),
+            Problem::Endpoint(defect) => Self::Endpoint(Box::new(EndpointFinding {
+                id: finding.id.clone(),
+                check: Name(defect.check),
+                subject: (&finding.subject).into(),
+                service: defect.service.clone(),
+                defect: RecordedName(Recorded::Known(defect.defect)),
+                severity: Name(finding.severity),
+                account: finding.account.clone(),
+                region: finding.region.clone(),
+                vpc_id: vpc_id(&finding.vpc_id),
+                subnets,
+                evidence: Some((&defect.evidence).into()),
+                reason: prose::finding::reason(finding),
+                remediation: finding.into(),
+            })),
+        }
+    }
+}
+
+/// The id of a VPC. `None` for a REST API.
+fn vpc_id(id: &str) -> Option<String> {
+    Some(id.to_owned()).filter(|id| !id.is_empty())
 }
 
 impl From<&Alert> for NotifiedFinding {
@@ -195,28 +338,54 @@ impl From<&Alert> for NotifiedFinding {
 
 impl From<&ResolvedFinding> for Finding {
     fn from(resolved: &ResolvedFinding) -> Self {
-        Self {
-            id: resolved.id.clone(),
-            service: Name(resolved.service),
-            gap: RecordedName(resolved.gap.clone()),
-            severity: Name(resolved.worst_severity),
-            account: resolved.account.clone(),
-            region: resolved.region.clone(),
-            vpc_id: resolved.vpc_id.clone(),
-            route_table: (&resolved.route_table).into(),
-            subnets: resolved.subnets.iter().map(Into::into).collect(),
-            egress: (&resolved.egress).into(),
-            endpoint: None,
-            interface_endpoint: None,
-            reason: prose::resolved_reason(resolved),
-            remediation: Remediation::default(),
+        let subnets = resolved.subnets.iter().map(Into::into).collect();
+        match &resolved.problem {
+            RecordedProblem::MissingRoute(missing) => Self::MissingRoute(Box::new(RouteFinding {
+                id: resolved.id.clone(),
+                check: Name(CheckName::GatewayRoute),
+                subject: (&resolved.subject).into(),
+                service: Name(missing.service),
+                gap: RecordedName(missing.gap.clone()),
+                severity: Name(resolved.worst_severity),
+                account: resolved.account.clone(),
+                region: resolved.region.clone(),
+                vpc_id: resolved.vpc_id.clone(),
+                route_table: RouteTable::new(&resolved.subject, missing.is_main_table),
+                subnets,
+                egress: (&missing.egress).into(),
+                endpoint: None,
+                interface_endpoint: None,
+                reason: prose::finding::resolved_reason(resolved),
+                remediation: Remediation::default(),
+            })),
+            RecordedProblem::Endpoint(defect) => Self::Endpoint(Box::new(EndpointFinding {
+                id: resolved.id.clone(),
+                check: Name(defect.check),
+                subject: (&resolved.subject).into(),
+                service: defect.service.clone(),
+                defect: RecordedName(defect.defect.clone()),
+                severity: Name(resolved.worst_severity),
+                account: resolved.account.clone(),
+                region: resolved.region.clone(),
+                vpc_id: vpc_id(&resolved.vpc_id),
+                subnets,
+                evidence: None,
+                reason: prose::finding::resolved_reason(resolved),
+                remediation: Remediation::default(),
+            })),
         }
     }
 }
 
-impl From<&finding::TableRef> for RouteTable {
-    fn from(table: &finding::TableRef) -> Self {
-        Self { id: table.id.clone(), name: table.name.clone(), main: table.main }
+impl From<&subject::Subject> for Subject {
+    fn from(subject: &subject::Subject) -> Self {
+        Self { kind: Name(subject.kind), id: subject.id.clone(), name: subject.name.clone() }
+    }
+}
+
+impl RouteTable {
+    fn new(subject: &subject::Subject, main: bool) -> Self {
+        Self { id: subject.id.clone(), name: subject.name.clone(), main }
     }
 }
 
@@ -245,12 +414,18 @@ impl From<&finding::EndpointRef> for Endpoint {
 
 impl From<&finding::Finding> for Remediation {
     fn from(finding: &finding::Finding) -> Self {
-        let Some(fix) = remediation::render(finding) else { return Self::default() };
-        Self {
-            aws_cli: Some(fix.aws_cli()),
-            cloud_formation: Some(fix.cloud_formation),
-            terraform: Some(fix.terraform),
-            cautions: (finding.cautions.iter()).map(|&caution| prose::caution(caution, &[finding.service])).collect(),
+        let service = finding.problem.service_name();
+        let cautions =
+            || cautions_of(finding).into_iter().map(|caution| prose::caution::caution(caution, &[service])).collect();
+        match remediation::render(finding) {
+            Some(fix) => Self {
+                aws_cli: Some(fix.aws_cli()),
+                cloud_formation: Some(fix.cloud_formation),
+                terraform: Some(fix.terraform),
+                cautions: cautions(),
+            },
+            None if remediation::needs_a_person(finding) => Self { cautions: cautions(), ..Self::default() },
+            None => Self::default(),
         }
     }
 }
@@ -269,16 +444,22 @@ mod tests {
             state: "pending".into(),
             route_table_ids: vec!["rtb-0a1b2c3d".into()],
         };
-        let finding = finding::Finding {
+        let missing = finding::MissingRoute {
             gap: Gap::EndpointNotAvailable,
             endpoint: Some(finding::EndpointRef { id: "vpce-0a1b2c3d".into(), state: "pending".into() }),
             fix: Fix::Wait(endpoint),
+            ..testing::missing_route()
+        };
+        let finding = finding::Finding {
+            problem: Problem::MissingRoute(missing),
             ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d")
         };
         assert_eq!(
             serde_json::to_value(Finding::from(&finding)).unwrap(),
             json!({
                 "id": "rtb-0a1b2c3d s3",
+                "check": "gateway-route",
+                "subject": {"type": "route_table", "id": "rtb-0a1b2c3d", "name": null},
                 "service": "s3",
                 "gap": "endpoint_not_available",
                 "severity": "MEDIUM",
@@ -305,7 +486,11 @@ mod tests {
     #[test]
     fn the_cautions_are_sentences_beside_the_commands() {
         let cautions = [Caution::DnsSupport, Caution::DefaultPolicy].into();
-        let finding = finding::Finding { cautions, ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d") };
+        let missing = finding::MissingRoute { cautions, ..testing::missing_route() };
+        let finding = finding::Finding {
+            problem: Problem::MissingRoute(missing),
+            ..testing::finding("vpc-0a1b2c3d", "rtb-0a1b2c3d")
+        };
         assert_eq!(
             Remediation::from(&finding).cautions,
             [

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod error;
+pub mod evidence;
 pub mod finding;
 pub mod name;
 pub mod notification;

@@ -1,6 +1,6 @@
 //! Renders alerts as notifications: JSON for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     name::Name,
@@ -9,11 +9,12 @@ use super::{
 };
 use crate::{
     alerts::alert::Alert,
+    checks::{check::CheckName, subject::SubjectKind},
     messages::{
         alert_group::AlertGroup,
         message::{Attribute, Message, counted, subject},
+        service_name::titles,
     },
-    network::service::GatewayService,
 };
 
 /// One message, or several if one would be too large.
@@ -33,7 +34,9 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
         findings: &[],
     };
     let label = alerts.label();
-    let subject = subject(format!("[{label}] gatewatch: {} in {}, {}", counts(alerts), alerts.vpc_id, alerts.region));
+    // A REST API is in no VPC.
+    let vpc = if alerts.vpc_id.is_empty() { String::new() } else { format!("{}, ", alerts.vpc_id) };
+    let subject = subject(format!("[{label}] gatewatch: {} in {vpc}{}", counts(alerts), alerts.region));
     let attributes = alerts.attributes();
     let overhead = subject.len() + attributes.iter().map(Attribute::size).sum::<usize>();
     split(&notification, &alerts.alerts, overhead)
@@ -61,31 +64,52 @@ fn counts(alerts: &AlertGroup<'_>) -> String {
 /// `vpc-0a1b in eu-west-1: no gateway route to DynamoDB on 2 route tables; resolved: S3 on 1 route table`.
 fn summary(alerts: &AlertGroup<'_>) -> String {
     let open = by_service(alerts.open());
-    let resolved = by_service(alerts.resolved());
+    let resolved: Vec<String> = by_service(alerts.resolved()).into_iter().chain(by_check(alerts.resolved())).collect();
     let mut parts = Vec::new();
     if !open.is_empty() {
         parts.push(format!("no gateway route to {}", open.join(", to ")));
     }
+    parts.extend(by_check(alerts.open()));
     if !resolved.is_empty() {
         parts.push(format!("resolved: {}", resolved.join(", ")));
     }
-    format!("{} in {}: {}", alerts.vpc_id, alerts.region, parts.join("; "))
+    // A REST API is in no VPC.
+    let place = if alerts.vpc_id.is_empty() { String::new() } else { format!("{} in ", alerts.vpc_id) };
+    format!("{place}{}: {}", alerts.region, parts.join("; "))
 }
 
 /// The number of route tables of each service, such as `DynamoDB on 2 route tables` and `S3 on 1 route table`.
 fn by_service<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
-    let mut tables: BTreeMap<GatewayService, usize> = BTreeMap::new();
-    for alert in alerts {
-        *tables.entry(alert.service()).or_default() += 1;
+    let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
+    for alert in alerts.filter(|alert| alert.check() == CheckName::GatewayRoute) {
+        *tables.entry(alert.service_name()).or_default() += 1;
     }
-    let on =
-        |(service, count): (GatewayService, usize)| format!("{} on {}", service.title(), counted(count, "route table"));
+    let on = |(service, count): (&str, usize)| format!("{} on {}", titles(&[service]), counted(count, "route table"));
     tables.into_iter().map(on).collect()
+}
+
+/// The number of subjects of each other check, such as `endpoint-access on 2 VPC endpoints`.
+fn by_check<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
+    let mut subjects: BTreeMap<(CheckName, SubjectKind), BTreeSet<&str>> = BTreeMap::new();
+    for alert in alerts.filter(|alert| alert.check() != CheckName::GatewayRoute) {
+        let subject = alert.subject();
+        subjects.entry((alert.check(), subject.kind)).or_default().insert(&subject.id);
+    }
+    let on = |((check, kind), ids): ((CheckName, SubjectKind), BTreeSet<&str>)| {
+        let noun = match kind {
+            SubjectKind::RouteTable => "route table",
+            SubjectKind::VpcEndpoint => "VPC endpoint",
+            SubjectKind::Vpc => "VPC",
+            SubjectKind::RestApi => "REST API",
+        };
+        format!("{} on {}", check.name(), counted(ids.len(), noun))
+    };
+    subjects.into_iter().map(on).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, sync::Arc};
+    use std::sync::Arc;
 
     use serde_json::{Value, json};
 
@@ -101,7 +125,7 @@ mod tests {
             policy::Policy,
         },
         channel::Channel,
-        checks::{finding::Finding, gateway_endpoint::rule::evaluate, severity::Severity},
+        checks::{finding::Finding, gateway_endpoint::rule::evaluate, list::default_checks, severity::Severity},
         events::{
             record::{AlertRequest, Record, Trigger},
             scope::Scope,
@@ -110,6 +134,7 @@ mod tests {
         network::{
             account::AccountRegion,
             model::{Network, RouteTable, Subnet, TargetKind, Vpc},
+            service::GatewayService,
             testing::{REGION, explicit, main_table, route, subnet, table_of, vpc},
         },
         schemas::assert_notification,
@@ -169,6 +194,7 @@ mod tests {
         history: &AlertHistory,
     ) -> Vec<Plan> {
         let policy = Policy {
+            checks: default_checks(),
             required_services: required(),
             min_severity,
             remind_after: None,
@@ -177,7 +203,17 @@ mod tests {
         };
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
         plans(
-            &Observation { network, findings, exempt: &[], affected, account_region: &account_region(), now },
+            &Observation {
+                network,
+                findings,
+                exempt: &[],
+                exempt_problems: &[],
+                unassessed: &BTreeSet::new(),
+                rest_apis: None,
+                affected,
+                account_region: &account_region(),
+                now,
+            },
             history,
             &policy,
         )
@@ -226,6 +262,7 @@ mod tests {
     fn affected<'a>(network: &Network, record: &'a Record, vpcs: &[&str]) -> Affected<'a> {
         Affected {
             record,
+            endpoint_vpc_ids: Arc::new(BTreeSet::new()),
             route_table_ids: Arc::new(network.route_tables.iter().map(|table| table.id.clone()).collect()),
             vpc_ids: Arc::new(vpcs.iter().map(|&id| id.to_owned()).collect()),
             receive_count: None,
@@ -274,6 +311,7 @@ mod tests {
                 string("vpcId", A),
                 Attribute { name: "services", data_type: "String.Array", value: r#"["dynamodb","s3"]"#.into() },
                 Attribute { name: "changes", data_type: "String.Array", value: r#"["reported"]"#.into() },
+                Attribute { name: "checks", data_type: "String.Array", value: r#"["gateway-route"]"#.into() },
             ]
         );
         assert_eq!(message.finding_ids, findings[..4].iter().map(|finding| finding.id.clone()).collect());
@@ -577,7 +615,7 @@ mod tests {
     fn expected_contents(network: &Network) -> Vec<(String, String, String)> {
         (findings(network).into_iter())
             .flat_map(|f| {
-                let (table, service) = (f.route_table.id, f.service.name().to_owned());
+                let (table, service) = (f.subject.id.clone(), f.problem.service_name().to_owned());
                 f.subnets.into_iter().map(move |subnet| (table.clone(), service.clone(), subnet.id))
             })
             .collect()

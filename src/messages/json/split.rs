@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    finding::{Finding, NotifiedFinding},
+    finding::NotifiedFinding,
     notification::{Notification, Part},
 };
 use crate::{alerts::alert::Alert, messages::message::MAX_MESSAGE};
@@ -41,7 +41,7 @@ pub(super) fn split(
         .enumerate()
         .map(|(n, (_, findings))| {
             let part = (count > 1).then_some(Part { index: n + 1, count });
-            let ids = findings.iter().map(|notified| notified.finding.id.clone()).collect();
+            let ids = findings.iter().map(|notified| notified.finding.id().to_owned()).collect();
             (json(&Notification { part, findings, ..*notification }), ids)
         })
         .collect()
@@ -49,7 +49,7 @@ pub(super) fn split(
 
 /// The finding. If it is too large for a message: several copies, each with a part of the subnets.
 fn pieces(notified: NotifiedFinding, room: usize) -> Vec<NotifiedFinding> {
-    let subnets = &notified.finding.subnets;
+    let subnets = notified.finding.subnets();
     if json_size(&notified) < room || subnets.len() < 2 {
         return vec![notified];
     }
@@ -57,7 +57,7 @@ fn pieces(notified: NotifiedFinding, room: usize) -> Vec<NotifiedFinding> {
     [left, right]
         .into_iter()
         .flat_map(|subnets| {
-            let finding = Finding { subnets: subnets.to_vec(), ..notified.finding.clone() };
+            let finding = notified.finding.with_subnets(subnets);
             pieces(NotifiedFinding { finding, ..notified.clone() }, room)
         })
         .collect()

@@ -70,7 +70,7 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
 }
 
 /// The chat card in the message.
-fn card(message: &Message) -> Value {
+pub(super) fn card(message: &Message) -> Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
@@ -208,7 +208,7 @@ fn a_card_lists_ten_subnets_and_refers_to_the_json_for_more() {
 }
 
 /// The lines of this section of a text, without its heading.
-fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+pub(super) fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
     text.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.is_empty()).collect()
 }
 
@@ -411,7 +411,7 @@ fn an_email_that_would_be_too_large_is_split() {
             let tables: BTreeSet<&str> =
                 message.body.lines().filter_map(|line| line.strip_prefix("Route table: ")?.split(' ').next()).collect();
             let alerts_of_part = alerts.iter().filter(|alert| message.finding_ids.contains(alert.finding_id()));
-            assert_eq!(alerts_of_part.map(|alert| alert.route_table().id.as_str()).collect::<BTreeSet<_>>(), tables);
+            assert_eq!(alerts_of_part.map(|alert| alert.subject().id.as_str()).collect::<BTreeSet<_>>(), tables);
         }
     }
 }
@@ -453,7 +453,7 @@ fn the_shortest_card_always_fits() {
     let longest = "`".repeat(256);
     let mut alerts = Vec::new();
     for mut finding in findings(&several(40), &GatewayService::ALL) {
-        finding.route_table.name = Some(longest.clone());
+        finding.subject.name = Some(longest.clone());
         finding.region = "ap-southeast-2".into();
         finding.subnets.iter_mut().for_each(|subnet| subnet.name = Some(longest.clone()));
         alerts.push(Alert::Reported(finding));

@@ -1,5 +1,6 @@
 //! Tests of the text that people read: e-mails and chat cards. Both channels get the same scenarios.
 
+mod endpoints;
 mod limits;
 mod snapshots;
 
@@ -94,15 +95,13 @@ pub(super) fn opened(finding: Finding) -> Alert {
 fn resolved(finding: Finding, reason: ResolutionReason) -> Alert {
     Alert::Resolved(ResolvedFinding {
         id: finding.id,
-        service: finding.service,
-        gap: Recorded::Known(finding.gap),
+        subject: finding.subject,
         worst_severity: finding.severity,
         account: finding.account,
         region: finding.region,
         vpc_id: finding.vpc_id,
-        route_table: finding.route_table,
         subnets: finding.subnets,
-        egress: finding.egress,
+        problem: (&finding.problem).into(),
         since: since(),
         resolution: Resolution { reason: Recorded::Known(reason), open_seconds: 3 * 86_400 + 7_200 },
     })

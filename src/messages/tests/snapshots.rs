@@ -28,7 +28,7 @@ fn rendered(channel: Channel, message: &Message) -> String {
 
 /// Compares the messages of both channels for these scenarios with the snapshots of this name.
 #[track_caller]
-fn assert_snapshots(name: &str, scenarios: &[(&str, AlertGroup<'_>)]) {
+pub(super) fn assert_snapshots(name: &str, scenarios: &[(&str, AlertGroup<'_>)]) {
     for channel in [Channel::Text, Channel::Chat] {
         let mut texts = Vec::new();
         for (title, group) in scenarios {
@@ -54,7 +54,8 @@ fn the_text_of_each_gap() {
         network(vec![endpoint("available", &[TABLE])]),
     ]
     .map(|network| [opened(finding(&network))]);
-    let gaps = [&no_endpoint, &not_associated, &pending, &inactive].map(|[alert]| alert.open_finding().unwrap().gap);
+    let gaps = [&no_endpoint, &not_associated, &pending, &inactive]
+        .map(|[alert]| alert.open_finding().unwrap().missing_route().unwrap().gap);
     assert_eq!(gaps, [Gap::NoEndpoint, Gap::NotAssociated, Gap::EndpointNotAvailable, Gap::RouteInactive]);
     let call = api_call();
     assert_snapshots(
@@ -125,7 +126,15 @@ fn the_text_of_each_change() {
 #[test]
 fn the_text_of_each_resolution_reason() {
     let finding = finding(&private(Some(NAT)));
-    let alerts = ResolutionReason::ALL.map(|reason| [resolved(finding.clone(), reason)]);
+    let reasons = [
+        ResolutionReason::Covered,
+        ResolutionReason::Exempt,
+        ResolutionReason::TableDeleted,
+        ResolutionReason::VpcDeleted,
+        ResolutionReason::EdgeTable,
+        ResolutionReason::NotRequired,
+    ];
+    let alerts = reasons.map(|reason| [resolved(finding.clone(), reason)]);
     let names = ["covered", "exempt", "table deleted", "VPC deleted", "edge table", "not required"];
     let call = api_call();
     let scenarios: Vec<_> =

@@ -1,31 +1,22 @@
-//! Every sentence of the messages about findings: as one sentence for the JSON field `reason`, and as lines for e-mail
-//! and chat.
+//! The sentences about route tables without a gateway route.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
-
-use super::{
-    alert_group::AlertGroup,
-    content::{CautionAbout, Group, services, tables},
-    message::counted,
-    untrusted_text::{Line, plain},
-};
+use super::endpoint::check_off;
 use crate::{
     alerts::{
-        alert::{Alert, Change, OpenChange, ResolutionReason, ResolvedFinding},
-        history::HistoryState,
+        alert::{Alert, ResolutionReason, RouteFacts},
         recorded::Recorded,
     },
     checks::{
-        caution::Caution,
-        finding::{EndpointRef, Finding, Gap, SubnetRef},
+        check::CheckName,
+        finding::{EndpointRef, Finding, Gap, MissingRoute},
     },
-    events::record::Trigger,
-    network::{
-        model::{Target, TargetKind},
-        service::GatewayService,
+    messages::{
+        content::{Group, services},
+        message::counted,
+        service_name::{ServiceName, titles},
+        untrusted_text::plain,
     },
+    network::model::{Target, TargetKind},
 };
 
 /// One fact in two forms.
@@ -36,33 +27,22 @@ struct Text {
     lines: Vec<String>,
 }
 
-// --- One sentence for the JSON ---------------------------------------------------------------------------------------
-
 /// Why a finding matters: what is missing, and where the traffic goes instead. Contains ids, but no tags.
-pub(super) fn reason(finding: &Finding) -> String {
-    let service = finding.service.title();
-    let interface = (finding.interface_endpoint.as_ref())
+pub(super) fn reason(finding: &Finding, missing: &MissingRoute) -> String {
+    let service = missing.service.title();
+    let interface = (missing.interface_endpoint.as_ref())
         .map_or(String::new(), |endpoint| format!("; interface endpoint {} does not replace this route", endpoint.id));
-    let target = finding.egress.id.as_deref();
+    let target = missing.egress.id.as_deref();
     format!(
         "Route table {} has no gateway route to {service}: {}, {}{interface}.",
-        finding.route_table.id,
-        missing(finding.gap, finding.endpoint.as_ref(), service).clause,
-        consequence(&finding.egress, target, finding.subnets.len(), service, &[finding.service]).clause,
+        finding.subject.id,
+        gap(missing.gap, missing.endpoint.as_ref(), service).clause,
+        consequence(&missing.egress, target, finding.subnets.len(), service, &[service]).clause,
     )
 }
 
-/// How a problem was resolved, and how long it was open.
-pub(super) fn resolved_reason(resolved: &ResolvedFinding) -> String {
-    let table = format!("Route table {}", resolved.route_table.id);
-    let what = outcome(&resolved.resolution.reason, &table, resolved.service.title());
-    format!("{what} The problem existed for {}.", duration(resolved.resolution.open_seconds))
-}
-
-// --- Facts -----------------------------------------------------------------------------------------------------------
-
 /// What is missing. `endpoint` is the gateway endpoint that decided the gap.
-fn missing(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
+fn gap(gap: Gap, endpoint: Option<&EndpointRef>, service: &str) -> Text {
     let (id, state) = endpoint.map_or(("", ""), |endpoint| (&endpoint.id, &endpoint.state));
     let (shown_id, shown_state) = (plain(id), plain(state));
     let (clause, line) = match gap {
@@ -97,7 +77,7 @@ fn consequence(
     target: Option<&str>,
     subnets: usize,
     service: &str,
-    without_interface: &[GatewayService],
+    without_interface: &[ServiceName<'_>],
 ) -> Text {
     if subnets == 0 {
         return Text {
@@ -190,42 +170,8 @@ fn charge(kind: TargetKind) -> Option<Text> {
     Some(Text { clause: clause.to_owned(), lines: vec![line] })
 }
 
-/// What somebody has to know before they apply the fix for these services. Contains no ids and no tags.
-pub(super) fn caution(caution: Caution, services: &[GatewayService]) -> String {
-    let service = titles(services);
-    let when = "Applications have to connect again, so choose a time when no critical task runs.";
-    match caution {
-        Caution::ConnectionsClose => format!("Open connections to {service} close. {when}"),
-        Caution::ConnectionsCloseTwice => format!(
-            "Open connections to {service} close twice: when the table is removed from the endpoint, and when it is added \
-             again. {when}"
-        ),
-        Caution::SourceIpConditions => {
-            let policies = if services.contains(&GatewayService::DynamoDb) { "resource" } else { "bucket" };
-            format!(
-                "Requests to {service} will come from private addresses. Conditions on aws:SourceIp in {policies} and \
-                 identity policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead."
-            )
-        }
-        Caution::TrafficFilters => format!(
-            "Security groups and network ACLs must allow traffic to and from {service}; gatewatch does not check them. A \
-             security group rule can name the prefix list of the service; a network ACL rule needs its address ranges."
-        ),
-        Caution::OtherRegions => {
-            "Requests to buckets in other Regions do not go through the endpoint. They go the same way as today."
-                .to_owned()
-        }
-        Caution::DefaultPolicy => {
-            format!("A new endpoint has the default policy, which allows every request to {service}.")
-        }
-        Caution::DnsSupport => "If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; \
-                                gatewatch does not check this."
-            .to_owned(),
-    }
-}
-
 /// How a problem was resolved. A reason that only a newer version of gatewatch knows gets a general text.
-fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> String {
+pub(super) fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> String {
     let Recorded::Known(reason) = reason else {
         return format!("{table}: the problem with {service} is resolved.");
     };
@@ -240,6 +186,11 @@ fn outcome(reason: &Recorded<ResolutionReason>, table: &str, service: &str) -> S
             format!("{table} now routes ingress traffic of a gateway: it needs no gateway route to {service}.")
         }
         ResolutionReason::NotRequired => format!("{table} no longer needs a gateway route to {service}."),
+        ResolutionReason::CheckOff => check_off(table, CheckName::GatewayRoute),
+        // These are for the other checks.
+        ResolutionReason::Fixed | ResolutionReason::EndpointDeleted | ResolutionReason::ApiDeleted => {
+            format!("{table}: the problem with {service} is resolved.")
+        }
     }
 }
 
@@ -261,110 +212,36 @@ fn target_name(kind: TargetKind) -> &'static str {
     }
 }
 
-/// A duration for people: in the largest unit that fits, rounded down, such as `3 days` or `1 minute`.
-fn duration(seconds: i64) -> String {
-    const UNITS: [(i64, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
-    let seconds = seconds.max(0);
-    let (length, unit) = UNITS.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
-    let count = seconds / length;
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+/// What is missing, and where the traffic goes instead.
+pub(super) fn why_it_matters(group: &Group<'_>) -> Vec<String> {
+    let gaps = missing_routes(group)
+        .flat_map(|missing| gap(missing.gap, missing.endpoint.as_ref(), missing.service.title()).lines);
+    gaps.chain(consequences(group)).chain(interface_endpoints(group)).collect()
 }
 
-/// A time, to the minute.
-fn utc_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// The names of these services, such as `S3` or `S3 and DynamoDB`.
-pub(super) fn titles(services: &[GatewayService]) -> String {
-    let titles: Vec<&str> = services.iter().map(|service| service.title()).collect();
-    match titles.as_slice() {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// What a message says if it has no room for the cautions.
-pub(super) const NO_ROOM_FOR_CAUTIONS: &str = "The commands have side effects that do not fit into this card. Read them in \
-                                               the message on the JSON topic.";
-
-/// These cautions as sentences.
-pub(super) fn cautions(cautions: &[CautionAbout]) -> Vec<String> {
-    cautions.iter().map(|(each, services)| caution(*each, services)).collect()
-}
-
-// --- Lines about one group of alerts ---------------------------------------------------------------------------------
-
-/// What is wrong and where; for a resolved group, how it was resolved.
-pub(super) fn sentence(group: &Group<'_>) -> String {
-    let service = titles(&group.services());
-    let table = format!("{} in {}", plain(group.table_id()), plain(group.first().region()));
-    match group.first().resolved_finding() {
-        None => format!("{table} has no gateway route to {service}."),
-        Some(resolved) => outcome(&resolved.resolution.reason, &table, &service),
-    }
-}
-
-/// The group in one short line, for a list of several groups.
-pub(super) fn short_line(group: &Group<'_>) -> String {
-    format!("{} {}: {}", group.label(), plain(group.table_id()), titles(&group.services()))
-}
-
-/// The route table, with its name.
-pub(super) fn table<'a>(group: &Group<'a>) -> Line<'a> {
-    let table = group.first().route_table();
-    let main = if table.main { " (main)" } else { "" };
-    Line::with(format!("Route table: {}{main}", plain(&table.id)), table.name.as_deref())
-}
-
-/// What has changed since the last alert, and since when the problem is known. Empty without an alert history.
-pub(super) fn change<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
-    let (news, since) = match group.first() {
-        Alert::Reported(_) => return Vec::new(),
-        Alert::Open { change, since, .. } => {
-            let news = match change {
-                OpenChange::Opened => return vec![format!("New: first seen {}.", utc_time(*since)).into()],
-                OpenChange::Worsened => {
-                    "Worse than in the last alert: a higher severity, or subnets that were not affected before."
-                        .to_owned()
-                }
-                OpenChange::Changed => "Changed since the last alert: something else is missing now.".to_owned(),
-                OpenChange::Reminder => "Reminder: this problem still exists.".to_owned(),
-            };
-            (news, since)
-        }
-        Alert::Resolved(ResolvedFinding { since, resolution, .. }) => {
-            (format!("The problem existed for {}.", duration(resolution.open_seconds)), since)
-        }
-    };
-    vec![news.into(), format!("Known since {}.", utc_time(*since)).into()]
-}
-
-/// Why it matters: what is missing, and where the traffic goes instead. Empty for a resolved group.
-pub(super) fn why_it_matters<'a>(group: &Group<'a>) -> Vec<Line<'a>> {
-    if group.is_resolved() {
-        return Vec::new();
-    }
-    let missing = (group.open_findings())
-        .flat_map(|finding| missing(finding.gap, finding.endpoint.as_ref(), finding.service.title()).lines);
-    missing.chain(consequences(group)).chain(interface_endpoints(group)).map(Line::from).collect()
+/// The missing routes of the open findings of a group.
+fn missing_routes<'a>(group: &Group<'a>) -> impl Iterator<Item = &'a MissingRoute> {
+    group.open_findings().filter_map(Finding::missing_route)
 }
 
 fn consequences(group: &Group<'_>) -> Vec<String> {
-    let egress = group.first().egress();
+    let Some(RouteFacts { egress, .. }) = group.first().route_facts() else { return Vec::new() };
     let target = egress.id.as_deref().map(plain);
-    let has_interface = |alert: &&Alert| alert.open_finding().is_some_and(|f| f.interface_endpoint.is_some());
+    let has_interface = |alert: &&Alert| {
+        let missing = alert.open_finding().and_then(Finding::missing_route);
+        missing.is_some_and(|missing| missing.interface_endpoint.is_some())
+    };
     let without_interface = services(group.alerts().filter(|alert| !has_interface(alert)));
     consequence(egress, target.as_deref(), group.subnets().len(), &titles(&group.services()), &without_interface).lines
 }
 
 fn interface_endpoints(group: &Group<'_>) -> Vec<String> {
-    let no_other_way = group.first().egress().kind == TargetKind::None && !group.subnets().is_empty();
-    (group.open_findings())
-        .filter_map(|finding| {
-            let id = plain(&finding.interface_endpoint.as_ref()?.id);
-            let service = finding.service.title();
+    let has_no_egress = group.first().route_facts().is_some_and(|facts| facts.egress.kind == TargetKind::None);
+    let no_other_way = has_no_egress && !group.subnets().is_empty();
+    missing_routes(group)
+        .filter_map(|missing| {
+            let id = plain(&missing.interface_endpoint.as_ref()?.id);
+            let service = missing.service.title();
             Some(if no_other_way {
                 format!(
                     "{service} can be reached only through interface endpoint {id}. It does not replace this route."
@@ -376,133 +253,35 @@ fn interface_endpoints(group: &Group<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A subnet, with its name.
-pub(super) fn subnet(subnet: &SubnetRef) -> Line<'_> {
-    let facts = [Some(&subnet.id), subnet.availability_zone.as_ref(), subnet.cidr.as_ref()];
-    let facts: Vec<String> = facts.into_iter().flatten().map(|fact| plain(fact)).collect();
-    Line::with(facts.join(" "), subnet.name.as_deref())
-}
-
-// --- Lines about the whole message -----------------------------------------------------------------------------------
-
-/// VPC, Region and account.
-pub(super) fn location<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
-    let mut lines = vec![
-        Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name),
-        format!("Region: {}", plain(message.region)).into(),
-    ];
-    if !message.account.is_empty() {
-        lines.push(format!("Account: {}", plain(message.account)).into());
-    }
-    lines
-}
-
-/// What started the check; for an API call, who made it and when.
-pub(super) fn what_happened<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a>> {
-    let mut lines = match message.trigger {
-        None => return Vec::new(),
-        Some(Trigger::ApiCall { event_name, event_time, principal, on_behalf_of, invoked_by, .. }) => {
-            let when = event_time.as_deref().map(|time| match time.parse::<Timestamp>() {
-                Ok(time) => format!("When: {}", utc_time(time)).into(),
-                Err(_) => Line::with("When:", Some(time)),
-            });
-            let who = principal.as_deref().map(|principal| Line::with("Who:", Some(principal)));
-            let through = invoked_by.as_deref().map(|service| Line::with("Through AWS service:", Some(service)));
-            let person = (on_behalf_of.as_ref())
-                .map(|user| Line::with("On behalf of Identity Center user:", Some(user.user_id.as_str())));
-            let call = Line::with("API call:", Some(event_name.as_str()));
-            [Some(call), when, who, person, through].into_iter().flatten().collect()
-        }
-        Some(Trigger::ConfigItem) => vec!["AWS Config recorded a change.".into()],
-        Some(Trigger::Schedule) => {
-            vec!["The scheduled sweep found this. It does not know which change caused it.".into()]
-        }
-        Some(Trigger::Manual) => vec!["Somebody started this check by hand.".into()],
-    };
-    if message.trigger_count > 1 {
-        lines.push(format!("This is the newest of {} events that affect the VPC.", message.trigger_count).into());
-    }
-    lines
-}
-
-/// A warning that the alert may be a repetition. `None` unless the alert history is unavailable.
-pub(super) fn caveat(message: &AlertGroup<'_>) -> Option<&'static str> {
-    (message.history == HistoryState::Unavailable)
-        .then_some("The alert history is not available: this alert may be a repetition.")
-}
-
-/// The first line of a message: what is wrong and where.
-pub(super) fn first_line(message: &AlertGroup<'_>, groups: &[Group<'_>]) -> String {
-    if let [group] = groups {
-        return format!("{}: {}", group.label(), sentence(group));
-    }
-    let place = format!("{} in {}", plain(message.vpc_id), plain(message.region));
-    let resolved = match message.resolved().count() {
-        0 => String::new(),
-        1 => " 1 other problem is resolved.".to_owned(),
-        n => format!(" {n} other problems are resolved."),
-    };
-    let open = services(message.open());
-    if open.is_empty() {
-        return format!(
-            "{}: {} problems with gateway routes of {place} are resolved.",
-            message.label(),
-            message.alerts.len()
-        );
-    }
-    let tables = counted(tables(message.open()).len(), "route table");
-    format!("{}: no gateway route to {} from {tables} of {place}.{resolved}", message.label(), titles(&open))
-}
-
-/// Severity, problem and location for a subject or title. Contains only ids and our own words.
-///
-/// Leaves out details until the text has at most `max` bytes. The shortest form may still be longer.
-pub(super) fn headline(message: &AlertGroup<'_>, part: Option<(usize, usize)>, max: usize) -> String {
-    let (label, region) = (message.label(), plain(message.region));
-    let all_resolved = message.open_severity().is_none();
-    let changes: BTreeSet<Change> = message.open().map(Alert::change).collect();
-    let what = match changes.first() {
-        None => "Gateway route",
-        Some(Change::Worsened) if changes.len() == 1 => "Worse: no gateway route",
-        Some(Change::Changed) if changes.len() == 1 => "Changed: no gateway route",
-        // The last change in the order: with a reminder first, there is nothing else.
-        Some(Change::Reminder) => "Still no gateway route",
-        Some(_) => "No gateway route",
-    };
-    let (services, tables) = if all_resolved {
-        (services(message.resolved()), tables(message.resolved()))
-    } else {
-        (services(message.open()), tables(message.open()))
-    };
-    let to = format!(" to {}", titles(&services));
-    let within = format!(" in {}", plain(message.vpc_id));
-    let one_table = tables.len() == 1;
-    let on = if one_table { tables.into_iter().map(plain).collect() } else { counted(tables.len(), "route table") };
-    let resolved = match message.resolved().count() {
-        0 => String::new(),
-        _ if all_resolved => String::new(),
-        n => format!(", {n} resolved"),
-    };
-    let part = part.map_or(String::new(), |(index, count)| format!(" (part {index} of {count})"));
-    let render = |to: &str, within: &str| format!("[{label}] {what}{to}: {on}{within}, {region}{resolved}{part}");
-    // The id of one route table identifies its VPC, so the VPC may be left out first. A number of tables does not.
-    let shorter =
-        if one_table { [(to.as_str(), ""), ("", within.as_str())] } else { [("", within.as_str()), ("", "")] };
-    let forms = [(to.as_str(), within.as_str())].into_iter().chain(shorter).map(|(to, within)| render(to, within));
-    let forms: Vec<String> = forms.collect();
-    let longest_that_fits = forms.iter().find(|text| text.len() <= max).or(forms.last());
-    longest_that_fits.cloned().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+
+    use super::{
+        super::{
+            finding::{reason, resolved_reason},
+            message::first_line,
+        },
+        *,
+    };
     use crate::{
-        alerts::alert::Resolution,
-        checks::{finding::TableRef, gateway_endpoint::rule::evaluate, severity::Severity},
+        alerts::{
+            alert::{Resolution, ResolvedFinding},
+            history::HistoryState,
+            recorded::{RecordedProblem, RecordedRoute},
+        },
+        checks::{
+            gateway_endpoint::rule::evaluate,
+            severity::Severity,
+            subject::{Subject, SubjectKind},
+        },
+        messages::{alert_group::AlertGroup, content},
         network::{
             account::AccountRegion,
             model::{Endpoint, EndpointKind, Network},
+            service::GatewayService,
             testing::{REGION, explicit, gateway_endpoint, route, subnet, table},
         },
     };
@@ -593,7 +372,7 @@ mod tests {
     fn people_read_where_the_traffic_goes_and_what_it_costs() {
         let lines = |kind| {
             let egress = Target { kind, id: Some("x-1".into()) };
-            consequence(&egress, Some("x-1"), 2, "S3", &[GatewayService::S3]).lines
+            consequence(&egress, Some("x-1"), 2, "S3", &["s3"]).lines
         };
         let free = "a gateway endpoint charges nothing.";
         for (kind, expected) in [
@@ -694,61 +473,6 @@ mod tests {
     }
 
     #[test]
-    fn each_caution_says_what_happens_and_to_which_service() {
-        let s3 = |each| caution(each, &[GatewayService::S3]);
-        let when = "Applications have to connect again, so choose a time when no critical task runs.";
-        for (each, sentence) in [
-            (Caution::ConnectionsClose, format!("Open connections to S3 close. {when}")),
-            (
-                Caution::ConnectionsCloseTwice,
-                format!(
-                    "Open connections to S3 close twice: when the table is removed from the endpoint, and when it is \
-                     added again. {when}"
-                ),
-            ),
-            (
-                Caution::SourceIpConditions,
-                "Requests to S3 will come from private addresses. Conditions on aws:SourceIp in bucket and identity \
-                 policies stop matching; use aws:VpcSourceIp, aws:SourceVpc or aws:SourceVpce instead."
-                    .to_owned(),
-            ),
-            (
-                Caution::TrafficFilters,
-                "Security groups and network ACLs must allow traffic to and from S3; gatewatch does not check them. A \
-                 security group rule can name the prefix list of the service; a network ACL rule needs its address \
-                 ranges."
-                    .to_owned(),
-            ),
-            (
-                Caution::OtherRegions,
-                "Requests to buckets in other Regions do not go through the endpoint. They go the same way as today."
-                    .to_owned(),
-            ),
-            (
-                Caution::DefaultPolicy,
-                "A new endpoint has the default policy, which allows every request to S3.".to_owned(),
-            ),
-            (
-                Caution::DnsSupport,
-                "If the VPC uses Amazon's DNS servers, its DNS support and DNS host names must be on; gatewatch does not \
-                 check this."
-                    .to_owned(),
-            ),
-        ] {
-            assert_eq!(s3(each), sentence);
-        }
-        let both = [GatewayService::S3, GatewayService::DynamoDb];
-        assert_eq!(
-            caution(Caution::ConnectionsClose, &both),
-            format!("Open connections to S3 and DynamoDB close. {when}")
-        );
-        for services in [&both[..], &both[1..]] {
-            let sentence = caution(Caution::SourceIpConditions, services);
-            assert!(sentence.contains("in resource and identity policies"), "{sentence}");
-        }
-    }
-
-    #[test]
     fn the_reason_names_an_interface_endpoint() {
         let interface = Endpoint { kind: EndpointKind::Interface, ..s3("available", &[]) };
         assert_eq!(
@@ -781,15 +505,18 @@ mod tests {
     fn resolved(reason: Recorded<ResolutionReason>) -> ResolvedFinding {
         ResolvedFinding {
             id: "0a1b".into(),
-            service: GatewayService::DynamoDb,
-            gap: Recorded::Known(Gap::NoEndpoint),
+            subject: Subject { kind: SubjectKind::RouteTable, id: "rtb-0000000a".into(), name: None },
             worst_severity: Severity::High,
             account: "123456789012".into(),
             region: REGION.into(),
             vpc_id: VPC.into(),
-            route_table: TableRef { id: "rtb-0000000a".into(), name: None, main: false },
             subnets: Vec::new(),
-            egress: Target { kind: TargetKind::None, id: None },
+            problem: RecordedProblem::MissingRoute(RecordedRoute {
+                service: GatewayService::DynamoDb,
+                gap: Recorded::Known(Gap::NoEndpoint),
+                is_main_table: false,
+                egress: Target { kind: TargetKind::None, id: None },
+            }),
             since: Timestamp::UNIX_EPOCH,
             resolution: Resolution { reason, open_seconds: 7200 },
         }
@@ -816,26 +543,8 @@ mod tests {
             alerts: vec![&alert],
         };
         assert_eq!(
-            first_line(&message, &super::super::content::groups(&message)),
+            first_line(&message, &content::groups(&message)),
             "RESOLVED: rtb-0000000a in eu-west-1: the problem with DynamoDB is resolved."
         );
-    }
-
-    #[test]
-    fn a_duration_is_in_the_largest_unit() {
-        for (seconds, words) in [
-            (-5, "0 seconds"),
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (59, "59 seconds"),
-            (60, "1 minute"),
-            (3599, "59 minutes"),
-            (3600, "1 hour"),
-            (86_399, "23 hours"),
-            (86_400, "1 day"),
-            (3 * 86_400 + 5, "3 days"),
-        ] {
-            assert_eq!(duration(seconds), words);
-        }
     }
 }

@@ -1,51 +1,32 @@
-//! How to fix a finding, as text to copy: for the AWS CLI, CloudFormation and Terraform.
+//! How to give a route table its gateway route.
 
+use super::rendered::RenderedFix;
 use crate::{
     checks::{
-        exemption,
-        finding::Finding,
+        finding::{Finding, MissingRoute},
         fix::{Endpoint, Fix},
     },
     network::{
-        arn::is_region,
         ids::{self, is_id},
         service::GatewayService,
     },
 };
 
-/// One fix for three tools.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RenderedFix {
-    /// Command lines for a POSIX shell, in order. Each may run only if the one before it succeeded.
-    pub(super) commands: Vec<String>,
-    /// The resource for a CloudFormation template. A comment states what it assumes.
-    pub(super) cloud_formation: String,
-    /// The resource for a Terraform configuration. A comment states what it assumes.
-    pub(super) terraform: String,
-}
-
-impl RenderedFix {
-    /// All commands on one line.
-    pub(super) fn aws_cli(&self) -> String {
-        self.commands.join(" && ")
-    }
-}
-
 /// Renders the fix. `None` if an id does not have the format of AWS ids: such text must not become a command.
-pub(super) fn render(finding: &Finding) -> Option<RenderedFix> {
-    let table = &finding.route_table.id;
-    let context = Context::new(finding)?;
+pub(super) fn render(finding: &Finding, missing: &MissingRoute) -> Option<RenderedFix> {
+    let table = &finding.subject.id;
+    let context = Context::new(finding, missing)?;
     Some(RenderedFix {
-        commands: context.commands(&finding.fix, &[table]),
-        cloud_formation: context.cloud_formation(&finding.fix, table),
-        terraform: context.terraform(&finding.fix, table),
+        commands: context.commands(&missing.fix, &[table]),
+        cloud_formation: context.cloud_formation(&missing.fix, table),
+        terraform: context.terraform(&missing.fix, table),
     })
 }
 
 /// Only the commands, for one or more tables that need the same fix as this finding. `None` in the same cases as
 /// [`render`].
-pub(super) fn commands(finding: &Finding, tables: &[&str]) -> Option<Vec<String>> {
-    Some(Context::new(finding)?.commands(&finding.fix, tables))
+pub(super) fn commands(finding: &Finding, missing: &MissingRoute, tables: &[&str]) -> Option<Vec<String>> {
+    Some(Context::new(finding, missing)?.commands(&missing.fix, tables))
 }
 
 /// The VPC, service and Region that all texts name. It exists only if all ids of the finding and its fix are well
@@ -57,17 +38,17 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(finding: &'a Finding) -> Option<Self> {
-        let (failed, target) = match &finding.fix {
+    fn new(finding: &'a Finding, missing: &MissingRoute) -> Option<Self> {
+        let (failed, target) = match &missing.fix {
             Fix::Create => (None, None),
             Fix::AddTable(endpoint) | Fix::ReattachTable(endpoint) | Fix::Wait(endpoint) => (None, Some(endpoint)),
             Fix::Replace { failed, available } => (Some(failed), available.as_ref()),
         };
         let well_formed = is_id(ids::VPC, &finding.vpc_id)
-            && is_id(ids::ROUTE_TABLE, &finding.route_table.id)
+            && is_id(ids::ROUTE_TABLE, &finding.subject.id)
             && failed.iter().chain(&target).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
             && target.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
-        well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: finding.service, region: &finding.region })
+        well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: missing.service, region: &finding.region })
     }
 
     fn commands(&self, fix: &Fix, tables: &[&str]) -> Vec<String> {
@@ -202,43 +183,21 @@ fn wait(endpoint: &Endpoint) -> String {
     format!("# Nothing to change yet: {} is {}.\n", endpoint.id, endpoint.state)
 }
 
-/// The command that exempts a route table. `None` if the id, the Region or the tag key is malformed: such text must not
-/// become a command.
-pub(super) fn exempt_command(table_id: &str, region: &str, tag_key: &str, value: &str) -> Option<String> {
-    // A tag key contains no character that would end a single-quoted shell word or a JSON string.
-    let is_safe = is_id(ids::ROUTE_TABLE, table_id)
-        && is_region(region)
-        && !tag_key.is_empty()
-        && tag_key.chars().all(exemption::is_tag_character);
-    if !is_safe {
-        return None;
-    }
-    let is_one_word = tag_key.chars().all(|c| c.is_ascii_alphanumeric() || "-._:/".contains(c))
-        && tag_key.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let tags = if is_one_word {
-        format!("Key={tag_key},Value={value}")
-    } else {
-        format!("'[{{\"Key\":\"{tag_key}\",\"Value\":\"{value}\"}}]'")
-    };
-    Some(format!("aws ec2 create-tags --region {region} --resources {table_id} --tags {tags}"))
-}
-
-/// The value of the exemption tag for these services. It is one word, so that a shell needs no quotes.
-pub(super) fn exempt_value(services: &[GatewayService]) -> String {
-    services.iter().map(|service| service.name()).collect::<Vec<_>>().join("/")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::checks::testing;
+    use super::{
+        super::finding::{commands, render},
+        Endpoint, Finding, Fix, GatewayService, MissingRoute,
+    };
+    use crate::checks::{finding::Problem, testing};
 
     const VPC: &str = "vpc-0a1b2c3d4e5f60001";
     const TABLE: &str = "rtb-0a1b2c3d4e5f60004";
 
     /// A finding for this table, VPC and service, with this fix.
     fn finding(fix: Fix, table: &str, vpc_id: &str, service: GatewayService) -> Finding {
-        Finding { service, fix, ..testing::finding(vpc_id, table) }
+        let problem = Problem::MissingRoute(MissingRoute { service, fix, ..testing::missing_route() });
+        Finding { problem, ..testing::finding(vpc_id, table) }
     }
 
     fn rendered(fix: Fix, service: GatewayService) -> [String; 3] {
