@@ -32,23 +32,29 @@ enum Affects {
     EndpointOfVpc(u8, u8),
     /// NAT gateway that is being deleted.
     NatGateway(u8),
+    /// Security group whose rules changed.
+    SecurityGroup(u8),
     /// Deleted resource: the prefix of its id, and its number.
     Deleted(&'static str, u8),
 }
 
 /// The files that hold one EventBridge event, and the resources that it affects.
-const EVENTS: [(&str, Affects); 45] = [
+const EVENTS: [(&str, Affects); 55] = [
     ("associate-route-table", Affects::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Affects::Table(6, None)),
+    ("associate-vpc-cidr-block", Affects::Vpc(2)),
     ("attach-internet-gateway", Affects::Vpc(1)),
+    ("authorize-security-group-ingress", Affects::SecurityGroup(1)),
+    ("authorize-security-group-ingress-by-name", Affects::SecurityGroup(1)),
     ("config-route-table", Affects::Table(3, Some(1))),
     ("config-route-table-oversized", Affects::Table(4, None)),
-    ("config-security-group", Affects::Nothing),
+    ("config-security-group", Affects::SecurityGroup(1)),
     ("config-subnet", Affects::Subnet(3, Some(1))),
     ("config-subnet-deleted", Affects::Deleted("subnet", 9)),
     ("config-vpc", Affects::Vpc(2)),
     ("config-vpc-endpoint", Affects::EndpointOfVpc(1, 1)),
     ("config-vpc-endpoint-deleted", Affects::Vpc(1)),
+    ("config-vpc-endpoint-interface", Affects::Endpoint(2, Some(1))),
     ("create-default-subnet", Affects::Subnet(1, Some(1))),
     ("create-default-subnet-flat", Affects::Subnet(1, Some(1))),
     ("create-default-vpc", Affects::Vpc(2)),
@@ -63,11 +69,12 @@ const EVENTS: [(&str, Affects); 45] = [
     ("create-subnet-failed", Affects::Nothing),
     ("create-subnet-ids-missing", Affects::Region),
     ("create-tags", Affects::Table(4, None)),
+    ("create-tags-endpoint", Affects::Endpoint(2, None)),
     ("create-tags-other", Affects::Nothing),
     ("create-vpc", Affects::Vpc(1)),
     ("create-vpc-endpoint-gateway", Affects::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-gateway-two-tables", Affects::EndpointOfVpc(1, 1)),
-    ("create-vpc-endpoint-interface", Affects::Nothing),
+    ("create-vpc-endpoint-interface", Affects::Endpoint(2, Some(1))),
     ("delete-nat-gateway", Affects::NatGateway(1)),
     ("delete-route", Affects::Table(1, None)),
     ("delete-route-table", Affects::Deleted("rtb", 9)),
@@ -78,10 +85,15 @@ const EVENTS: [(&str, Affects); 45] = [
     ("describe-subnets", Affects::Nothing),
     ("detach-internet-gateway", Affects::Vpc(1)),
     ("disassociate-route-table", Affects::Region),
+    ("disassociate-vpc-cidr-block", Affects::Vpc(2)),
+    ("modify-security-group-rules", Affects::SecurityGroup(1)),
+    ("modify-vpc-attribute", Affects::Vpc(2)),
+    ("modify-vpc-attribute-metrics", Affects::Nothing),
     ("modify-vpc-endpoint-gateway", Affects::Endpoint(1, None)),
     ("modify-vpc-endpoint-interface", Affects::Endpoint(2, None)),
     ("replace-route", Affects::Table(3, None)),
     ("replace-route-table-association", Affects::Table(4, None)),
+    ("revoke-security-group-ingress", Affects::SecurityGroup(1)),
     ("schedule", Affects::Region),
 ];
 
@@ -142,6 +154,7 @@ fn scope(affects: &Affects) -> Scope {
         },
         Affects::Endpoint(n, in_vpc) => Scope { endpoints: [(id("vpce", n), vpc(in_vpc))].into(), ..scope },
         Affects::NatGateway(n) => Scope { nat_gateways: [id("nat", n)].into(), ..scope },
+        Affects::SecurityGroup(n) => Scope { security_groups: [id("sg", n)].into(), ..scope },
         Affects::Deleted(prefix, n) => Scope { deleted: [id(prefix, n)].into(), ..scope },
         Affects::EndpointOfVpc(n, in_vpc) => Scope {
             vpc_ids: [id("vpc", in_vpc)].into(),

@@ -17,14 +17,16 @@ fn resource(id: &str) -> String {
     lines.take_while(|line| line.is_empty() || line.starts_with("   ")).collect::<Vec<_>>().join("\n")
 }
 
-/// The values of every list with this key: `key: [A, B]`, or one `- A` or `- !If [Condition, A, …]` per line.
+/// The values of every list with this key: `key: [A, B]`, or one `- A` or `- !If [Condition, A, …]` per line. A member
+/// that begins a map (`- A:`) ends the list.
 fn lists(text: &str, key: &str) -> Vec<BTreeSet<String>> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
     let heads = lines.iter().enumerate().filter(|(_, line)| line.starts_with(&format!("{key}:")));
     heads
         .map(|(n, head)| {
             let inline = head.split_once(": [").map(|(_, list)| list.trim_end_matches(']').split(", "));
-            let items = lines[n + 1..].iter().map_while(|line| line.strip_prefix("- ")).map(|item| {
+            let items = lines[n + 1..].iter().map_while(|line| line.strip_prefix("- "));
+            let items = items.take_while(|item| !item.ends_with(':')).map(|item| {
                 let value = item.strip_prefix("!If [").and_then(|list| list.split(", ").nth(1));
                 value.unwrap_or(item)
             });

@@ -77,6 +77,7 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     assert!(scope.subnets.keys().all(|id| is_id(ids::SUBNET, id)), "{scope:?}");
     assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
+    assert!(scope.security_groups.iter().all(|id| is_id(ids::SECURITY_GROUP, id)), "{scope:?}");
     let can_be_deleted = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
     assert!(scope.deleted.iter().all(can_be_deleted), "{scope:?}");
     assert!(serde_json::to_string(&json::answer::Scope::from(&scope)).is_ok());
@@ -87,6 +88,7 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     assert_eq!(both.region, scope.region);
     assert_eq!(named(&both), named(&scope), "the recent scope is part of the scope");
 
+    check_endpoint_vpcs(&scope);
     let tables_in_scope = scope.tables_in(&NETWORK, account_region);
     let checked: BTreeSet<&str> = tables_in_scope.route_table_ids.iter().map(String::as_str).collect();
     let checkable = BTreeSet::from([MAIN, PRIVATE, OTHER]);
@@ -100,9 +102,29 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     }
 }
 
+/// Checks the VPCs whose endpoints are checked, for the scopes about which the contract leaves no doubt.
+fn check_endpoint_vpcs(scope: &Scope) {
+    let vpcs = scope.endpoint_vpcs_in(&NETWORK);
+    assert!(vpcs.iter().all(|id| is_id(ids::VPC, id)), "{vpcs:?}");
+    assert!(vpcs.is_superset(&scope.vpc_ids), "{vpcs:?}");
+    assert!(!scope.region || NETWORK.vpcs.iter().all(|vpc| vpcs.contains(&vpc.id)), "{vpcs:?}");
+    for endpoint in &NETWORK.endpoints {
+        let is_named = scope.endpoints.contains_key(&endpoint.id)
+            || endpoint.security_group_ids.iter().any(|id| scope.security_groups.contains(id));
+        assert!(!is_named || vpcs.contains(&endpoint.vpc_id), "{vpcs:?}");
+    }
+    let has_nothing_with_endpoints = !scope.region
+        && scope.vpc_ids.is_empty()
+        && scope.subnets.is_empty()
+        && scope.endpoints.is_empty()
+        && scope.security_groups.is_empty();
+    assert!(!has_nothing_with_endpoints || vpcs.is_empty(), "{vpcs:?}");
+}
+
 fn named(scope: &Scope) -> BTreeSet<&str> {
     let resources = scope.subnets.keys().chain(scope.route_tables.keys());
-    let ids = resources.chain(&scope.vpc_ids).chain(scope.endpoints.keys()).chain(&scope.deleted);
+    let ids = resources.chain(&scope.vpc_ids).chain(scope.endpoints.keys());
+    let ids = ids.chain(&scope.security_groups).chain(&scope.deleted);
     ids.map(String::as_str).collect()
 }
 
@@ -133,7 +155,7 @@ fn must_call_be_checked(detail: &Value) -> bool {
         "AssociateRouteTable" | "ReplaceRouteTableAssociation" => {
             texts_below(detail, "gatewayId", false).iter().any(|id| is_id("igw-", id) || is_id("vgw-", id))
         }
-        "CreateVpcEndpoint" => texts_below(detail, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
+        "ModifyVpcAttribute" => has_key_below(detail, "enableNetworkAddressUsageMetrics"),
         // Only the plainest form is certain: an unreadable member may be another tag or another resource.
         "CreateTags" | "DeleteTags" => {
             let members = |set: &str| detail["requestParameters"][set]["items"].as_array().cloned().unwrap_or_default();
@@ -153,19 +175,20 @@ fn must_item_be_checked(item: &Value) -> bool {
     let kind = only(item, "resourceType").and_then(Value::as_str).unwrap_or_default();
     match kind {
         // A deleted resource is not checked, but its scope is not empty: its findings are resolved.
-        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" => true,
-        "AWS::EC2::VPCEndpoint" => !texts_below(item, "vpcEndpointType", false).iter().any(|kind| is_other_type(kind)),
+        "AWS::EC2::Subnet" | "AWS::EC2::RouteTable" | "AWS::EC2::VPC" | "AWS::EC2::VPCEndpoint" => true,
+        // A deleted group concerns no endpoint. Two fields can say that it was deleted.
+        "AWS::EC2::SecurityGroup" => {
+            let texts = |field| texts_below(item, field, false);
+            !texts("configurationItemStatus").iter().any(|status| status.starts_with("ResourceDeleted"))
+                && !texts("changeType").contains(&"DELETE".to_owned())
+        }
         _ => false,
     }
 }
 
-fn is_other_type(kind: &str) -> bool {
-    kind.bytes().all(|b| b.is_ascii_alphabetic()) && !kind.eq_ignore_ascii_case("gateway")
-}
-
-/// Whether this is the id of another kind of resource than a VPC, subnet or route table, such as `i-0a1b2c3d`.
+/// Whether this is the id of a resource that cannot have a useful exemption tag, such as `i-0a1b2c3d`.
 fn is_of_other_kind(id: &str) -> bool {
-    [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().all(|prefix| !id.starts_with(prefix))
+    [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE, ids::ENDPOINT].iter().all(|prefix| !id.starts_with(prefix))
         && id.rsplit_once('-').is_some_and(|(kind, _)| is_id(&id[..=kind.len()], id))
 }
 
@@ -188,6 +211,17 @@ fn texts_below(value: &Value, name: &str, inside: bool) -> Vec<String> {
         Value::String(text) if inside && !text.is_empty() => vec![text.clone()],
         Value::Number(number) if inside => vec![number.to_string()],
         _ => Vec::new(),
+    }
+}
+
+/// Whether a field has this name, at any depth.
+fn has_key_below(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Array(members) => members.iter().any(|member| has_key_below(member, name)),
+        Value::Object(fields) => {
+            fields.iter().any(|(key, field)| key.eq_ignore_ascii_case(name) || has_key_below(field, name))
+        }
+        _ => false,
     }
 }
 
@@ -220,7 +254,12 @@ fn network() -> Network {
         state: "available".into(),
         ..Endpoint::default()
     };
-    let interface = Endpoint { id: id(ids::ENDPOINT, 2), kind: EndpointKind::Interface, ..gateway.clone() };
+    let interface = Endpoint {
+        id: id(ids::ENDPOINT, 2),
+        kind: EndpointKind::Interface,
+        security_group_ids: vec![id(ids::SECURITY_GROUP, 1)],
+        ..gateway.clone()
+    };
     Network {
         vpcs: [1, 2].map(|n| Vpc { id: id(ids::VPC, n), ..Vpc::default() }).into(),
         subnets: vec![subnet(3, 1), subnet(4, 1), subnet(5, 2), subnet(6, 3)],

@@ -4,9 +4,11 @@
 //! | item | affected resources |
 //! |---|---|
 //! | a subnet, route table or VPC | the resource |
-//! | a VPC endpoint | its VPC and the endpoint; none if the item names another type than Gateway |
+//! | a VPC endpoint | the endpoint; its VPC too, unless the item names another type than Gateway |
+//! | a security group | the group |
 //! | a deleted subnet, route table or VPC | the resource in the alert history; none in the network |
 //! | a deleted VPC endpoint | its VPC, which may have lost routes |
+//! | a deleted security group | none, because EC2 deletes no group that an endpoint uses |
 //! | any other | none |
 //!
 //! An oversized item holds a summary and a location in S3. Its id is enough, because gatewatch reads the live network.
@@ -51,13 +53,14 @@ pub(super) fn read(envelope: &Value) -> Result<Record, Error> {
 type FindScope = fn(&Value) -> Option<Scope>;
 
 /// The relevant resource types. The rule in `template.yaml` lets through only items of these types.
-const RESOURCE_TYPES: [(&str, FindScope); 4] = [
+const RESOURCE_TYPES: [(&str, FindScope); 5] = [
     ("AWS::EC2::RouteTable", |item| {
         resource_or_deleted(item, ids::ROUTE_TABLE, |id| Scope {
             route_tables: BTreeMap::from([(id, vpc_of(item))]),
             ..Scope::default()
         })
     }),
+    ("AWS::EC2::SecurityGroup", security_group),
     ("AWS::EC2::Subnet", |item| {
         resource_or_deleted(item, ids::SUBNET, |id| Scope {
             subnets: BTreeMap::from([(id, vpc_of(item))]),
@@ -88,20 +91,25 @@ fn resource_or_deleted(item: &Value, prefix: &str, existing: impl FnOnce(String)
 }
 
 fn endpoint(item: &Value) -> Option<Scope> {
-    if is_of_another_type(item) {
-        return Some(Scope::default());
-    }
     let vpc_id = vpc_of(item);
     if is_deleted(item) {
         return vpc_id.map(vpc);
     }
     // A known VPC is checked even if the endpoint has changed since. The scope also names the endpoint: gatewatch waits
-    // for a recent endpoint that EC2 does not return yet.
+    // for a recent endpoint that EC2 does not return yet. Only a Gateway endpoint concerns the route tables of the VPC.
     Some(Scope {
-        vpc_ids: vpc_id.iter().cloned().collect(),
+        vpc_ids: vpc_id.iter().filter(|_| !is_of_another_type(item)).cloned().collect(),
         endpoints: BTreeMap::from([(id_of(item, ids::ENDPOINT)?, vpc_id)]),
         ..Scope::default()
     })
+}
+
+fn security_group(item: &Value) -> Option<Scope> {
+    if is_deleted(item) {
+        return Some(Scope::default());
+    }
+    let id = id_of(item, ids::SECURITY_GROUP)?;
+    Some(Scope { security_groups: BTreeSet::from([id]), ..Scope::default() })
 }
 
 fn vpc(id: String) -> Scope {
@@ -179,9 +187,18 @@ mod tests {
             (
                 json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d",
                        "configuration": {"vpcId": VPC, "vpcEndpointType": "Interface"}}),
-                Scope::default(),
+                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), known.clone())].into(), ..Scope::default() },
             ),
-            (json!({"resourceType": "AWS::EC2::SecurityGroup", "resourceId": "sg-0a1b2c3d"}), Scope::default()),
+            (
+                json!({"resourceType": "AWS::EC2::VPCEndpoint", "resourceId": "vpce-0a1b2c3d",
+                       "configuration": {"vpcEndpointType": "Interface"}}),
+                Scope { endpoints: [("vpce-0a1b2c3d".to_owned(), None)].into(), ..Scope::default() },
+            ),
+            (
+                json!({"resourceType": "AWS::EC2::SecurityGroup", "resourceId": "sg-0a1b2c3d"}),
+                Scope { security_groups: ["sg-0a1b2c3d".to_owned()].into(), ..Scope::default() },
+            ),
+            (json!({"resourceType": "AWS::EC2::NetworkInterface", "resourceId": "eni-0a1b2c3d"}), Scope::default()),
         ] {
             assert_eq!(scope_of(&item), expected, "{item}");
         }
@@ -207,13 +224,21 @@ mod tests {
             assert_eq!(scope_of(&endpoint), Scope::region(), "{endpoint}");
             endpoint["relationships"] = json!([{"resourceType": "AWS::EC2::VPC", "resourceId": VPC}]);
             assert_eq!(scope_of(&endpoint), vpc(), "{endpoint}");
+            endpoint["configuration"] = json!({"vpcEndpointType": "Interface"});
+            assert_eq!(scope_of(&endpoint), vpc(), "{endpoint}");
+            let mut group = status.clone();
+            group["resourceType"] = json!("AWS::EC2::SecurityGroup");
+            for id in [json!("sg-0a1b2c3d"), json!(null)] {
+                group["resourceId"] = id;
+                assert_eq!(scope_of(&group), Scope::default(), "{group}");
+            }
         }
     }
 
     #[test]
     fn a_missing_or_malformed_id_affects_the_region() {
-        for kind in ["Subnet", "RouteTable", "VPC", "VPCEndpoint"] {
-            for id in [json!(null), json!(7), json!("sg-0a1b2c3d"), json!({"a": 1}), json!("")] {
+        for kind in ["SecurityGroup", "Subnet", "RouteTable", "VPC", "VPCEndpoint"] {
+            for id in [json!(null), json!(7), json!("eni-0a1b2c3d"), json!({"a": 1}), json!("")] {
                 let item = json!({"resourceType": format!("AWS::EC2::{kind}"), "resourceId": id});
                 assert_eq!(scope_of(&item), Scope::region(), "{item}");
             }

@@ -9,11 +9,14 @@
 //! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the route table that the call names |
 //! | `CreateVpc`, `CreateDefaultVpc`, `AttachInternetGateway`, `DetachInternetGateway` | the VPC |
 //! | `DeleteNatGateway` | the route tables with a route to the NAT gateway |
-//! | `CreateVpcEndpoint` | the VPC and the new endpoint; none if it is known to have another type than Gateway |
+//! | `AssociateVpcCidrBlock`, `DisassociateVpcCidrBlock` | the VPC |
+//! | `ModifyVpcAttribute` | the VPC; none if the request is known to change no DNS attribute |
+//! | `CreateVpcEndpoint` | the new endpoint; its VPC too, unless it is known to have another type than Gateway |
 //! | `ModifyVpcEndpoint` | the endpoint; gatewatch reads its type and VPC from EC2 |
-//! | `CreateTags`, `DeleteTags` of the exemption tag | the tagged VPCs, subnets and route tables |
+//! | `AuthorizeSecurityGroupIngress`, `RevokeSecurityGroupIngress`, `ModifySecurityGroupRules` | the security group |
+//! | `CreateTags`, `DeleteTags` of the exemption tag | the tagged VPCs, subnets, route tables and endpoints |
 //! | `DeleteSubnet`, `DeleteRouteTable`, `DeleteVpc` | the resource in the alert history; none in the network |
-//! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the whole Region, because the record does not say which table lost its route |
+//! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the whole Region, because the record does not say what lost an endpoint or a route |
 //! | a failed call, a read-only call, any other call | none |
 //!
 //! If an id is missing, the scope is the whole Region. This is not an error.
@@ -24,7 +27,7 @@ use serde_json::Value;
 
 use super::{
     envelope::time_of,
-    json_path::{text_at, texts_at},
+    json_path::{exists_at, text_at, texts_at},
     record::{AlertRequest, IdentityCenterUser, Record, Trigger},
     scope::Scope,
 };
@@ -37,9 +40,11 @@ use crate::{
 type FindScope = fn(&Call<'_>) -> Option<Scope>;
 
 /// The relevant calls. The rules in `template.yaml` let through only these calls.
-const CALLS: [(&str, FindScope); 22] = [
+const CALLS: [(&str, FindScope); 28] = [
     ("AssociateRouteTable", |call| call.associated()),
+    ("AssociateVpcCidrBlock", |call| call.vpc_of_cidr_block()),
     ("AttachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
+    ("AuthorizeSecurityGroupIngress", |call| call.changed_group()),
     ("CreateDefaultSubnet", |call| call.created_subnet()),
     ("CreateDefaultVpc", |call| call.created_vpc()),
     ("CreateRoute", |call| call.requested_table()),
@@ -57,9 +62,13 @@ const CALLS: [(&str, FindScope); 22] = [
     ("DeleteVpcEndpoints", |_| None),
     ("DetachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("DisassociateRouteTable", |_| None),
+    ("DisassociateVpcCidrBlock", |call| call.vpc_of_cidr_block()),
+    ("ModifySecurityGroupRules", |call| call.changed_group()),
+    ("ModifyVpcAttribute", |call| call.modified_vpc()),
     ("ModifyVpcEndpoint", |call| call.id_in_request(ids::ENDPOINT, "vpcEndpointId").map(|id| endpoints((id, None)))),
     ("ReplaceRoute", |call| call.requested_table()),
     ("ReplaceRouteTableAssociation", |call| call.associated()),
+    ("RevokeSecurityGroupIngress", |call| call.changed_group()),
 ];
 
 /// The names of the relevant calls, sorted.
@@ -129,20 +138,51 @@ impl Call<'_> {
         self.id_in_request(ids::ROUTE_TABLE, "routeTableId").map(|id| route_tables((id, None)))
     }
 
-    /// The VPC of a new endpoint, and the endpoint. gatewatch waits until EC2 returns an endpoint that the scope names.
-    /// Otherwise the VPC could seem to have no endpoint.
+    /// A new endpoint, and the VPC of a Gateway endpoint, whose route tables it serves. gatewatch waits until EC2
+    /// returns an endpoint that the scope names. Otherwise the VPC could seem to have no endpoint.
     fn created_endpoint(&self) -> Option<Scope> {
-        if !self.creates_gateway_endpoint() {
+        let vpc_id =
+            self.id_in_response(ids::VPC, &["vpcEndpoint", "vpcId"]).or_else(|| self.id_in_request(ids::VPC, "vpcId"));
+        let id = self.id_in_response(ids::ENDPOINT, &["vpcEndpoint", "vpcEndpointId"]);
+        match (id, vpc_id) {
+            (Some(id), vpc_id) if !self.creates_gateway_endpoint() => Some(endpoints((id, vpc_id))),
+            (Some(id), Some(vpc_id)) => {
+                let mut scope = vpc(vpc_id.clone());
+                scope.merge(&endpoints((id, Some(vpc_id))));
+                Some(scope)
+            }
+            (None, Some(vpc_id)) => Some(vpc(vpc_id)),
+            (_, None) => None,
+        }
+    }
+
+    /// The VPC that gained or lost a CIDR block. A request to disassociate one holds only the id of the association, and
+    /// the response names the VPC
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateVpcCidrBlock.html>).
+    fn vpc_of_cidr_block(&self) -> Option<Scope> {
+        self.id_in_response(ids::VPC, &["vpcId"]).or_else(|| self.id_in_request(ids::VPC, "vpcId")).map(vpc)
+    }
+
+    /// The VPC whose DNS attributes may have changed. Of the attributes that a request can change, only
+    /// `enableNetworkAddressUsageMetrics` concerns no endpoint
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html>).
+    fn modified_vpc(&self) -> Option<Scope> {
+        let concerns_dns = self.requests("enableDnsSupport") || self.requests("enableDnsHostnames");
+        if self.requests("enableNetworkAddressUsageMetrics") && !concerns_dns {
             return Some(Scope::default());
         }
-        let vpc_id = self
-            .id_in_response(ids::VPC, &["vpcEndpoint", "vpcId"])
-            .or_else(|| self.id_in_request(ids::VPC, "vpcId"))?;
-        let mut scope = vpc(vpc_id.clone());
-        if let Some(id) = self.id_in_response(ids::ENDPOINT, &["vpcEndpoint", "vpcEndpointId"]) {
-            scope.merge(&endpoints((id, Some(vpc_id))));
-        }
-        Some(scope)
+        self.id_in_request(ids::VPC, "vpcId").map(vpc)
+    }
+
+    /// The security group whose rules changed. A request may name the group of a default VPC by its group name. The
+    /// response then still holds the id, in the rules that were added or removed
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>).
+    fn changed_group(&self) -> Option<Scope> {
+        let in_rules = |set: &str| self.id_in_response(ids::SECURITY_GROUP, &[set, "groupId"]);
+        self.id_in_request(ids::SECURITY_GROUP, "groupId")
+            .or_else(|| in_rules("securityGroupRuleSet"))
+            .or_else(|| in_rules("revokedSecurityGroupRuleSet"))
+            .map(|id| Scope { security_groups: BTreeSet::from([id]), ..Scope::default() })
     }
 
     /// The NAT gateway that will be deleted. The record names no VPC, so EC2 is asked which tables have a route to it.
@@ -165,7 +205,7 @@ impl Call<'_> {
     /// The resources that gained or lost the exemption tag. `DeleteTags` without keys deletes all tags. A malformed id
     /// can mean any resource, so the whole Region is affected.
     fn tagged(&self) -> Option<Scope> {
-        const KINDS: [&str; 3] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE];
+        const KINDS: [&str; 4] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE, ids::ENDPOINT];
         let keys = self.texts_in("requestParameters", "Request", &["tagSet", "key"]);
         if !keys.is_empty() && !keys.iter().any(|key| key == self.exempt_tag) {
             return Some(Scope::default());
@@ -180,6 +220,7 @@ impl Call<'_> {
             vpc_ids: of_kind(ids::VPC).collect(),
             subnets: of_kind(ids::SUBNET).map(|id| (id, None)).collect(),
             route_tables: of_kind(ids::ROUTE_TABLE).map(|id| (id, None)).collect(),
+            endpoints: of_kind(ids::ENDPOINT).map(|id| (id, None)).collect(),
             ..Scope::default()
         })
     }
@@ -191,6 +232,13 @@ impl Call<'_> {
         let in_request = self.texts_in("requestParameters", "Request", &["vpcEndpointType"]);
         let is_word = |kind: &&String| kind.bytes().all(|b| b.is_ascii_alphabetic());
         in_response.iter().chain(&in_request).find(is_word).is_none_or(|kind| kind.eq_ignore_ascii_case("gateway"))
+    }
+
+    /// Whether the request has this field, with a value of any type.
+    fn requests(&self, field: &str) -> bool {
+        let wrapper = format!("{}Request", self.event_name);
+        exists_at(self.detail, &["requestParameters", field])
+            || exists_at(self.detail, &["requestParameters", &wrapper, field])
     }
 
     /// The first id with this prefix in a field of the request.
@@ -376,6 +424,88 @@ mod tests {
     }
 
     #[test]
+    fn a_call_about_a_cidr_block_affects_its_vpc() {
+        let of = |name: &str, request: Value, response: Value| {
+            scope(&json!({"eventName": name, "requestParameters": request, "responseElements": response}))
+        };
+        let expected = vpc("vpc-0a1b2c3d".into());
+        for name in ["AssociateVpcCidrBlock", "DisassociateVpcCidrBlock"] {
+            let in_response = json!({"vpcId": "vpc-0a1b2c3d", "cidrBlockAssociation": {"associationId": "a"}});
+            assert_eq!(of(name, json!({}), in_response.clone()), expected, "{name}");
+            assert_eq!(of(name, json!({}), json!({format!("{name}Response"): in_response})), expected, "{name}");
+            let only_association = json!({format!("{name}Request"): {"AssociationId": "vpc-cidr-assoc-0a1b2c3d"}});
+            assert_eq!(of(name, only_association, json!({"_return": true})), Scope::region(), "{name}");
+        }
+        let (name, in_request) =
+            ("AssociateVpcCidrBlock", json!({"vpcId": "vpc-0a1b2c3d", "cidrBlock": "10.1.0.0/16"}));
+        assert_eq!(of(name, in_request.clone(), json!(null)), expected);
+        assert_eq!(of(name, json!({"AssociateVpcCidrBlockRequest": in_request}), json!(null)), expected);
+    }
+
+    #[test]
+    fn a_vpc_attribute_affects_the_vpc_unless_it_certainly_concerns_no_dns() {
+        let metrics = json!({"enableNetworkAddressUsageMetrics": {"value": true}});
+        let wrapped = |attributes: &Value| {
+            let fields = attributes.as_object().into_iter().flatten();
+            let capital = |key: &String| format!("E{}", &key[1..]);
+            let mut request: Value = fields.map(|(key, value)| (capital(key), value.clone())).collect();
+            request["VpcId"] = json!("vpc-0a1b2c3d");
+            json!({"ModifyVpcAttributeRequest": request})
+        };
+        let flat = |attributes: &Value| {
+            let mut request = attributes.clone();
+            request["vpcId"] = json!("vpc-0a1b2c3d");
+            request
+        };
+        for (attributes, expected) in [
+            (json!({"enableDnsSupport": {"value": false}}), vpc("vpc-0a1b2c3d".into())),
+            (json!({"enableDnsHostnames": {"value": true}}), vpc("vpc-0a1b2c3d".into())),
+            (json!({"enableDnsHostnames": false}), vpc("vpc-0a1b2c3d".into())),
+            (json!({}), vpc("vpc-0a1b2c3d".into())),
+            (json!({"enableSomethingNew": {"value": true}}), vpc("vpc-0a1b2c3d".into())),
+            (
+                json!({"enableNetworkAddressUsageMetrics": {"value": true}, "enableDnsSupport": {"value": true}}),
+                vpc("vpc-0a1b2c3d".into()),
+            ),
+            (json!({"enableNetworkAddressUsageMetrics": null}), vpc("vpc-0a1b2c3d".into())),
+            (metrics.clone(), Scope::default()),
+        ] {
+            for parameters in [flat(&attributes), wrapped(&attributes)] {
+                let detail = json!({"eventName": "ModifyVpcAttribute", "requestParameters": parameters});
+                assert_eq!(scope(&detail), expected, "{detail}");
+            }
+        }
+        let without_vpc = json!({"eventName": "ModifyVpcAttribute", "requestParameters": {"enableDnsSupport": true}});
+        assert_eq!(scope(&without_vpc), Scope::region());
+    }
+
+    #[test]
+    fn a_call_about_rules_affects_the_security_group() {
+        let group = Scope { security_groups: ["sg-0a1b2c3d".to_owned()].into(), ..Scope::default() };
+        for name in ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "ModifySecurityGroupRules"] {
+            let of = |request: Value, response: Value| {
+                scope(&json!({"eventName": name, "requestParameters": request, "responseElements": response}))
+            };
+            // The groups that a rule refers to do not count: their own rules did not change.
+            let rule = json!({"items": [{"ipProtocol": "tcp", "groups": {"items": [{"groupId": "sg-0a1b2c3e"}]}}]});
+            let flat = json!({"groupId": "sg-0a1b2c3d", "ipPermissions": rule});
+            assert_eq!(of(flat, json!({"_return": true})), group, "{name}");
+            let wrapped = json!({format!("{name}Request"): {"GroupId": "sg-0a1b2c3d",
+                "SecurityGroupRule": {"SecurityGroupRule": {"ReferencedGroupId": "sg-0a1b2c3e"}, "tag": 1}}});
+            assert_eq!(of(wrapped, json!(null)), group, "{name}");
+
+            let by_name = json!({"groupName": "endpoints", "ipPermissions": rule});
+            for set in ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"] {
+                let rules = json!({"items": [{"securityGroupRuleId": "sgr-0a1b2c3d", "groupId": "sg-0a1b2c3d",
+                    "referencedGroupInfo": {"groupId": "sg-0a1b2c3e"}}]});
+                assert_eq!(of(by_name.clone(), json!({set: rules})), group, "{name}");
+            }
+            assert_eq!(of(by_name, json!({"_return": true})), Scope::region(), "{name}");
+            assert_eq!(of(json!({"groupId": "sgr-0a1b2c3d"}), json!(null)), Scope::region(), "{name}");
+        }
+    }
+
+    #[test]
     fn any_other_call_affects_nothing() {
         assert_eq!(scope(&json!({"eventName": "CreateNatGateway"})), Scope::default());
         assert_eq!(scope(&json!({"eventName": "createsubnet"})), Scope::default());
@@ -409,23 +539,34 @@ mod tests {
     }
 
     #[test]
-    fn a_new_endpoint_affects_nothing_only_if_it_is_known_to_have_another_type() {
+    fn a_new_endpoint_affects_the_tables_of_its_vpc_unless_it_is_known_to_have_another_type() {
         let vpc_only = vpc("vpc-0a1b2c3d".into());
+        let endpoint_only = endpoints(("vpce-0a1b2c3d".into(), Some("vpc-0a1b2c3d".into())));
+        let mut both = vpc_only.clone();
+        both.merge(&endpoint_only);
         for (in_request, in_response, expected) in [
-            (json!(null), json!(null), vpc_only.clone()),
-            (json!("Gateway"), json!(null), vpc_only.clone()),
-            (json!(null), json!("gateway"), vpc_only.clone()),
-            (json!("Interface"), json!("Gateway"), vpc_only),
-            (json!("Interface"), json!(null), Scope::default()),
-            (json!(null), json!("GatewayLoadBalancer"), Scope::default()),
+            (json!(null), json!(null), &both),
+            (json!("Gateway"), json!(null), &both),
+            (json!(null), json!("gateway"), &both),
+            (json!("Interface"), json!("Gateway"), &both),
+            (json!(7), json!(7), &both),
+            (json!("Interface"), json!(null), &endpoint_only),
+            (json!(null), json!("GatewayLoadBalancer"), &endpoint_only),
         ] {
-            let detail = json!({
-                "eventName": "CreateVpcEndpoint",
-                "requestParameters": {"CreateVpcEndpointRequest":
-                    {"VpcId": "vpc-0a1b2c3d", "VpcEndpointType": in_request}},
-                "responseElements": {"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointType": in_response}}},
-            });
-            assert_eq!(scope(&detail), expected, "{detail}");
+            let of = |vpc_id: Value, endpoint_id: Value| {
+                scope(&json!({
+                    "eventName": "CreateVpcEndpoint",
+                    "requestParameters": {"CreateVpcEndpointRequest": {"VpcId": vpc_id, "VpcEndpointType": in_request}},
+                    "responseElements": {"CreateVpcEndpointResponse":
+                        {"vpcEndpoint": {"vpcEndpointId": endpoint_id, "vpcEndpointType": in_response}}},
+                }))
+            };
+            assert_eq!(of(json!("vpc-0a1b2c3d"), json!("vpce-0a1b2c3d")), *expected, "{in_request} {in_response}");
+            assert_eq!(of(json!("vpc-0a1b2c3d"), json!(null)), vpc_only, "an unknown endpoint: {in_request}");
+            let without_vpc =
+                if *expected == both { Scope::region() } else { endpoints(("vpce-0a1b2c3d".into(), None)) };
+            assert_eq!(of(json!(null), json!("vpce-0a1b2c3d")), without_vpc, "an unknown VPC: {in_request}");
+            assert_eq!(of(json!(null), json!(null)), Scope::region());
         }
     }
 
@@ -504,7 +645,7 @@ mod tests {
 
     #[test]
     fn only_the_exemption_tag_affects_the_tagged_resources() {
-        let ids = ["vpc-0a1b2c3d", "i-0a1b2c3d", "subnet-0a1b2c3d", "rtb-0a1b2c3d", "rtb-0a1b2c3e"];
+        let ids = ["vpc-0a1b2c3d", "i-0a1b2c3d", "subnet-0a1b2c3d", "rtb-0a1b2c3d", "rtb-0a1b2c3e", "vpce-0a1b2c3d"];
         let resources: Vec<Value> = ids.iter().map(|id| json!({"resourceId": id})).collect();
         let tagged = |name: &str, tags: Value| {
             scope(
@@ -515,6 +656,7 @@ mod tests {
             vpc_ids: [ids[0].to_owned()].into(),
             subnets: [(ids[2].to_owned(), None)].into(),
             route_tables: [(ids[3].to_owned(), None), (ids[4].to_owned(), None)].into(),
+            endpoints: [(ids[5].to_owned(), None)].into(),
             ..Scope::default()
         };
         let exempt = json!({"items": [{"key": "Name", "value": "x"}, {"key": "gatewatch:exempt", "value": "s3"}]});

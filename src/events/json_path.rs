@@ -34,6 +34,19 @@ pub(super) fn text_at(value: &Value, path: &[&str]) -> Option<String> {
     texts_at(value, path).into_iter().find(|text| !text.is_empty())
 }
 
+/// Whether there is a value at the path, of any type but null. Keys are compared without regard to case.
+pub(super) fn exists_at(value: &Value, path: &[&str]) -> bool {
+    match (value, path) {
+        (Value::Null, _) => false,
+        (_, []) => true,
+        (Value::Array(members), _) => members.iter().any(|member| exists_at(member, path)),
+        (Value::Object(fields), [name, rest @ ..]) => {
+            fields.iter().any(|(key, field)| key.eq_ignore_ascii_case(name) && exists_at(field, rest))
+        }
+        _ => false,
+    }
+}
+
 /// The values in the wrappers of a list.
 fn contained(value: &Value) -> impl Iterator<Item = &Value> {
     CONTAINERS.iter().filter_map(move |name| value.get(name))
@@ -95,6 +108,23 @@ mod tests {
             json!([[], {}]),
         ] {
             assert_eq!(text_at(&record, &["a"]), None, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_any_type_but_null_exists() {
+        for present in [
+            json!({"a": {"b": true}}),
+            json!({"A": {"B": {}}}),
+            json!({"a": [{"c": 1}, {"b": ""}]}),
+            json!({"a": null, "A": {"b": []}}),
+        ] {
+            assert!(exists_at(&present, &["a", "b"]), "{present}");
+        }
+        for absent in
+            [json!({"a": {"b": null}}), json!({"a": {"bb": 1}}), json!({"a": "b"}), json!({"a": []}), json!({})]
+        {
+            assert!(!exists_at(&absent, &["a", "b"]), "{absent}");
         }
     }
 

@@ -1,29 +1,45 @@
-//! The scope of a check: the resources that a payload affects, and the route tables to check for them.
+//! The scope of a check: the resources that a payload affects, and what to check for them.
+//!
+//! | resource | route tables | endpoints |
+//! |---|---|---|
+//! | the Region | all | of all VPCs |
+//! | a VPC | all of the VPC | of the VPC |
+//! | a subnet | its effective table | of its VPC |
+//! | a route table | the table | none |
+//! | a Gateway endpoint | all of its VPC | of its VPC |
+//! | an endpoint of another type | none | of its VPC |
+//! | a security group | none | of the VPCs of the interface endpoints that use it |
+//! | a NAT gateway | those with a route to it | none |
+//! | a deleted resource | none | none |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::network::{
     account::AccountRegion,
-    model::{EndpointKind, Network, RouteTable},
+    model::{Endpoint, EndpointKind, Network, RouteTable},
     not_assessed::NotAssessed,
 };
 
 /// The resources to check. Ids are well formed: see [`crate::network::ids`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope {
-    /// Whether every route table of the Region is checked, in addition to the resources named below.
+    /// Whether everything in the Region is checked, in addition to the resources named below.
     pub region: bool,
-    /// VPCs. Every route table in them is checked.
+    /// VPCs. Every route table and every endpoint in them is checked.
     pub vpc_ids: BTreeSet<String>,
-    /// Subnets, each with its VPC if the payload names it. The effective route table is checked.
+    /// Subnets, each with its VPC if the payload names it. The effective route table and the endpoints of the VPC are
+    /// checked.
     pub subnets: BTreeMap<String, Option<String>>,
     /// Route tables, each with its VPC if the payload names it.
     pub route_tables: BTreeMap<String, Option<String>>,
-    /// VPC endpoints, each with its VPC if the payload names it. A Gateway endpoint adds every route table of its VPC.
-    /// An endpoint of another type adds nothing.
+    /// VPC endpoints of any type, each with its VPC if the payload names it. The endpoints of the VPC are checked. A
+    /// Gateway endpoint adds every route table of its VPC; an endpoint of another type adds none.
     pub endpoints: BTreeMap<String, Option<String>>,
     /// NAT gateways that are being deleted. The route tables with a route to one of them are checked.
     pub nat_gateways: BTreeSet<String>,
+    /// Security groups whose rules changed. The endpoints of the VPCs whose interface endpoints use one of them are
+    /// checked.
+    pub security_groups: BTreeSet<String>,
     /// VPCs, subnets and route tables that were deleted. They are not checked; their findings in the alert history are
     /// resolved.
     pub deleted: BTreeSet<String>,
@@ -58,6 +74,7 @@ impl Scope {
         self.region |= other.region;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
         self.nat_gateways.extend(other.nat_gateways.iter().cloned());
+        self.security_groups.extend(other.security_groups.iter().cloned());
         self.deleted.extend(other.deleted.iter().cloned());
         for (ours, theirs) in [
             (&mut self.subnets, &other.subnets),
@@ -111,8 +128,32 @@ impl Scope {
         tables
     }
 
+    /// Finds the VPCs whose endpoints are to be checked. A VPC that only the payload names counts too: if it is gone,
+    /// what was reported about its endpoints is over.
+    ///
+    /// A scope that names only route tables or NAT gateways checks no endpoints, so that calls such as `CreateRoute`
+    /// cost nothing more.
+    #[must_use]
+    pub fn endpoint_vpcs_in(&self, network: &Network) -> BTreeSet<String> {
+        let all = network.vpcs.iter().filter(|_| self.region).map(|vpc| &vpc.id);
+        let of_subnets =
+            network.subnets.iter().filter(|subnet| self.subnets.contains_key(&subnet.id)).map(|subnet| &subnet.vpc_id);
+        let of_endpoints = (network.endpoints.iter())
+            .filter(|endpoint| self.endpoints.contains_key(&endpoint.id) || self.concerns_groups_of(endpoint))
+            .map(|endpoint| &endpoint.vpc_id);
+        let in_payload = self.subnets.values().chain(self.endpoints.values()).flatten();
+        self.vpc_ids.iter().chain(all).chain(of_subnets).chain(of_endpoints).chain(in_payload).cloned().collect()
+    }
+
+    /// Whether the endpoint is an interface endpoint that uses one of the named security groups.
+    fn concerns_groups_of(&self, endpoint: &Endpoint) -> bool {
+        endpoint.kind == EndpointKind::Interface
+            && endpoint.security_group_ids.iter().any(|id| self.security_groups.contains(id))
+    }
+
     /// Whether EC2 returned every named resource, the main table of each named VPC, and the effective table of each
-    /// named subnet. The result of the check depends on these tables.
+    /// named subnet. The result of the check depends on these tables. A security group is not part of the network, and
+    /// most groups belong to no endpoint, so gatewatch does not wait for one.
     #[must_use]
     pub fn is_complete_in(&self, network: &Network) -> bool {
         let effective = network.effective_tables();
@@ -123,8 +164,9 @@ impl Scope {
                 .all(|subnet| effective.of(subnet).is_some())
     }
 
-    /// The ids that the scope names and the network does not contain. A scope names few ids, so a search for each one
-    /// costs less than an index of a large network for every record.
+    /// The ids that the scope names and the network does not contain. NAT gateways and security groups are never
+    /// missing, because the network contains neither. A scope names few ids, so a search for each one costs less than
+    /// an index of a large network for every record.
     fn missing_from(&self, network: &Network) -> BTreeSet<String> {
         let missing = |ids: &mut dyn Iterator<Item = &String>, exists: &dyn Fn(&String) -> bool| -> Vec<String> {
             ids.filter(|id| !exists(id)).cloned().collect()
@@ -149,10 +191,12 @@ impl TablesInScope {
 mod tests {
     use super::*;
     use crate::network::{
-        model::{Association, Endpoint, Route, Subnet, TargetKind},
+        model::{Association, Route, Subnet, TargetKind},
         not_assessed::NotAssessedReason,
         service::GatewayService,
-        testing::{account_region, gateway_endpoint, main_table, route, subnet, table, table_of, vpc},
+        testing::{
+            account_region, gateway_endpoint, interface_endpoint, main_table, route, subnet, table, table_of, vpc,
+        },
     };
 
     const A: &str = "vpc-0000000a";
@@ -268,6 +312,93 @@ mod tests {
         let route_table_ids = ids(&["rtb-0000000a", "rtb-0000000c"]);
         assert_eq!(tables("nat-0000000a"), TablesInScope { route_table_ids, ..TablesInScope::default() });
         assert_eq!(tables("nat-0000000f"), TablesInScope::default(), "no table routes to it any more");
+    }
+
+    /// Three VPCs: the two of `network`, whose Interface endpoint uses two security groups here, and one without
+    /// endpoints.
+    fn network_with_group() -> Network {
+        let mut network = network();
+        network.vpcs.push(vpc("vpc-0000000c"));
+        network.endpoints[1].security_group_ids = ids(&["sg-0000000a", "sg-0000000b"]);
+        network
+    }
+
+    #[test]
+    fn the_region_a_vpc_a_subnet_and_an_endpoint_include_the_endpoints_of_their_vpcs() {
+        let vpcs = |scope: &Scope| scope.endpoint_vpcs_in(&network_with_group());
+        assert_eq!(vpcs(&Scope::region()), ids(&[A, B, "vpc-0000000c"]));
+        assert_eq!(vpcs(&Scope { vpc_ids: ids(&["vpc-0000000c"]), ..Scope::default() }), ids(&["vpc-0000000c"]));
+        assert_eq!(vpcs(&named(&["subnet-0000000a", "subnet-0000000c"], &[])), ids(&[A]));
+        assert_eq!(vpcs(&named(&["subnet-0000000b"], &["rtb-0000000a"])), ids(&[B]));
+        let endpoint = |id: &str| Scope { endpoints: [(id.to_owned(), None)].into(), ..Scope::default() };
+        assert_eq!(vpcs(&endpoint("vpce-0000000a")), ids(&[A]));
+        assert_eq!(vpcs(&endpoint("vpce-0000000b")), ids(&[B]));
+    }
+
+    #[test]
+    fn a_vpc_that_only_the_payload_knows_is_checked_too() {
+        let gone = || Some("vpc-0000000f".to_owned());
+        for scope in [
+            Scope { vpc_ids: ids(&["vpc-0000000f"]), ..Scope::default() },
+            Scope { subnets: [("subnet-0000000f".to_owned(), gone())].into(), ..Scope::default() },
+            Scope { endpoints: [("vpce-0000000f".to_owned(), gone())].into(), ..Scope::default() },
+        ] {
+            assert_eq!(scope.endpoint_vpcs_in(&network_with_group()), ids(&["vpc-0000000f"]), "{scope:?}");
+        }
+        let unknown =
+            Scope { endpoints: [("vpce-0000000f".to_owned(), None)].into(), ..named(&["subnet-0000000f"], &[]) };
+        assert_eq!(unknown.endpoint_vpcs_in(&network_with_group()), BTreeSet::new());
+    }
+
+    #[test]
+    fn route_tables_nat_gateways_and_deleted_resources_include_no_endpoints() {
+        for scope in [
+            Scope::default(),
+            named(&[], &["rtb-0000000a"]),
+            Scope { route_tables: [("rtb-0000000a".to_owned(), Some(A.to_owned()))].into(), ..Scope::default() },
+            Scope { nat_gateways: ids(&["nat-0000000a"]), ..Scope::default() },
+            deleted("subnet-0000000a"),
+        ] {
+            assert_eq!(scope.endpoint_vpcs_in(&network_with_group()), BTreeSet::new(), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_security_group_includes_the_vpcs_of_the_interface_endpoints_that_use_it() {
+        let mut network = network_with_group();
+        network.endpoints.push(Endpoint {
+            security_group_ids: ids(&["sg-0000000b"]),
+            ..interface_endpoint("vpce-0000000c", "vpc-0000000c", "ssm")
+        });
+        network.endpoints[0].security_group_ids = ids(&["sg-0000000d"]);
+        for (group, vpcs) in [
+            ("sg-0000000a", &[B][..]),
+            ("sg-0000000b", &[B, "vpc-0000000c"]),
+            ("sg-0000000d", &[]),
+            ("sg-0000000f", &[]),
+        ] {
+            let scope = Scope { security_groups: ids(&[group]), ..Scope::default() };
+            assert_eq!(scope.endpoint_vpcs_in(&network), ids(vpcs), "{group}");
+            assert!(!scope.is_empty() && scope.is_complete_in(&network), "{group}");
+            assert_eq!(scope.tables_in(&network, &account_region()), TablesInScope::default(), "{group}");
+        }
+    }
+
+    #[test]
+    fn an_interface_endpoint_that_ec2_does_not_return_yet_is_missing() {
+        let scope = |id: &str| Scope { endpoints: [(id.to_owned(), Some(B.to_owned()))].into(), ..Scope::default() };
+        assert!(scope("vpce-0000000b").is_complete_in(&network()));
+        assert!(!scope("vpce-0000000f").is_complete_in(&network()));
+        let expected = TablesInScope { not_found: ids(&["vpce-0000000f"]), ..TablesInScope::default() };
+        assert_eq!(scope("vpce-0000000f").tables_in(&network(), &account_region()), expected);
+    }
+
+    #[test]
+    fn merge_keeps_all_security_groups() {
+        let scope = |groups: &[&str]| Scope { security_groups: ids(groups), ..Scope::default() };
+        let mut merged = scope(&["sg-0000000a"]);
+        merged.merge(&scope(&["sg-0000000b"]));
+        assert_eq!(merged, scope(&["sg-0000000a", "sg-0000000b"]));
     }
 
     #[test]

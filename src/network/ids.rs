@@ -16,6 +16,8 @@ pub const ENDPOINT: &str = "vpce-";
 pub const PREFIX_LIST: &str = "pl-";
 /// The prefix of a NAT gateway id.
 pub const NAT_GATEWAY: &str = "nat-";
+/// The prefix of a security group id.
+pub const SECURITY_GROUP: &str = "sg-";
 
 /// Whether `text` is `prefix` followed by 8 to 17 lower-case hexadecimal digits.
 ///

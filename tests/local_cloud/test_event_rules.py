@@ -33,7 +33,7 @@ def expected_for(event: dict[str, Any]) -> list[str]:
     detail = event["detail"]
     if event["source"] == "aws.config":
         item = detail.get("configurationItem") or detail["configurationItemSummary"]
-        kinds = {f"AWS::EC2::{kind}" for kind in ("RouteTable", "Subnet", "VPC", "VPCEndpoint")}
+        kinds = {f"AWS::EC2::{kind}" for kind in ("RouteTable", "SecurityGroup", "Subnet", "VPC", "VPCEndpoint")}
         return ["ConfigItemsRuleName"] if item["resourceType"] in kinds else []
     if event["source"] != "aws.ec2" or "errorCode" in detail:
         return []

@@ -126,6 +126,9 @@ pub struct ScopeIds {
     /// NAT gateways that are being deleted. The tables with a route to them are checked. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nat_gateway_ids: Vec<String>,
+    /// Security groups whose rules changed. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub security_group_ids: Vec<String>,
     /// VPCs, subnets and route tables that were deleted. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted_ids: Vec<String>,
@@ -231,6 +234,7 @@ impl From<&scope::Scope> for Scope {
             route_table_ids: scope.route_tables.keys().cloned().collect(),
             vpc_endpoint_ids: scope.endpoints.keys().cloned().collect(),
             nat_gateway_ids: scope.nat_gateways.iter().cloned().collect(),
+            security_group_ids: scope.security_groups.iter().cloned().collect(),
             deleted_ids: scope.deleted.iter().cloned().collect(),
         })
     }
@@ -371,6 +375,18 @@ mod tests {
             json!({
                 "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
                 "natGatewayIds": ["nat-0000000a"]
+            })
+        );
+    }
+
+    #[test]
+    fn a_scope_lists_security_groups_if_there_are_any() {
+        let changed = scope::Scope { security_groups: ["sg-0000000a".to_owned()].into(), ..scope::Scope::default() };
+        assert_eq!(
+            scope_in_json(&changed),
+            json!({
+                "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
+                "securityGroupIds": ["sg-0000000a"]
             })
         );
     }

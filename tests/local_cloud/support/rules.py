@@ -7,7 +7,9 @@ from local.cloud import Cloud
 
 RELEVANT_CALLS = {
     "AssociateRouteTable",
+    "AssociateVpcCidrBlock",
     "AttachInternetGateway",
+    "AuthorizeSecurityGroupIngress",
     "CreateDefaultSubnet",
     "CreateDefaultVpc",
     "CreateRoute",
@@ -23,9 +25,13 @@ RELEVANT_CALLS = {
     "DeleteVpcEndpoints",
     "DetachInternetGateway",
     "DisassociateRouteTable",
+    "DisassociateVpcCidrBlock",
+    "ModifySecurityGroupRules",
+    "ModifyVpcAttribute",
     "ModifyVpcEndpoint",
     "ReplaceRoute",
     "ReplaceRouteTableAssociation",
+    "RevokeSecurityGroupIngress",
 }
 """The EC2 calls that the changes rule lets in. The only such list in Python; the function has its own in Rust."""
 
