@@ -8,7 +8,12 @@ use jiff::SignedDuration;
 
 use crate::{
     channel::Channel,
-    checks::{check::CheckName, exemption::is_tag_character, list::default_checks, severity::Severity},
+    checks::{
+        check::CheckName,
+        exemption::is_tag_character,
+        list::{default_checks, is_available},
+        severity::Severity,
+    },
     error::Error,
     network::{
         arn::{Arn, is_region},
@@ -137,10 +142,17 @@ fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
 }
 
 fn checks(value: &str) -> Result<BTreeSet<CheckName>, Error> {
-    value.split(',').map(|name| CheckName::from_name(name.trim())).collect::<Option<_>>().ok_or_else(|| {
-        let names = CheckName::ALL.map(CheckName::name).join(", ");
-        invalid("CHECKS", value, &format!("one or more of {names}, separated by commas"))
-    })
+    let refused = |why: &str| {
+        let names: Vec<&str> =
+            CheckName::ALL.into_iter().filter(|name| is_available(*name)).map(CheckName::name).collect();
+        invalid("CHECKS", value, &format!("one or more of {}, separated by commas{why}", names.join(", ")))
+    };
+    let checks: Option<BTreeSet<CheckName>> = value.split(',').map(|name| CheckName::from_name(name.trim())).collect();
+    let checks = checks.ok_or_else(|| refused(""))?;
+    match checks.iter().find(|name| !is_available(**name)) {
+        Some(name) => Err(refused(&format!("; {} is not available in this version", name.name()))),
+        None => Ok(checks),
+    }
 }
 
 /// Reads the last parts of service names. A name becomes part of a service name and of commands, so only its characters
@@ -281,7 +293,7 @@ mod tests {
                 ("TOPIC_ARN", arn),
                 ("TEXT_TOPIC_ARN", TOPIC),
                 ("CHAT_TOPIC_ARN", arn),
-                ("CHECKS", "private-api, gateway-route,private-api"),
+                ("CHECKS", "endpoint-policy, gateway-route,endpoint-policy"),
                 ("REQUIRED_SERVICES", "s3express, s3,s3"),
                 ("REQUIRED_INTERFACES", "ssm, ecr.api,execute-api,ssm"),
                 ("ORGANIZATION_ID", "o-a1b2c3d4e5"),
@@ -297,7 +309,7 @@ mod tests {
                     (Channel::Text, topic(TOPIC, "eu-west-1")),
                     (Channel::Chat, topic(arn, "us-gov-west-1")),
                 ]),
-                checks: BTreeSet::from([CheckName::GatewayRoute, CheckName::PrivateApi]),
+                checks: BTreeSet::from([CheckName::GatewayRoute, CheckName::EndpointPolicy]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::S3Express]),
                 required_interfaces: ["ssm", "ecr.api", "execute-api"].map(str::to_owned).into(),
                 organization_id: Some("o-a1b2c3d4e5".into()),
@@ -371,8 +383,22 @@ mod tests {
                 config_error(&[("CHECKS", value)]),
                 format!(
                     "CHECKS is {value:?}; allowed is one or more of gateway-route, dns-bypass, endpoint-dns, \
-                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, endpoint-private-dns, \
-                     required-endpoints, private-api, separated by commas"
+                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, separated by commas"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_check_that_this_version_cannot_run_is_refused() {
+        for check in ["endpoint-private-dns", "required-endpoints", "private-api"] {
+            let value = format!("gateway-route,{check}");
+            assert_eq!(
+                config_error(&[("CHECKS", &value)]),
+                format!(
+                    "CHECKS is {value:?}; allowed is one or more of gateway-route, dns-bypass, endpoint-dns, \
+                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, separated by commas; {check} is not \
+                     available in this version"
                 )
             );
         }
@@ -380,7 +406,7 @@ mod tests {
 
     #[test]
     fn exactly_the_listed_checks_run() {
-        for check in CheckName::ALL {
+        for check in CheckName::ALL.into_iter().filter(|name| is_available(*name)) {
             assert_eq!(read(&[("CHECKS", check.name())]).unwrap().checks, BTreeSet::from([check]));
         }
     }

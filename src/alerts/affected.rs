@@ -128,19 +128,15 @@ fn affected_ids(
     (tables, vpcs)
 }
 
-/// The ids of the VPCs whose endpoints a scope affects: the checks of endpoints judge all endpoints of a VPC together. The
-/// scope names the VPC, an endpoint or a subnet in it, or it [`concerns`] the record of a finding about an endpoint in it.
+/// The ids of the VPCs whose endpoints a scope affects: the checks of endpoints judge all endpoints of a VPC together. They
+/// are those [in the network](Scope::endpoint_vpcs_in), and those with a finding about an endpoint that the scope
+/// [`concerns`].
 #[must_use]
 pub fn vpcs_with_affected_endpoints(scope: &Scope, network: &Network, history: &AlertHistory) -> BTreeSet<String> {
-    let vpcs = network.vpcs.iter().map(|vpc| &vpc.id).filter(|id| scope.region || scope.vpc_ids.contains(*id));
-    let endpoints = network.endpoints.iter().filter(|endpoint| scope.endpoints.contains_key(&endpoint.id));
-    let subnets = network.subnets.iter().filter(|subnet| scope.subnets.contains_key(&subnet.id));
     let records = history.records().filter(|record| !is_about_table(record) && concerns(scope, record));
-    (vpcs.chain(endpoints.map(|endpoint| &endpoint.vpc_id)))
-        .chain(subnets.map(|subnet| &subnet.vpc_id))
-        .chain(records.map(|record| &record.vpc_id))
-        .cloned()
-        .collect()
+    let mut vpcs = scope.endpoint_vpcs_in(network);
+    vpcs.extend(records.map(|record| record.vpc_id.clone()));
+    vpcs
 }
 
 fn is_about_table(record: &AlertRecord) -> bool {

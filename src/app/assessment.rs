@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     alerts::{
-        affected::{Affected, with_history},
+        affected::{Affected, vpcs_with_affected_endpoints, with_history},
         history::AlertHistory,
         observation::Observation,
         plan::Plan,
@@ -21,19 +21,28 @@ use crate::{
     aws::{
         clients::Clients,
         dynamodb::history_table::HistoryTable,
-        ec2::{known_vpcs::KnownVpcs, list::Lists, reader::Reader},
+        ec2::{known_services::KnownServices, known_vpcs::KnownVpcs, list::Lists, reader::Reader},
     },
     channel::Channel,
     checks::{
         check::CheckName,
+        endpoint_context::{EndpointContext, EndpointInput},
+        endpoint_problem::EndpointVerdict,
+        finding::Finding,
         gateway_endpoint::{
             missing_facts::MissingFacts,
             rule::{Verdict, evaluate},
         },
+        list::{evaluate_endpoints, has_endpoint_checks, needed_facts},
     },
     error::Error,
     events::{payload::Payload, scope::TablesInScope},
-    network::account::AccountRegion,
+    network::{
+        account::AccountRegion,
+        endpoint_facts::{EndpointFacts, RestApis},
+        model::Network,
+        selection::VpcSelection,
+    },
     settings::Settings,
 };
 
@@ -43,6 +52,7 @@ pub(super) struct Check<'a> {
     pub(super) settings: &'a Settings,
     pub(super) clients: &'a Clients,
     pub(super) known_vpcs: &'a KnownVpcs,
+    pub(super) known_services: &'a KnownServices,
     pub(super) payload: &'a Payload,
     pub(super) account_region: &'a AccountRegion,
     pub(super) deadline: &'a Deadline,
@@ -50,12 +60,17 @@ pub(super) struct Check<'a> {
     pub(super) now: Timestamp,
 }
 
-/// A snapshot, and the result of checking the tables in scope.
+/// A snapshot, and the result of checking the tables and endpoints in scope.
 #[derive(Debug)]
 pub(super) struct Assessment<'a> {
     pub(super) snapshot: Snapshot,
     pub(super) tables: TablesInScope,
+    /// The result for route tables. Its findings are those of all checks.
     pub(super) verdict: Verdict,
+    /// The result for endpoints, without its problems, which are findings now.
+    pub(super) endpoints: EndpointVerdict,
+    /// The REST APIs of the Region, if they were read.
+    pub(super) rest_apis: Option<RestApis>,
     /// What each record affects.
     pub(super) affected: Vec<Affected<'a>>,
 }
@@ -89,29 +104,79 @@ impl<'a> Check<'a> {
             client: &self.clients.ec2,
             bucket: &self.clients.ec2_bucket,
             exempt_tag: &self.settings.exempt_tag,
+            keeps_policies: self.settings.checks.contains(&CheckName::EndpointPolicy),
         };
-        Reader { lists, known_vpcs: self.known_vpcs }
+        Reader {
+            lists,
+            known_vpcs: self.known_vpcs,
+            known_services: self.known_services,
+            checks_endpoints: has_endpoint_checks(&self.settings.checks),
+        }
     }
 
-    /// Checks the tables in scope. If a finding depends on something that the lists of EC2 do not say, reads that as well
-    /// and checks again.
+    /// Checks the tables and endpoints in scope. If a finding depends on something that the lists of EC2 do not say, reads
+    /// that as well and checks again. What the checks of endpoints need is read at the same time.
     async fn check(&self, mut snapshot: Snapshot) -> Result<Assessment<'a>, Error> {
+        let checks = &self.settings.checks;
+        let vpcs = self.vpcs_with_endpoints(&snapshot);
         let (mut tables, mut verdict) = self.evaluate(&snapshot);
         let missing = MissingFacts::of(&snapshot.network, &verdict.findings, &self.payload.scope().nat_gateways);
+        let mut facts = EndpointFacts::default();
+        let needed = needed_facts(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        if !missing.is_empty() || !needed.is_empty() {
+            facts = self.reader().complete(&mut snapshot.network, &missing, &needed).await?;
+        }
         if !missing.is_empty() {
-            self.reader().complete(&mut snapshot.network, &missing).await?;
             (tables, verdict) = self.evaluate(&snapshot);
         }
+        let mut endpoints = evaluate_endpoints(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        verdict.findings.extend(std::mem::take(&mut endpoints.problems).into_iter().map(Finding::from));
+        verdict.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         let affected = Affected::of_records(self.payload, &snapshot.network, &snapshot.history, self.account_region);
-        Ok(Assessment { snapshot, tables, verdict, affected })
+        Ok(Assessment { snapshot, tables, verdict, endpoints, rest_apis: facts.rest_apis, affected })
     }
 
     fn evaluate(&self, Snapshot { network, history, .. }: &Snapshot) -> (TablesInScope, Verdict) {
         let tables = with_history(&self.payload.scope(), history, network).tables_in(network, self.account_region);
-        let today = self.now.to_zoned(TimeZone::UTC).date();
+        if !self.settings.checks.contains(&CheckName::GatewayRoute) {
+            // No table is checked. What is not found is reported all the same.
+            let tables = TablesInScope { not_found: tables.not_found, ..TablesInScope::default() };
+            return (tables, Verdict::default());
+        }
         let required = &self.settings.required_services;
-        let verdict = evaluate(network, &tables.route_table_ids, required, self.account_region, today);
+        let verdict = evaluate(network, &tables.route_table_ids, required, self.account_region, self.today());
         (tables, verdict)
+    }
+
+    /// The VPCs whose endpoints are judged. They are those that [`Affected`] names for all records together: a finding of a
+    /// VPC that was not judged must not be resolved.
+    fn vpcs_with_endpoints(&self, Snapshot { network, history, .. }: &Snapshot) -> VpcSelection {
+        match self.payload.scope() {
+            scope if scope.region => VpcSelection::Region,
+            scope => VpcSelection::Vpcs(vpcs_with_affected_endpoints(&scope, network, history)),
+        }
+    }
+
+    fn endpoints<'b>(
+        &'b self,
+        network: &'b Network,
+        facts: &'b EndpointFacts,
+        vpcs: &'b VpcSelection,
+    ) -> EndpointContext<'b> {
+        EndpointContext::new(EndpointInput {
+            network,
+            facts,
+            account_region: self.account_region,
+            vpcs,
+            required_interfaces: &self.settings.required_interfaces,
+            organization_id: self.settings.organization_id.as_deref(),
+            today: self.today(),
+        })
+    }
+
+    /// The current day in UTC.
+    fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
     }
 
     /// Plans the alerts. If there is something to send, plans again without the topics that have no subscribers.
@@ -127,14 +192,14 @@ impl<'a> Check<'a> {
     }
 
     fn plan_with(&self, assessment: &Assessment<'_>, policy: &Policy) -> Vec<Plan> {
-        let Assessment { snapshot, verdict, affected, .. } = assessment;
+        let Assessment { snapshot, verdict, endpoints, rest_apis, affected, .. } = assessment;
         let observation = Observation {
             network: &snapshot.network,
             findings: &verdict.findings,
             exempt: &verdict.exempt,
-            exempt_problems: &[],
-            unassessed: &BTreeSet::new(),
-            rest_apis: None,
+            exempt_problems: &endpoints.exempt,
+            unassessed: &endpoints.unassessed,
+            rest_apis: rest_apis.as_ref(),
             affected,
             account_region: self.account_region,
             now: self.now,
@@ -146,8 +211,7 @@ impl<'a> Check<'a> {
 /// The part of the settings that the planner needs.
 fn policy(settings: &Settings) -> Policy {
     Policy {
-        // The checks of endpoints are not read and run yet.
-        checks: BTreeSet::from([CheckName::GatewayRoute]),
+        checks: settings.checks.clone(),
         required_services: settings.required_services.clone(),
         min_severity: settings.min_severity,
         remind_after: settings.remind_after,
@@ -172,6 +236,7 @@ mod tests {
                 "TOPIC_ARN" | "CHAT_TOPIC_ARN" => TOPIC,
                 "MIN_SEVERITY" => "MEDIUM",
                 "REMIND_DAYS" => "1",
+                "CHECKS" => "endpoint-dns,gateway-route",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -179,7 +244,7 @@ mod tests {
         assert_eq!(
             policy(&settings.unwrap()),
             Policy {
-                checks: BTreeSet::from([CheckName::GatewayRoute]),
+                checks: BTreeSet::from([CheckName::GatewayRoute, CheckName::EndpointDns]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
                 min_severity: Severity::Medium,
                 remind_after: Some(SignedDuration::from_hours(24)),

@@ -23,9 +23,12 @@ use crate::{
         subscriptions::Subscriptions,
     },
     aws::{
-        clients::Clients, dynamodb::history_table::HistoryTable, ec2::known_vpcs::KnownVpcs,
+        clients::Clients,
+        dynamodb::history_table::HistoryTable,
+        ec2::{known_services::KnownServices, known_vpcs::KnownVpcs},
         known_subscribers::KnownSubscribers,
     },
+    checks::list::has_endpoint_checks,
     error::Error,
     events::{payload::Payload, record::AlertRequest},
     messages::json::{answer::Answer, error},
@@ -42,6 +45,8 @@ pub struct Gatewatch {
     pub clients: Clients,
     /// The VPCs of resources that earlier invocations have read.
     pub known_vpcs: KnownVpcs,
+    /// The endpoint services that earlier invocations have read.
+    pub known_services: KnownServices,
     /// The topics that had subscribers lately.
     pub known_subscribers: KnownSubscribers,
 }
@@ -60,6 +65,7 @@ impl Gatewatch {
         let channels = self.settings.topics.keys().copied().collect();
         let payload = Payload::read(&event.payload, &invocation.account_region, &self.settings.exempt_tag)?
             .for_channels(&channels)?;
+        let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
         let outcome = isolate(payload, async |payload: &Payload| self.process(payload, &invocation).await).await?;
         Ok(outcome.answer())
     }
@@ -93,6 +99,7 @@ impl Gatewatch {
             settings: &self.settings,
             clients: &self.clients,
             known_vpcs: &self.known_vpcs,
+            known_services: &self.known_services,
             payload,
             account_region: &invocation.account_region,
             deadline: &invocation.deadline,
@@ -138,7 +145,7 @@ impl Gatewatch {
         delivered: &[DeliveryResult],
         subscriptions: &Subscriptions<'_>,
     ) -> Result<Outcome, Error> {
-        let Assessment { snapshot, tables, verdict, affected } = assessment;
+        let Assessment { snapshot, tables, verdict, endpoints, affected, .. } = assessment;
         let sent = Sent {
             history: match &snapshot.history {
                 // There is a history. It was not read because no alert was requested.
@@ -148,7 +155,7 @@ impl Gatewatch {
             published: delivered.iter().map(|result| result.published).sum(),
             without_subscribers: subscriptions.known_without_subscribers(),
         };
-        let report = Report::new(payload.scope(), &snapshot.network, tables, verdict, sent);
+        let report = Report::new(payload.scope(), &snapshot.network, tables, verdict, sent).with_endpoints(endpoints);
         Outcome::new(payload, report, &affected, delivered, snapshot.history.read_error())
     }
 }

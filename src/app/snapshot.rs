@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join;
+use futures_util::{future::join, try_join};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -79,8 +79,7 @@ pub async fn take(
     }
     // The state of a VPC that was not read is unknown, so its findings must not be resolved.
     vpcs.retain(|vpc_id, _| selection.contains(vpc_id));
-    // A route table counts as deleted only if a lookup by its id does not return it either.
-    network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
+    add_missing(reader, &mut network, &vpcs).await?;
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }
 
@@ -98,7 +97,7 @@ pub async fn take_again(
     let mut vpcs = if let AlertHistory::Available(vpcs) = history { vpcs.clone() } else { BTreeMap::new() };
     vpcs.retain(|vpc_id, _| vpc_ids.contains(vpc_id));
     let mut network = reader.read_vpcs(&VpcSelection::Vpcs(vpc_ids.clone())).await?;
-    network.route_tables.extend(reader.tables(missing_tables(&network, &vpcs)).await?);
+    add_missing(reader, &mut network, &vpcs).await?;
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }
 
@@ -111,11 +110,30 @@ async fn read_history(
     timeout_at(deadline.history_until(), table.read(selection)).await.unwrap_or_else(|_| Err(too_late()))
 }
 
-/// The route tables of open findings that the network does not have.
-fn missing_tables(network: &Network, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
-    let existing: BTreeSet<&str> = network.route_tables.iter().map(|table| table.id.as_str()).collect();
+/// Reads the route tables and endpoints of open findings that the network does not have. One of them counts as deleted only
+/// if a lookup by its id does not return it either.
+async fn add_missing(
+    reader: &Reader<'_>,
+    network: &mut Network,
+    vpcs: &BTreeMap<String, VpcHistory>,
+) -> Result<(), Error> {
+    let tables = missing(SubjectKind::RouteTable, network.route_tables.iter().map(|table| table.id.as_str()), vpcs);
+    let endpoints = missing(SubjectKind::VpcEndpoint, network.endpoints.iter().map(|e| e.id.as_str()), vpcs);
+    let (tables, endpoints) = try_join!(reader.tables(tables), reader.endpoints(endpoints))?;
+    network.route_tables.extend(tables);
+    network.endpoints.extend(endpoints);
+    Ok(())
+}
+
+/// The subjects of this kind of open findings that are not among the existing ones.
+fn missing<'a>(
+    kind: SubjectKind,
+    existing: impl Iterator<Item = &'a str>,
+    vpcs: &BTreeMap<String, VpcHistory>,
+) -> BTreeSet<String> {
+    let existing: BTreeSet<&str> = existing.collect();
     records(vpcs)
-        .filter(|record| record.is_open() && record.subject.kind == SubjectKind::RouteTable)
+        .filter(|record| record.is_open() && record.subject.kind == kind)
         .map(|record| record.subject.id.clone())
         .filter(|id| !existing.contains(id.as_str()))
         .collect()

@@ -16,6 +16,8 @@ use super::{
     needed_facts::NeededFacts,
     severity::Severity,
 };
+use compact_str::CompactString;
+
 use crate::network::{
     account::AccountRegion,
     endpoint_facts::EndpointFacts,
@@ -89,8 +91,8 @@ impl World {
 
 /// A subnet of the test VPC with these blocks.
 pub fn subnet_with(id: &str, cidrs: &[&str]) -> Subnet {
-    let cidrs: Vec<String> = cidrs.iter().map(|&cidr| cidr.to_owned()).collect();
-    Subnet { cidr: cidrs.first().map(Into::into), cidrs, ..subnet(id, VPC) }
+    let cidrs: Vec<CompactString> = cidrs.iter().map(|&cidr| cidr.into()).collect();
+    Subnet { cidr: cidrs.first().cloned(), cidrs, ..subnet(id, VPC) }
 }
 
 /// The verdict with only this problem.

@@ -73,6 +73,19 @@ impl Payload {
         })
     }
 
+    /// The payload, if no check judges endpoints: see [`Scope::for_tables_only`].
+    #[must_use]
+    pub fn for_tables_only(self) -> Self {
+        let narrow = |record: Record| Record { scope: record.scope.for_tables_only(), ..record };
+        match self {
+            Self::Direct(record) => Self::Direct(Box::new(narrow(*record))),
+            Self::Batch(messages) => {
+                let message = |message: Message| Message { record: message.record.map(narrow), ..message };
+                Self::Batch(messages.into_iter().map(message).collect())
+            }
+        }
+    }
+
     /// The union of the scopes of all records. The network is read once for all of them.
     #[must_use]
     pub fn scope(&self) -> Scope {

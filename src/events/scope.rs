@@ -69,6 +69,16 @@ impl Scope {
         *self == Self::default()
     }
 
+    /// The scope for checks that judge only route tables: without what concerns only the endpoints of a VPC. A payload that
+    /// names the VPC of a Gateway endpoint names the VPC itself too. The type of an endpoint without a VPC is not known.
+    #[must_use]
+    pub fn for_tables_only(mut self) -> Self {
+        let vpc_ids = &self.vpc_ids;
+        self.endpoints.retain(|_, vpc_id| vpc_id.as_ref().is_none_or(|vpc_id| vpc_ids.contains(vpc_id)));
+        self.security_groups.clear();
+        self
+    }
+
     /// Adds the resources of another scope.
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
@@ -146,7 +156,8 @@ impl Scope {
     }
 
     /// Whether the endpoint is an interface endpoint that uses one of the named security groups.
-    fn concerns_groups_of(&self, endpoint: &Endpoint) -> bool {
+    #[must_use]
+    pub fn concerns_groups_of(&self, endpoint: &Endpoint) -> bool {
         endpoint.kind == EndpointKind::Interface
             && endpoint.security_group_ids.iter().any(|id| self.security_groups.contains(id))
     }

@@ -51,7 +51,7 @@ pub struct Subnet {
     pub cidr: Option<CompactString>,
     /// All its CIDR blocks that are associated, IPv4 and IPv6
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Subnet.html>).
-    pub cidrs: Vec<String>,
+    pub cidrs: Vec<CompactString>,
     /// The account that owns it. It is another account if the subnet is shared with ours
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
     pub owner_id: Option<CompactString>,

@@ -3,12 +3,21 @@
 use aws_sdk_ec2::types;
 use compact_str::CompactString;
 
-use crate::network::model::{
-    Association, Endpoint, EndpointKind, NatGateway, Route, RouteTable, Subnet, Target, TargetKind, Vpc,
+use crate::network::{
+    endpoint_facts::{EndpointService, IngressRule, SecurityGroup, TrafficSource},
+    model::{Association, Endpoint, EndpointKind, NatGateway, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 
+/// The tag of an endpoint that `GuardDuty` made.
+const GUARDDUTY_TAG: &str = "GuardDutyManaged";
+
 pub(super) fn vpc(vpc: types::Vpc, exempt_tag: &str) -> Option<Vpc> {
-    Some(Vpc { name: name(vpc.tags()), exemption: tag(vpc.tags(), exempt_tag), id: vpc.vpc_id?, ..Vpc::default() })
+    Some(Vpc {
+        name: name(vpc.tags()),
+        exemption: tag(vpc.tags(), exempt_tag),
+        cidrs: vpc_blocks(&vpc),
+        id: vpc.vpc_id?,
+    })
 }
 
 pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> {
@@ -21,7 +30,9 @@ pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> 
         exemption: tag(subnet.tags(), exempt_tag),
         ipv6_native: subnet.ipv6_native().unwrap_or_default(),
         cidr: subnet.cidr_block().filter(|cidr| !cidr.is_empty()).or(ipv6_cidr).map(Into::into),
+        cidrs: subnet_blocks(&subnet),
         availability_zone: subnet.availability_zone.map(Into::into),
+        availability_zone_id: subnet.availability_zone_id.map(Into::into),
         owner_id: subnet.owner_id.map(Into::into),
         vpc_id: subnet.vpc_id?,
         id: subnet.subnet_id?,
@@ -43,8 +54,9 @@ pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<
     })
 }
 
-/// The exemption tag has no meaning on an endpoint.
-pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint> {
+/// A policy is kept only if a check reads it: it can have 20 KB, and the largest Regions have thousands of endpoints.
+pub(super) fn endpoint(endpoint: types::VpcEndpoint, exempt_tag: &str, keeps_policy: bool) -> Option<Endpoint> {
+    let options = endpoint.dns_options();
     Some(Endpoint {
         kind: match endpoint.vpc_endpoint_type() {
             Some(types::VpcEndpointType::Gateway) => EndpointKind::Gateway,
@@ -55,6 +67,20 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint
         state: endpoint.state().map(|state| state.as_str().into()).unwrap_or_default(),
         route_table_ids: endpoint.route_table_ids().iter().map(CompactString::from).collect(),
         ip_address_type: endpoint.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase().into()),
+        name: name(endpoint.tags()),
+        exemption: tag(endpoint.tags(), exempt_tag),
+        guardduty_managed: tag(endpoint.tags(), GUARDDUTY_TAG).is_some(),
+        private_dns_enabled: endpoint.private_dns_enabled().unwrap_or_default(),
+        private_dns_only_for_inbound_resolver: options
+            .and_then(types::DnsOptions::private_dns_only_for_inbound_resolver_endpoint),
+        security_group_ids: endpoint.groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
+        last_error: endpoint.last_error().and_then(last_error),
+        requester_managed: endpoint.requester_managed().unwrap_or_default(),
+        subnet_ids: endpoint.subnet_ids.unwrap_or_default(),
+        policy_document: endpoint.policy_document.filter(|_| keeps_policy),
+        failure_reason: endpoint.failure_reason.filter(|reason| !reason.is_empty()),
+        owner_id: endpoint.owner_id,
+        service_region: endpoint.service_region,
         service_name: endpoint.service_name.unwrap_or_default().into(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
@@ -62,14 +88,95 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, _: &str) -> Option<Endpoint
     })
 }
 
-/// The exemption tag has no meaning on a NAT gateway.
-pub(super) fn nat_gateway(gateway: types::NatGateway, _: &str) -> Option<NatGateway> {
+pub(super) fn nat_gateway(gateway: types::NatGateway) -> Option<NatGateway> {
     use types::NatGatewayState::{Deleted, Deleting, Failed};
     Some(NatGateway {
         is_gone: matches!(gateway.state(), Some(Deleting | Deleted | Failed)),
         route_table_id: gateway.route_table_id,
         id: gateway.nat_gateway_id?,
     })
+}
+
+pub(super) fn security_group(group: types::SecurityGroup) -> Option<SecurityGroup> {
+    Some(SecurityGroup {
+        // EC2 reserves the name for the group that each VPC has
+        // (<https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>).
+        is_default: group.group_name() == Some("default"),
+        ingress: group.ip_permissions().iter().map(ingress_rule).collect(),
+        name: group.group_name,
+        vpc_id: group.vpc_id.unwrap_or_default(),
+        id: group.group_id?,
+    })
+}
+
+/// A service with its name.
+pub(super) fn endpoint_service(service: types::ServiceDetail) -> Option<(String, EndpointService)> {
+    let names = service.private_dns_names().iter().filter_map(types::PrivateDnsDetails::private_dns_name);
+    let facts = EndpointService {
+        availability_zone_ids: service.availability_zone_ids().iter().cloned().collect(),
+        policy_supported: service.vpc_endpoint_policy_supported(),
+        private_dns_names: names.chain(service.private_dns_name()).map(str::to_owned).collect(),
+        ip_address_types: (service.supported_ip_address_types().iter())
+            .map(|kind| kind.as_str().to_ascii_lowercase())
+            .collect(),
+    };
+    Some((service.service_name?, facts))
+}
+
+/// The blocks of a VPC that are associated, the primary one first.
+fn vpc_blocks(vpc: &types::Vpc) -> Vec<String> {
+    use types::VpcCidrBlockStateCode::{Associated, Associating};
+    let is_in_use = |state: Option<&types::VpcCidrBlockState>| {
+        state.and_then(types::VpcCidrBlockState::state).is_none_or(|state| matches!(state, Associated | Associating))
+    };
+    let primary = vpc.cidr_block().filter(|block| !block.is_empty());
+    let ipv4 = (vpc.cidr_block_association_set().iter())
+        .filter(|block| is_in_use(block.cidr_block_state()))
+        .filter_map(types::VpcCidrBlockAssociation::cidr_block)
+        .filter(|block| Some(*block) != primary);
+    let ipv6 = (vpc.ipv6_cidr_block_association_set().iter())
+        .filter(|block| is_in_use(block.ipv6_cidr_block_state()))
+        .filter_map(types::VpcIpv6CidrBlockAssociation::ipv6_cidr_block);
+    primary.into_iter().chain(ipv4).chain(ipv6).map(str::to_owned).collect()
+}
+
+/// The blocks of a subnet that are associated.
+fn subnet_blocks(subnet: &types::Subnet) -> Vec<CompactString> {
+    use types::SubnetCidrBlockStateCode::{Associated, Associating};
+    let is_in_use = |block: &&types::SubnetIpv6CidrBlockAssociation| {
+        (block.ipv6_cidr_block_state().and_then(types::SubnetCidrBlockState::state))
+            .is_none_or(|state| matches!(state, Associated | Associating))
+    };
+    let ipv4 = subnet.cidr_block().filter(|block| !block.is_empty());
+    let ipv6 = (subnet.ipv6_cidr_block_association_set().iter())
+        .filter(is_in_use)
+        .filter_map(types::SubnetIpv6CidrBlockAssociation::ipv6_cidr_block);
+    let mut blocks: Vec<CompactString> = ipv4.into_iter().chain(ipv6).map(Into::into).collect();
+    blocks.shrink_to_fit();
+    blocks
+}
+
+/// The code and the message, as far as EC2 returns them.
+fn last_error(error: &types::LastError) -> Option<String> {
+    let parts: Vec<&str> = [error.code(), error.message()].into_iter().flatten().filter(|t| !t.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join(": "))
+}
+
+fn ingress_rule(rule: &types::IpPermission) -> IngressRule {
+    let owned = |text: &str| text.to_owned();
+    let ipv4 = rule.ip_ranges().iter().filter_map(types::IpRange::cidr_ip).map(owned).map(TrafficSource::Cidr);
+    let ipv6 = rule.ipv6_ranges().iter().filter_map(types::Ipv6Range::cidr_ipv6).map(owned).map(TrafficSource::Cidr);
+    let groups = rule.user_id_group_pairs().iter().filter_map(types::UserIdGroupPair::group_id);
+    let lists = rule.prefix_list_ids().iter().filter_map(types::PrefixListId::prefix_list_id);
+    IngressRule {
+        protocol: rule.ip_protocol().unwrap_or_default().to_owned(),
+        from_port: rule.from_port(),
+        to_port: rule.to_port(),
+        sources: (ipv4.chain(ipv6))
+            .chain(groups.map(owned).map(TrafficSource::Group))
+            .chain(lists.map(owned).map(TrafficSource::PrefixList))
+            .collect(),
+    }
 }
 
 fn association(association: &types::RouteTableAssociation) -> Association {
@@ -227,7 +334,7 @@ mod tests {
         ] {
             let sdk = gateway.clone().set_state(state.map(types::NatGatewayState::from)).build();
             let expected = NatGateway { id: "nat-1".into(), route_table_id: Some("rtb-1".into()), is_gone };
-            assert_eq!(nat_gateway(sdk, "exempt"), Some(expected), "{state:?}");
+            assert_eq!(nat_gateway(sdk), Some(expected), "{state:?}");
         }
     }
 
@@ -239,11 +346,13 @@ mod tests {
 
     #[test]
     fn a_resource_without_its_ids_is_none() {
-        assert_eq!(nat_gateway(types::NatGateway::builder().route_table_id("rtb-1").build(), "exempt"), None);
+        assert_eq!(nat_gateway(types::NatGateway::builder().route_table_id("rtb-1").build()), None);
         assert_eq!(vpc(types::Vpc::builder().build(), "exempt"), None);
         assert_eq!(subnet(types::Subnet::builder().subnet_id("subnet-1").build(), "exempt"), None);
         assert_eq!(route_table(types::RouteTable::builder().vpc_id("vpc-1").build(), "exempt"), None);
-        assert_eq!(endpoint(types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").build(), "exempt"), None);
+        assert_eq!(endpoint(types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").build(), "exempt", true), None);
+        assert_eq!(security_group(types::SecurityGroup::builder().vpc_id("vpc-1").build()), None);
+        assert_eq!(endpoint_service(types::ServiceDetail::builder().build()), None);
     }
 
     #[test]
@@ -260,5 +369,113 @@ mod tests {
         assert_eq!(tagged("Exempt", Some("s3")), plain);
         assert_eq!(tagged("Name", Some("s3")), Vpc { name: Some("s3".into()), ..plain.clone() });
         assert_eq!(tagged("Name", Some("")), plain);
+    }
+
+    #[test]
+    fn an_endpoint_has_what_its_checks_need() {
+        let tag = |key: &str, value: &str| types::Tag::builder().key(key).value(value).build();
+        let options = types::DnsOptions::builder().private_dns_only_for_inbound_resolver_endpoint(true).build();
+        let sdk = types::VpcEndpoint::builder()
+            .vpc_endpoint_id("vpce-1")
+            .vpc_id("vpc-1")
+            .vpc_endpoint_type(types::VpcEndpointType::Interface)
+            .service_name("com.amazonaws.eu-west-1.s3")
+            .state("failed".into())
+            .private_dns_enabled(true)
+            .dns_options(options)
+            .subnet_ids("subnet-1")
+            .groups(types::SecurityGroupIdentifier::builder().group_id("sg-1").group_name("web").build())
+            .policy_document("{}")
+            .last_error(types::LastError::builder().code("C").message("m").build())
+            .failure_reason("why")
+            .requester_managed(true)
+            .service_region("us-east-1")
+            .owner_id("123456789012")
+            .tags(tag("Name", "shared"))
+            .tags(tag("exempt", "endpoint-dns"))
+            .tags(tag("GuardDutyManaged", "true"))
+            .build();
+        let expected = Endpoint {
+            id: "vpce-1".into(),
+            vpc_id: "vpc-1".into(),
+            kind: EndpointKind::Interface,
+            service_name: "com.amazonaws.eu-west-1.s3".into(),
+            state: "failed".into(),
+            route_table_ids: Vec::new(),
+            ip_address_type: None,
+            name: Some("shared".into()),
+            owner_id: Some("123456789012".into()),
+            exemption: Some("endpoint-dns".into()),
+            private_dns_enabled: true,
+            private_dns_only_for_inbound_resolver: Some(true),
+            subnet_ids: vec!["subnet-1".into()],
+            security_group_ids: vec!["sg-1".into()],
+            policy_document: Some("{}".into()),
+            last_error: Some("C: m".into()),
+            failure_reason: Some("why".into()),
+            requester_managed: true,
+            guardduty_managed: true,
+            service_region: Some("us-east-1".into()),
+        };
+        let without_policy = Endpoint { policy_document: None, ..expected.clone() };
+        assert_eq!(endpoint(sdk.clone(), "exempt", true), Some(expected));
+        assert_eq!(endpoint(sdk, "exempt", false), Some(without_policy));
+    }
+
+    #[test]
+    fn only_associated_blocks_count() {
+        let ipv6 = |block: &str, state: &str| {
+            let state = types::SubnetCidrBlockState::builder().state(state.into()).build();
+            types::SubnetIpv6CidrBlockAssociation::builder().ipv6_cidr_block(block).ipv6_cidr_block_state(state).build()
+        };
+        let sdk = types::Subnet::builder().subnet_id("subnet-1").vpc_id("vpc-1").cidr_block("10.0.0.0/24");
+        let sdk = sdk.availability_zone_id("euw1-az1");
+        let sdk = (sdk.ipv6_cidr_block_association_set(ipv6("2001:db8:1::/64", "disassociated")))
+            .ipv6_cidr_block_association_set(ipv6("2001:db8:2::/64", "associated"));
+        let subnet = subnet(sdk.build(), "exempt").unwrap();
+        assert_eq!(subnet.cidrs, ["10.0.0.0/24", "2001:db8:2::/64"]);
+        assert_eq!(subnet.availability_zone_id.as_deref(), Some("euw1-az1"));
+
+        let ipv4 = |block: &str, state: &str| {
+            let state = types::VpcCidrBlockState::builder().state(state.into()).build();
+            types::VpcCidrBlockAssociation::builder().cidr_block(block).cidr_block_state(state).build()
+        };
+        let sdk = types::Vpc::builder().vpc_id("vpc-1").cidr_block("10.1.0.0/16");
+        let sdk = (sdk.cidr_block_association_set(ipv4("10.0.0.0/16", "associated")))
+            .cidr_block_association_set(ipv4("10.1.0.0/16", "associated"))
+            .cidr_block_association_set(ipv4("10.2.0.0/16", "failed"));
+        assert_eq!(vpc(sdk.build(), "exempt").unwrap().cidrs, ["10.1.0.0/16", "10.0.0.0/16"]);
+    }
+
+    #[test]
+    fn a_security_group_has_the_sources_of_its_rules() {
+        let rule = types::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(443)
+            .to_port(443)
+            .ip_ranges(types::IpRange::builder().cidr_ip("10.0.0.0/8").build())
+            .ipv6_ranges(types::Ipv6Range::builder().cidr_ipv6("::/0").build())
+            .user_id_group_pairs(types::UserIdGroupPair::builder().group_id("sg-2").build())
+            .prefix_list_ids(types::PrefixListId::builder().prefix_list_id("pl-1").build())
+            .build();
+        let sdk = types::SecurityGroup::builder().group_id("sg-1").group_name("default").vpc_id("vpc-1");
+        let expected = SecurityGroup {
+            id: "sg-1".into(),
+            name: Some("default".into()),
+            vpc_id: "vpc-1".into(),
+            is_default: true,
+            ingress: vec![IngressRule {
+                protocol: "tcp".into(),
+                from_port: Some(443),
+                to_port: Some(443),
+                sources: vec![
+                    TrafficSource::Cidr("10.0.0.0/8".into()),
+                    TrafficSource::Cidr("::/0".into()),
+                    TrafficSource::Group("sg-2".into()),
+                    TrafficSource::PrefixList("pl-1".into()),
+                ],
+            }],
+        };
+        assert_eq!(security_group(sdk.ip_permissions(rule).build()), Some(expected));
     }
 }

@@ -3,16 +3,23 @@
 //! A list is complete or it is an error: every page of every call. Each page is converted as it arrives, because the types
 //! of the SDK take several times as much memory as the facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::{Client, types::Filter};
-use futures_util::future::try_join_all;
+use aws_sdk_ec2::{
+    Client,
+    error::ProvideErrorMetadata,
+    types::{AttributeBooleanValue, Filter, VpcAttributeName},
+};
+use futures_util::{future::try_join_all, try_join};
 
 use super::{bucket::Bucket, convert};
 use crate::{
     aws::error::describe,
     error::Error,
-    network::model::{Endpoint, NatGateway, RouteTable, Subnet, Vpc},
+    network::{
+        endpoint_facts::{EndpointService, SecurityGroup, VpcDns},
+        model::{Endpoint, NatGateway, RouteTable, Subnet, Vpc},
+    },
 };
 
 /// The maximum number of values in a filter.
@@ -31,19 +38,23 @@ pub(super) enum Filters {
     All,
     /// Those with one of these values in this filter.
     With(&'static str, BTreeSet<String>),
+    /// The default security groups of these VPCs.
+    DefaultGroupsOf(BTreeSet<String>),
 }
 
 impl Filters {
     /// The filters of each necessary call: one call for all, one for each 200 values, none for no values.
     fn of_calls(&self) -> Vec<Option<Vec<Filter>>> {
-        match self {
-            Self::All => vec![None],
-            Self::With(name, values) => {
-                let values: Vec<String> = values.iter().cloned().collect();
-                let filter = |chunk: &[String]| Filter::builder().name(*name).set_values(Some(chunk.to_vec())).build();
-                values.chunks(MAX_FILTER_VALUES).map(|chunk| Some(vec![filter(chunk)])).collect()
-            }
-        }
+        let filter =
+            |name: &str, values: &[String]| Filter::builder().name(name).set_values(Some(values.to_vec())).build();
+        let (name, values, more) = match self {
+            Self::All => return vec![None],
+            Self::With(name, values) => (*name, values, None),
+            Self::DefaultGroupsOf(vpc_ids) => ("vpc-id", vpc_ids, Some(filter("group-name", &["default".to_owned()]))),
+        };
+        let values: Vec<String> = values.iter().cloned().collect();
+        let filters = |chunk: &[String]| [filter(name, chunk)].into_iter().chain(more.clone()).collect();
+        values.chunks(MAX_FILTER_VALUES).map(|chunk| Some(filters(chunk))).collect()
     }
 }
 
@@ -56,6 +67,8 @@ pub struct Lists<'a> {
     pub bucket: &'a Bucket,
     /// The key of the exemption tag.
     pub exempt_tag: &'a str,
+    /// Whether the policies of endpoints are kept.
+    pub keeps_policies: bool,
 }
 
 /// A list, as far as it is read.
@@ -76,7 +89,7 @@ pub(super) trait Listed: Sized {
 
 /// Each operation of the SDK has its own types with methods of the same names, so only a macro can say this once.
 macro_rules! listed {
-    ($Fact:ty, $call:ident, $operation:literal, $set_filters:ident, $items:ident, $page:expr, $convert:path) => {
+    ($Fact:ty, $call:ident, $operation:literal, $set_filters:ident, $items:ident, $page:expr, $convert:expr) => {
         impl Listed for $Fact {
             fn id(&self) -> &str {
                 &self.id
@@ -92,7 +105,8 @@ macro_rules! listed {
                 // Boxed, because a read has many of these large futures at once.
                 let page = Box::pin(call.send()).await.map_err(|error| failed(&describe(&error)))?;
                 let items = page.$items.unwrap_or_default().into_iter();
-                let found: Option<Vec<Self>> = items.map(|item| $convert(item, lists.exempt_tag)).collect();
+                let convert: fn(_, &Lists<'_>) -> Option<$Fact> = $convert;
+                let found: Option<Vec<Self>> = items.map(|item| convert(item, lists)).collect();
                 let found = found.ok_or_else(|| failed("answered a resource without its ids"))?;
                 Ok(List { found, next: page.next_token.filter(|token| !token.is_empty()) })
             }
@@ -100,8 +114,14 @@ macro_rules! listed {
     };
 }
 
-listed!(Vpc, describe_vpcs, "DescribeVpcs", set_filters, vpcs, PAGE, convert::vpc);
-listed!(Subnet, describe_subnets, "DescribeSubnets", set_filters, subnets, PAGE, convert::subnet);
+listed!(Vpc, describe_vpcs, "DescribeVpcs", set_filters, vpcs, PAGE, |item, lists| convert::vpc(
+    item,
+    lists.exempt_tag
+));
+listed!(Subnet, describe_subnets, "DescribeSubnets", set_filters, subnets, PAGE, |item, lists| convert::subnet(
+    item,
+    lists.exempt_tag
+));
 listed!(
     RouteTable,
     describe_route_tables,
@@ -109,10 +129,23 @@ listed!(
     set_filters,
     route_tables,
     ROUTE_TABLE_PAGE,
-    convert::route_table
+    |item, lists| convert::route_table(item, lists.exempt_tag)
 );
-listed!(Endpoint, describe_vpc_endpoints, "DescribeVpcEndpoints", set_filters, vpc_endpoints, PAGE, convert::endpoint);
-listed!(NatGateway, describe_nat_gateways, "DescribeNatGateways", set_filter, nat_gateways, PAGE, convert::nat_gateway);
+listed!(Endpoint, describe_vpc_endpoints, "DescribeVpcEndpoints", set_filters, vpc_endpoints, PAGE, |item, lists| {
+    convert::endpoint(item, lists.exempt_tag, lists.keeps_policies)
+});
+listed!(NatGateway, describe_nat_gateways, "DescribeNatGateways", set_filter, nat_gateways, PAGE, |item, _| {
+    convert::nat_gateway(item)
+});
+listed!(
+    SecurityGroup,
+    describe_security_groups,
+    "DescribeSecurityGroups",
+    set_filters,
+    security_groups,
+    PAGE,
+    |item, _| convert::security_group(item)
+);
 
 impl Lists<'_> {
     /// Reads all pages of all necessary calls. The resources are sorted by id.
@@ -171,6 +204,52 @@ impl Lists<'_> {
             list.next = page.next;
         }
         Ok(list.found)
+    }
+
+    /// Reads the DNS attributes of a VPC. `None` if the VPC is gone: a sweep must not fail because somebody deletes a VPC.
+    pub(super) async fn vpc_dns(&self, vpc_id: &str) -> Result<Option<(String, VpcDns)>, Error> {
+        let (support, host_names) = try_join!(
+            self.vpc_attribute(vpc_id, VpcAttributeName::EnableDnsSupport),
+            self.vpc_attribute(vpc_id, VpcAttributeName::EnableDnsHostnames),
+        )?;
+        let dns = support.zip(host_names).map(|(support, host_names)| VpcDns { support, host_names });
+        Ok(dns.map(|dns| (vpc_id.to_owned(), dns)))
+    }
+
+    /// EC2 returns one attribute per call
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.html>).
+    async fn vpc_attribute(&self, vpc_id: &str, attribute: VpcAttributeName) -> Result<Option<bool>, Error> {
+        self.bucket.take().await;
+        let call = self.client.describe_vpc_attribute().vpc_id(vpc_id).attribute(attribute);
+        match Box::pin(call.send()).await {
+            Ok(answer) => Ok((answer.enable_dns_support())
+                .or(answer.enable_dns_hostnames())
+                .and_then(AttributeBooleanValue::value)),
+            Err(error) if error.code() == Some("InvalidVpcID.NotFound") => Ok(None),
+            Err(error) => Err(Error::Ec2ReadFailed(format!("DescribeVpcAttribute: {}", describe(&error)))),
+        }
+    }
+
+    /// Reads endpoint services by their names, all pages. A service that does not exist is missing in the result.
+    pub(super) async fn services(&self, names: BTreeSet<String>) -> Result<BTreeMap<String, EndpointService>, Error> {
+        let mut services = BTreeMap::new();
+        for filters in Filters::With("service-name", names).of_calls() {
+            let mut token = None;
+            loop {
+                self.bucket.take().await;
+                let call = self.client.describe_vpc_endpoint_services().set_filters(filters.clone());
+                let page = Box::pin(call.max_results(PAGE).set_next_token(token).send()).await.map_err(|error| {
+                    Error::Ec2ReadFailed(format!("DescribeVpcEndpointServices: {}", describe(&error)))
+                })?;
+                services
+                    .extend(page.service_details.unwrap_or_default().into_iter().filter_map(convert::endpoint_service));
+                token = page.next_token.filter(|token| !token.is_empty());
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(services)
     }
 
     /// Reads the address ranges of a prefix list, all pages.

@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod complete_response;
 mod consistency;
 mod convert;
+pub mod known_services;
 pub mod known_vpcs;
 pub mod list;
 pub mod reader;

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{future::try_join_all, try_join};
 
 use super::{
+    known_services::KnownServices,
     known_vpcs::KnownVpcs,
     list::{Filters, Lists},
 };
 use crate::{
-    checks::gateway_endpoint::missing_facts::MissingFacts,
+    checks::{gateway_endpoint::missing_facts::MissingFacts, needed_facts::NeededFacts},
     error::Error,
     events::scope::Scope,
     network::{
+        endpoint_facts::{EndpointFacts, SecurityGroup},
         model::{Endpoint, EndpointKind, NatGateway, Network, RouteTable, Subnet, Vpc},
         selection::VpcSelection,
     },
@@ -44,12 +46,17 @@ pub struct Reader<'a> {
     pub lists: Lists<'a>,
     /// The VPCs of resources that were read before.
     pub known_vpcs: &'a KnownVpcs,
+    /// The endpoint services that were read before.
+    pub known_services: &'a KnownServices,
+    /// Whether a check judges endpoints. If none does, an endpoint that is not of type Gateway affects nothing, and neither
+    /// does a security group.
+    pub checks_endpoints: bool,
 }
 
 impl Reader<'_> {
     /// Finds the VPCs of a scope. If the payload does not name the VPC of a resource, and this process has not read the
-    /// resource before, the resource is looked up. An endpoint that is not of type Gateway affects nothing: its VPC is not
-    /// read.
+    /// resource before, the resource is looked up. Endpoints have no filter by security group, so all interface endpoints are
+    /// listed to find those that use a group.
     ///
     /// # Errors
     ///
@@ -66,12 +73,18 @@ impl Reader<'_> {
         let endpoints = Filters::With("vpc-endpoint-id", endpoint_ids);
         // A route that is a black hole already still names the NAT gateway.
         let routes_to_nat_gateways = Filters::With("route.nat-gateway-id", scope.nat_gateways.clone());
-        let (subnets, route_tables, endpoints, tables_of_nat_gateways) = try_join!(
+        let has_groups = self.checks_endpoints && !scope.security_groups.is_empty();
+        let interfaces = has_groups.then(|| "Interface".to_owned()).into_iter().collect();
+        let interfaces = Filters::With("vpc-endpoint-type", interfaces);
+        let (subnets, route_tables, endpoints, tables_of_nat_gateways, interfaces) = try_join!(
             self.lists.list::<Subnet>(&subnets),
             self.lists.list::<RouteTable>(&route_tables),
             self.lists.list::<Endpoint>(&endpoints),
             self.lists.list::<RouteTable>(&routes_to_nat_gateways),
+            self.lists.list::<Endpoint>(&interfaces),
         )?;
+        let affects = |endpoint: &&Endpoint| self.checks_endpoints || endpoint.kind == EndpointKind::Gateway;
+        let uses_group = |endpoint: &&Endpoint| scope.concerns_groups_of(endpoint);
         let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
             .chain(
                 [&scope.subnets, &scope.route_tables, &scope.endpoints]
@@ -80,7 +93,8 @@ impl Reader<'_> {
             )
             .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
             .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| &table.vpc_id))
-            .chain(endpoints.iter().filter(|e| e.kind == EndpointKind::Gateway).map(|endpoint| &endpoint.vpc_id))
+            .chain(endpoints.iter().filter(affects).map(|endpoint| &endpoint.vpc_id))
+            .chain(interfaces.iter().filter(uses_group).map(|endpoint| &endpoint.vpc_id))
             .cloned()
             .chain([of_subnets, of_tables, of_endpoints].into_iter().flatten())
             .collect();
@@ -114,23 +128,60 @@ impl Reader<'_> {
         self.lists.list(&Filters::With("route-table-id", ids)).await
     }
 
-    /// Reads the missing facts about a network and adds them to it.
+    /// Reads these endpoints by their ids, for the same reason.
     ///
     /// # Errors
     ///
     /// Those of [`Reader::locate`].
-    pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
+    pub async fn endpoints(&self, ids: BTreeSet<String>) -> Result<Vec<Endpoint>, Error> {
+        self.lists.list(&Filters::With("vpc-endpoint-id", ids)).await
+    }
+
+    /// Reads the missing facts about a network and adds them to it. Also reads the facts that the checks of endpoints need,
+    /// with the same round trip.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn complete(
+        &self,
+        network: &mut Network,
+        missing: &MissingFacts,
+        needed: &NeededFacts,
+    ) -> Result<EndpointFacts, Error> {
         let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
         let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
         let lists = missing.prefix_lists.iter().map(|id| self.lists.prefix_list(id));
-        let (of_vpcs, by_id, lists) = try_join!(
+        let (of_vpcs, by_id, lists, facts) = try_join!(
             self.lists.list::<NatGateway>(&of_vpcs),
             self.lists.list::<NatGateway>(&by_id),
             try_join_all(lists),
+            self.facts(needed),
         )?;
         of_vpcs.iter().chain(&by_id).for_each(|gateway| network.apply_nat_gateway(gateway));
         network.apply_prefix_lists(&lists.into_iter().collect());
-        Ok(())
+        Ok(facts)
+    }
+
+    /// Reads the facts that the checks of endpoints need. No available check needs central names or REST APIs.
+    async fn facts(&self, needed: &NeededFacts) -> Result<EndpointFacts, Error> {
+        let groups = Filters::With("group-id", needed.group_ids.clone());
+        let default_groups = Filters::DefaultGroupsOf(needed.default_groups_of.clone());
+        let (known_services, service_names) = self.known_services.split(&needed.services);
+        let (vpc_dns, groups, default_groups, mut services) = try_join!(
+            try_join_all(needed.dns_of.iter().map(|vpc_id| self.lists.vpc_dns(vpc_id))),
+            self.lists.list::<SecurityGroup>(&groups),
+            self.lists.list::<SecurityGroup>(&default_groups),
+            self.lists.services(service_names),
+        )?;
+        self.known_services.remember(&services);
+        services.extend(known_services);
+        Ok(EndpointFacts {
+            vpc_dns: vpc_dns.into_iter().flatten().collect(),
+            security_groups: groups.into_iter().chain(default_groups).map(|group| (group.id.clone(), group)).collect(),
+            services,
+            ..EndpointFacts::default()
+        })
     }
 
     /// Reads VPCs and everything in them, with four calls at once.
@@ -158,7 +209,7 @@ impl Reader<'_> {
         let (subnets, endpoints, (vpcs, route_tables)) =
             try_join!(self.lists.list::<Subnet>(&which), self.lists.list::<Endpoint>(&which), vpcs_and_route_tables)?;
         let network = Network { vpcs, subnets, route_tables, endpoints };
-        self.known_vpcs.remember(&network);
+        self.known_vpcs.remember(&network, self.checks_endpoints);
         Ok(network)
     }
 }

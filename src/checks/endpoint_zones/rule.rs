@@ -247,7 +247,7 @@ mod tests {
             (None, &["10.0.3.0/24"], true),
             (None, &[], true),
         ] {
-            let cidrs: Vec<String> = cidrs.iter().map(|&block| block.to_owned()).collect();
+            let cidrs = cidrs.iter().map(|&block| block.into()).collect();
             let third = Subnet { cidrs, ..in_zone(3, "euw1-az3") };
             let [a, b, _] = three();
             let endpoint = Endpoint { ip_address_type: kind.map(Into::into), ..endpoint(&[1, 2]) };

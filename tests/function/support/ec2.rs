@@ -23,6 +23,8 @@ pub enum Page {
     Late(usize, String),
     /// The first members in the first answer, which takes this time, and the others in the answers after it.
     Changing(Duration, String, String),
+    /// The DNS attributes of each VPC.
+    Attributes { support: bool, host_names: bool },
     /// A token that leads back to the same page.
     Endless,
     /// No answer for two minutes.
@@ -86,6 +88,9 @@ impl Ec2 {
                 if let Some(list) = form.get("PrefixListId") {
                     call = format!("{call} {list}");
                 }
+                if let Some(attribute) = form.get("Attribute") {
+                    call = format!("{call} {} {attribute}", form["VpcId"]);
+                }
                 for n in 1.. {
                     let Some(name) = form.get(&format!("Filter.{n}.Name")) else { break };
                     let values: Vec<&str> =
@@ -106,9 +111,20 @@ impl Respond for Pages {
         let action = form["Action"].as_str();
         let pages = self.of.get(action).map_or(&[][..], Vec::as_slice);
         let n: usize = form.get("NextToken").map_or(0, |token| token.parse().unwrap_or_default());
+        if let Some(Page::Attributes { support, host_names }) = pages.first() {
+            let (name, value) = match form["Attribute"].as_str() {
+                "enableDnsSupport" => ("enableDnsSupport", support),
+                _ => ("enableDnsHostnames", host_names),
+            };
+            let vpc_id = &form["VpcId"];
+            return ResponseTemplate::new(200).set_body_string(format!(
+                "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>0a1b-request</requestId>\
+                 <vpcId>{vpc_id}</vpcId><{name}><value>{value}</value></{name}></{action}Response>"
+            ));
+        }
         let next = if n + 1 < pages.len() { format!("<nextToken>{}</nextToken>", n + 1) } else { String::new() };
         match pages.get(n) {
-            None => set(action, "", ""),
+            None | Some(Page::Attributes { .. }) => set(action, "", ""),
             Some(Page::Items(items)) => set(action, items, &next),
             Some(Page::Truncated(items)) => ResponseTemplate::new(200).set_body_string(format!(
                 "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><{}>{items}",
@@ -175,6 +191,8 @@ fn set_name(action: &str) -> &'static str {
         "DescribeRouteTables" => "routeTableSet",
         "DescribeNatGateways" => "natGatewaySet",
         "GetManagedPrefixListEntries" => "entrySet",
+        "DescribeSecurityGroups" => "securityGroupInfo",
+        "DescribeVpcEndpointServices" => "serviceDetailSet",
         _ => "vpcEndpointSet",
     }
 }

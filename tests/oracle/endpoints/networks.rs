@@ -130,7 +130,7 @@ fn subnet() -> impl Strategy<Value = Subnet> {
     let ipv4 = option::weighted(0.85, ipv4_block(26..=28));
     let ipv6 = option::weighted(0.3, ipv6_block(122..=124));
     (ipv4, ipv6, odd, owner, tag()).prop_map(|(ipv4, ipv6, odd, owner, exemption)| Subnet {
-        cidrs: ipv4.into_iter().chain(ipv6).chain(odd.map(str::to_owned)).collect(),
+        cidrs: ipv4.into_iter().chain(ipv6).map(Into::into).chain(odd.map(Into::into)).collect(),
         owner_id: owner.map(Into::into),
         exemption,
         ..Subnet::default()
