@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod canned_answers;
+mod endpoints;
 mod history;
 mod large_region;
 mod local_cloud;
