@@ -1525,6 +1525,12 @@ mod tests {
             (gone(), ResolutionReason::Fixed),
             (exempt, ResolutionReason::Exempt),
             (other_exempt, ResolutionReason::Fixed),
+            (
+                with(|given| given.network.endpoints[0].exemption = Some("endpoint-access".into())),
+                ResolutionReason::Exempt,
+            ),
+            (with(|given| given.network.endpoints[0].exemption = Some("endpoint-dns".into())), ResolutionReason::Fixed),
+            (with(|given| given.network.vpcs[0].exemption = Some("*".into())), ResolutionReason::Exempt),
             (with(|given| given.network.endpoints.clear()), ResolutionReason::EndpointDeleted),
             (with(|given| given.network.vpcs.retain(|vpc| vpc.id != A)), ResolutionReason::VpcDeleted),
             (with(check_off), ResolutionReason::CheckOff),

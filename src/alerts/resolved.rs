@@ -1,6 +1,8 @@
 //! Resolved problems: why they are resolved, and which alerts have to be sent about them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::tz::TimeZone;
 
 use crate::{
     alerts::{
@@ -12,10 +14,10 @@ use crate::{
         recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
     },
     channel::Channel,
-    checks::{check::CheckName, finding::SubnetRef, subject::SubjectKind},
+    checks::{check::CheckName, exemption::exempts_from, finding::SubnetRef, subject::SubjectKind},
     network::{
         endpoint_facts::RestApis,
-        model::{RouteTable, Subnet},
+        model::{Endpoint, RouteTable, Subnet, Vpc},
         service::GatewayService,
     },
 };
@@ -29,8 +31,8 @@ pub(crate) struct Resolver<'a> {
     exempt_problems: BTreeSet<(CheckName, &'a str, &'a str)>,
     /// Check, subject and service of what could not be judged.
     unassessed: BTreeSet<(CheckName, &'a str, &'a str)>,
-    vpcs: HashSet<&'a str>,
-    endpoints: HashSet<&'a str>,
+    vpcs: HashMap<&'a str, &'a Vpc>,
+    endpoints: HashMap<&'a str, &'a Endpoint>,
     tables: HashMap<&'a str, &'a RouteTable>,
     subnets: HashMap<&'a str, &'a Subnet>,
 }
@@ -47,8 +49,10 @@ impl<'a> Resolver<'a> {
             unassessed: (observation.unassessed.iter())
                 .map(|doubt| (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str()))
                 .collect(),
-            vpcs: observation.network.vpcs.iter().map(|vpc| vpc.id.as_str()).collect(),
-            endpoints: observation.network.endpoints.iter().map(|endpoint| endpoint.id.as_str()).collect(),
+            vpcs: observation.network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect(),
+            endpoints: (observation.network.endpoints.iter())
+                .map(|endpoint| (endpoint.id.as_str(), endpoint))
+                .collect(),
             tables: observation.network.route_tables.iter().map(|table| (table.id.as_str(), table)).collect(),
             subnets: observation.network.subnets.iter().map(|subnet| (subnet.id.as_str(), subnet)).collect(),
         }
@@ -116,7 +120,7 @@ impl<'a> Resolver<'a> {
             Some(ResolutionReason::CheckOff)
         } else if self.unassessed.contains(&key) {
             None
-        } else if self.exempt_problems.contains(&key) {
+        } else if self.exempt_problems.contains(&key) || self.has_exempting_tag(record, defect.check) {
             Some(ResolutionReason::Exempt)
         } else if record.subject.kind == SubjectKind::RestApi && self.observation.rest_apis.is_none() {
             None
@@ -125,16 +129,25 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Whether the endpoint or the VPC of the record has a tag that exempts from the check. What cannot be judged then is
+    /// neither unassessed nor an exempt problem.
+    fn has_exempting_tag(&self, record: &AlertRecord, check: CheckName) -> bool {
+        let today = self.observation.now.to_zoned(TimeZone::UTC).date();
+        let endpoint = self.endpoints.get(record.subject.id.as_str()).map(|endpoint| &endpoint.exemption);
+        let vpc = self.vpcs.get(record.vpc_id.as_str()).map(|vpc| &vpc.exemption);
+        endpoint.into_iter().chain(vpc).any(|tag| exempts_from(tag.as_deref(), check, today))
+    }
+
     /// The reason, if the subject does not exist any more.
     fn reason_if_deleted(&self, record: &AlertRecord) -> Option<ResolutionReason> {
         let subject = record.subject.id.as_str();
         if record.subject.kind == SubjectKind::RestApi {
             let is_gone = |apis: &RestApis| !apis.apis.iter().any(|api| api.id == subject);
             self.observation.rest_apis.is_some_and(is_gone).then_some(ResolutionReason::ApiDeleted)
-        } else if !self.vpcs.contains(record.vpc_id.as_str()) {
+        } else if !self.vpcs.contains_key(record.vpc_id.as_str()) {
             Some(ResolutionReason::VpcDeleted)
         } else {
-            let is_gone = record.subject.kind == SubjectKind::VpcEndpoint && !self.endpoints.contains(subject);
+            let is_gone = record.subject.kind == SubjectKind::VpcEndpoint && !self.endpoints.contains_key(subject);
             is_gone.then_some(ResolutionReason::EndpointDeleted)
         }
     }
@@ -144,7 +157,7 @@ impl<'a> Resolver<'a> {
     fn reason_for_route(&self, record: &AlertRecord, missing: &RecordedRoute) -> Option<ResolutionReason> {
         let Observation { account_region, .. } = self.observation;
         let Some(table) = self.tables.get(record.subject.id.as_str()) else {
-            let vpc_exists = self.vpcs.contains(record.vpc_id.as_str());
+            let vpc_exists = self.vpcs.contains_key(record.vpc_id.as_str());
             return Some(if vpc_exists { ResolutionReason::TableDeleted } else { ResolutionReason::VpcDeleted });
         };
         if account_region.is_foreign(table.owner_id.as_deref()) {
