@@ -36,7 +36,6 @@ pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> 
         owner_id: subnet.owner_id.map(Into::into),
         vpc_id: subnet.vpc_id?,
         id: subnet.subnet_id?,
-        ..Subnet::default()
     })
 }
 
@@ -84,7 +83,6 @@ pub(super) fn endpoint(endpoint: types::VpcEndpoint, exempt_tag: &str, keeps_pol
         service_name: endpoint.service_name.unwrap_or_default().into(),
         vpc_id: endpoint.vpc_id?,
         id: endpoint.vpc_endpoint_id?,
-        ..Endpoint::default()
     })
 }
 
