@@ -6,7 +6,7 @@ from bench.build import RESULTS
 from bench.figures import Row, exactly
 from bench.session import Session
 
-MIB = 1 << 20
+MB = 1_000_000
 
 
 def measure(session: Session) -> list[Row]:
@@ -17,9 +17,9 @@ def measure(session: Session) -> list[Row]:
         # As `cargo lambda build --output-format zip` packs it, with the usual compression.
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             file.write(binary, "bootstrap")
-        rows.append(Row(f"size, {name}: binary", exactly(binary.stat().st_size / MIB), "MiB"))
+        rows.append(Row(f"size, {name}: binary", exactly(binary.stat().st_size / MB), "MB"))
         target = "target: 3 MB" if name == "gatewatch" else ""
-        rows.append(Row(f"size, {name}: zip", exactly(archive.stat().st_size / MIB), "MiB", target))
+        rows.append(Row(f"size, {name}: zip", exactly(archive.stat().st_size / MB), "MB", target))
     if session.binaries.build_seconds is not None:
         seconds = exactly(session.binaries.build_seconds)
         rows.append(Row("build: release, what had to be built", seconds, "s"))

@@ -57,7 +57,7 @@ impl Clients {
     /// [`Error::Config`] if the credentials are missing or a variable is invalid.
     pub fn new(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         // All clients share one HTTP client, so that they share connections and the TLS set-up is paid once.
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let shared = sdk_config::read(variable)?
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(http)

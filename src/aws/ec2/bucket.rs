@@ -67,8 +67,12 @@ impl Bucket {
     }
 }
 
-/// An attempt that fails empties the bucket: EC2 may have throttled it because other programs took the tokens. The SDK makes
-/// the next attempt after a wait of its own.
+/// The status of an answer of EC2 to a call that it throttles
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
+const THROTTLED: u16 = 503;
+
+/// An attempt that EC2 throttles empties the bucket, because other programs took the tokens of EC2's bucket. The SDK makes the
+/// next attempt after a wait of its own. Other failed attempts say nothing about tokens; the warm-up fails each time.
 impl Intercept for Bucket {
     fn name(&self) -> &'static str {
         "Bucket"
@@ -80,7 +84,7 @@ impl Intercept for Bucket {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if context.output_or_error().is_some_and(|result| result.is_err()) {
+        if context.response().is_some_and(|response| response.status().as_u16() == THROTTLED) {
             self.empty(Instant::now());
         }
         Ok(())
@@ -89,7 +93,11 @@ impl Intercept for Bucket {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::config::retry::RetryConfig;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
     use super::*;
+    use crate::{aws::clients::Clients, settings::Settings};
 
     /// The milliseconds after `now` at which each of so many calls gets its token.
     fn waits(bucket: &Bucket, calls: usize, now: Instant) -> Vec<u128> {
@@ -132,12 +140,37 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_attempt_removes_all_tokens() {
+    fn an_empty_bucket_has_no_tokens_until_it_is_refilled() {
         let (bucket, start) = full();
         bucket.empty(start);
         assert_eq!(waits(&bucket, 2, start), [50, 100]);
         bucket.empty(start);
         assert_eq!(waits(&bucket, 1, start), [150], "calls that wait already keep their turn");
+    }
+
+    #[tokio::test]
+    async fn only_an_attempt_that_ec2_throttles_empties_the_bucket() {
+        for (status, waits_for_more) in [(503, [50, 100]), (400, [0, 0]), (404, [0, 0]), (500, [0, 0])] {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+            let url = server.uri();
+            let variable = |name: &str| {
+                let value = match name {
+                    "AWS_REGION" => "eu-west-1",
+                    "TOPIC_ARN" => "arn:aws:sns:eu-west-1:123456789012:gatewatch",
+                    "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
+                    "AWS_ENDPOINT_URL" => url.as_str(),
+                    _ => return None,
+                };
+                Some(value.to_owned())
+            };
+            let Clients { ec2, ec2_bucket, .. } = Clients::new(&Settings::read(variable).unwrap(), variable).unwrap();
+            let once = aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
+            ec2.describe_vpcs().customize().config_override(once).send().await.unwrap_err();
+            let emptied_at = ec2_bucket.full_at.lock().unwrap().checked_sub(FULL_REFILL);
+            let now = if status == 503 { emptied_at.unwrap() } else { Instant::now() };
+            assert_eq!(waits(&ec2_bucket, 2, now), waits_for_more, "{status}");
+        }
     }
 
     #[tokio::test]
