@@ -50,7 +50,8 @@ pub struct Subnet {
     /// The IPv4 CIDR block, or the IPv6 CIDR block of an IPv6-only subnet.
     pub cidr: Option<CompactString>,
     /// All its CIDR blocks that are associated, IPv4 and IPv6
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Subnet.html>).
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Subnet.html>). Empty if `cidr` is the only one: see
+    /// [`Subnet::blocks`].
     pub cidrs: Vec<CompactString>,
     /// The account that owns it. It is another account if the subnet is shared with ours
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>).
@@ -59,6 +60,14 @@ pub struct Subnet {
     pub ipv6_native: bool,
     /// The value of its exemption tag.
     pub exemption: Option<String>,
+}
+
+impl Subnet {
+    /// All its CIDR blocks that are associated. Most subnets have one, so that a list of it would only take memory.
+    pub fn blocks(&self) -> impl Iterator<Item = &str> {
+        let only = self.cidr.as_ref().filter(|_| self.cidrs.is_empty());
+        only.into_iter().chain(&self.cidrs).map(CompactString::as_str)
+    }
 }
 
 /// A route table.

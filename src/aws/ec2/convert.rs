@@ -21,16 +21,13 @@ pub(super) fn vpc(vpc: types::Vpc, exempt_tag: &str) -> Option<Vpc> {
 }
 
 pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> {
-    let ipv6_cidr = subnet
-        .ipv6_cidr_block_association_set()
-        .iter()
-        .find_map(types::SubnetIpv6CidrBlockAssociation::ipv6_cidr_block);
+    let blocks = subnet_blocks(&subnet);
     Some(Subnet {
         name: name(subnet.tags()).map(Into::into),
         exemption: tag(subnet.tags(), exempt_tag),
         ipv6_native: subnet.ipv6_native().unwrap_or_default(),
-        cidr: subnet.cidr_block().filter(|cidr| !cidr.is_empty()).or(ipv6_cidr).map(Into::into),
-        cidrs: subnet_blocks(&subnet),
+        cidr: blocks.first().cloned(),
+        cidrs: if blocks.len() > 1 { blocks } else { Vec::new() },
         availability_zone: subnet.availability_zone.map(Into::into),
         availability_zone_id: subnet.availability_zone_id.map(Into::into),
         owner_id: subnet.owner_id.map(Into::into),
@@ -315,7 +312,9 @@ mod tests {
         let sdk = types::Subnet::builder().subnet_id("subnet-1").vpc_id("vpc-1").ipv6_cidr_block_association_set(ipv6);
         let cidr = |sdk: types::builders::SubnetBuilder| subnet(sdk.build(), "exempt").unwrap().cidr;
         assert_eq!(cidr(sdk.clone()), Some("2001:db8::/64".into()));
-        assert_eq!(cidr(sdk.cidr_block("10.0.0.0/24")), Some("10.0.0.0/24".into()));
+        assert_eq!(cidr(sdk.clone().cidr_block("10.0.0.0/24")), Some("10.0.0.0/24".into()));
+        let only = subnet(sdk.build(), "exempt").unwrap();
+        assert!(only.cidrs.is_empty() && only.blocks().eq(["2001:db8::/64"]), "the only block");
     }
 
     #[test]
@@ -432,6 +431,7 @@ mod tests {
             .ipv6_cidr_block_association_set(ipv6("2001:db8:2::/64", "associated"));
         let subnet = subnet(sdk.build(), "exempt").unwrap();
         assert_eq!(subnet.cidrs, ["10.0.0.0/24", "2001:db8:2::/64"]);
+        assert!(subnet.blocks().eq(["10.0.0.0/24", "2001:db8:2::/64"]));
         assert_eq!(subnet.availability_zone_id.as_deref(), Some("euw1-az1"));
 
         let ipv4 = |block: &str, state: &str| {

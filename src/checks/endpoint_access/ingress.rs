@@ -203,7 +203,7 @@ fn common_blocks(blocks: &[IpNet], ipv4: bool, ipv6: bool) -> Vec<IpNet> {
 
 /// All blocks of a subnet. `None` if one cannot be read.
 fn blocks_of(subnet: &Subnet) -> Option<Vec<IpNet>> {
-    subnet.cidrs.iter().map(|block| block.parse().ok()).collect()
+    subnet.blocks().map(|block| block.parse().ok()).collect()
 }
 
 #[cfg(test)]

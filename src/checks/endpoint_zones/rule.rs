@@ -127,8 +127,8 @@ fn is_availability_zone(zone: &str) -> bool {
 /// Whether the subnet has blocks of all address families of the endpoint. EC2 refuses another subnet
 /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html>).
 fn has_families(subnet: &Subnet, endpoint: &Endpoint) -> bool {
-    let has = |mark: char| subnet.cidrs.iter().any(|block| block.contains(mark));
-    let (ipv4, ipv6) = (!subnet.ipv6_native && (subnet.cidrs.is_empty() || has('.')), has(':'));
+    let has = |mark: char| subnet.blocks().any(|block| block.contains(mark));
+    let (ipv4, ipv6) = (!subnet.ipv6_native && (subnet.blocks().next().is_none() || has('.')), has(':'));
     match endpoint.ip_address_type.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some("ipv6") => ipv6,
         Some("dualstack") => ipv4 && ipv6,
