@@ -170,7 +170,7 @@ pub fn needed_facts(checks: &BTreeSet<CheckName>, context: &EndpointContext<'_>)
     for (_, needs) in endpoint_rules(checks) {
         needs(context, &mut needed);
     }
-    needed
+    needed.limited()
 }
 
 /// Whether one of these checks judges endpoints.

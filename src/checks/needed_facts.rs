@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+/// Maximum number of VPCs whose DNS attributes one invocation reads. EC2 answers one attribute of one VPC per call, and adds 20
+/// calls per second, so more would take a large sweep the time that its route tables need. The endpoints of other VPCs are
+/// not assessed; an event about them checks them.
+const MAX_VPCS_WITH_DNS: usize = 150;
+
 /// The facts to read into [`crate::network::endpoint_facts::EndpointFacts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NeededFacts {
@@ -22,9 +27,31 @@ pub struct NeededFacts {
 }
 
 impl NeededFacts {
+    /// The same facts, without those that would take too many calls.
+    pub(super) fn limited(mut self) -> Self {
+        self.dns_of = self.dns_of.into_iter().take(MAX_VPCS_WITH_DNS).collect();
+        self
+    }
+
     /// Whether nothing is needed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dns_attributes_of_a_limited_number_of_vpcs_are_needed() {
+        let of = |vpcs: usize| NeededFacts {
+            dns_of: (0..vpcs).map(|n| format!("vpc-{n:08x}")).collect(),
+            group_ids: (0..1000).map(|n| format!("sg-{n:08x}")).collect(),
+            ..NeededFacts::default()
+        };
+        assert_eq!(of(150).limited(), of(150));
+        assert_eq!(of(151).limited(), of(150));
     }
 }
