@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use gatewatch::{
+    checks::list::{CHECKS, actions_of, default_checks},
     events::{aws_config::resource_types, cloudtrail::call_names},
     network::service::GatewayService,
 };
@@ -59,4 +60,35 @@ fn the_parameter_allows_exactly_the_known_services() {
         pattern.split('|').map(str::to_owned).collect::<BTreeSet<_>>(),
         GatewayService::ALL.map(|service| service.name().to_owned()).into()
     );
+}
+
+#[test]
+fn the_parameter_has_the_default_checks_and_allows_exactly_the_available_ones() {
+    let lines = || TEMPLATE.lines().map(str::trim);
+    let default = lines().find_map(|line| line.strip_prefix("Default: gateway-route,")).unwrap();
+    let defaults: BTreeSet<&str> = default.split(',').chain(["gateway-route"]).collect();
+    assert_eq!(defaults, default_checks().into_iter().map(|check| check.name()).collect());
+
+    let pattern = lines().find_map(|line| line.strip_prefix("AllowedPattern: ^(gateway-route|")).unwrap();
+    let alternatives = format!("gateway-route|{}", pattern.split(')').next().unwrap());
+    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name.name());
+    assert_eq!(alternatives.split('|').collect::<Vec<_>>(), available.collect::<Vec<_>>());
+    assert_eq!(pattern, format!("{}(,({alternatives}))*$", &format!("{alternatives})")["gateway-route|".len()..]));
+}
+
+#[test]
+fn the_role_may_read_what_the_available_checks_need_and_nothing_else() {
+    let granted: BTreeSet<String> =
+        TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("- ec2:")).map(str::to_owned).collect();
+    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name).collect();
+    let of_checks = actions_of(&available).into_iter().map(|action| action.trim_start_matches("ec2:"));
+    let of_all = [
+        "DescribeNatGateways",
+        "DescribeRouteTables",
+        "DescribeSubnets",
+        "DescribeVpcEndpoints",
+        "DescribeVpcs",
+        "GetManagedPrefixListEntries",
+    ];
+    assert_eq!(granted, of_all.into_iter().chain(of_checks).map(str::to_owned).collect());
 }
