@@ -1,7 +1,7 @@
 # What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test quick schemas verify bench tools lock clean
+.PHONY: help demo local test quick readme schemas verify bench tools lock clean
 
 UV   := .tools/uv/bin/uv
 DEV  := .tools/dev/bin
@@ -35,6 +35,9 @@ quick: ## The tests of the pure part, in seconds
 
 schemas: ## Writes the JSON Schemas in schemas/ from the types
 	UPDATE_SCHEMAS=1 cargo test --no-default-features --lib the_schema_of
+
+readme: ## Writes the table of checks in README.md from the list of checks
+	UPDATE_README=1 cargo test --no-default-features --test readme
 
 # `make verify PART=left` prints what is left; tests/verify.py names the parts. FUZZ_SECONDS is for each fuzz target,
 # SOAK_RUNS for the soak test.
