@@ -78,10 +78,19 @@ class Builder:
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
     def interface_endpoint(self, service: str, vpc: str, subnet: str, *ids: str) -> str:
-        """Creates an Interface endpoint in one subnet."""
+        """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work."""
+        self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+        group = self.ec2.create_security_group(VpcId=vpc, GroupName=f"endpoint-{service}", Description="endpoint")
+        https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": found["CidrBlock"]}]}
+        self.ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[https])
         with self._overriding(ids):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, SubnetIds=[subnet]
+                VpcEndpointType="Interface",
+                VpcId=vpc,
+                ServiceName=service,
+                SubnetIds=[subnet],
+                SecurityGroupIds=[group["GroupId"]],
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 

@@ -3,6 +3,7 @@
 import datetime
 import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -38,13 +39,32 @@ def _validator(kind: str) -> Any:
     return jsonschema.Draft202012Validator(_without_unknown_fields(schema), format_checker=FORMATS)
 
 
-def _without_unknown_fields(schema: Any) -> Any:
-    """Returns a stricter schema. Subscribers must accept unknown fields, but here each field must be in the schema."""
+def _without_unknown_fields(schema: Any, parts: frozenset[str] | None = None) -> Any:
+    """Returns a stricter schema. Subscribers must accept unknown fields, but here each field must be in the schema.
+
+    A definition that is a part of an object does not know the other fields of the object. The object knows all.
+    """
+    parts = frozenset(_parts_of_objects(schema)) if parts is None else parts
     if isinstance(schema, list):
-        return [_without_unknown_fields(each) for each in schema]
+        return [_without_unknown_fields(each, parts) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    stricter = {name: _without_unknown_fields(value) for name, value in schema.items()}
+    stricter = {name: _without_unknown_fields(value, parts) for name, value in schema.items()}
+    for name, definition in stricter.get("$defs", {}).items():
+        if f"#/$defs/{name}" in parts:
+            definition.pop("unevaluatedProperties", None)
     if schema.get("type") == "object" and "properties" in schema:
         stricter.setdefault("unevaluatedProperties", False)
     return stricter
+
+
+def _parts_of_objects(schema: Any) -> Iterator[str]:
+    """Returns the references to the definitions that objects with fields of their own consist of."""
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield from (each["$ref"] for each in schema.get("anyOf", []) if "$ref" in each)
+        for value in schema.values():
+            yield from _parts_of_objects(value)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from _parts_of_objects(each)
