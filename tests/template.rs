@@ -1,15 +1,11 @@
-//! The rules in `template.yaml` let through the relevant events, and no others. The parameters allow what the settings
-//! allow, and the role has the permissions of the checks that run.
+//! The rules in `template.yaml` let through the relevant events, and no others.
 // The helpers are test code too, but clippy recognises only functions under `#[test]`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
 use gatewatch::{
-    checks::{
-        check::CheckName,
-        list::{CHECKS, actions_of, default_checks, is_available},
-    },
+    checks::list::{CHECKS, actions_of, default_checks},
     events::{aws_config::resource_types, cloudtrail::call_names},
     network::service::GatewayService,
 };
@@ -66,81 +62,33 @@ fn the_parameter_allows_exactly_the_known_services() {
     );
 }
 
-/// The available checks, in the order of the list.
-fn available() -> Vec<CheckName> {
-    CHECKS.into_iter().map(|check| check.name).filter(|name| is_available(*name)).collect()
-}
+#[test]
+fn the_parameter_has_the_default_checks_and_allows_exactly_the_available_ones() {
+    let lines = || TEMPLATE.lines().map(str::trim);
+    let default = lines().find_map(|line| line.strip_prefix("Default: gateway-route,")).unwrap();
+    let defaults: BTreeSet<&str> = default.split(',').chain(["gateway-route"]).collect();
+    assert_eq!(defaults, default_checks().into_iter().map(|check| check.name()).collect());
 
-/// The value of this line in the parameter `Checks`.
-fn of_checks(key: &str) -> String {
-    let parameter = resource("Checks");
-    parameter.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: "))).unwrap().to_owned()
+    let pattern = lines().find_map(|line| line.strip_prefix("AllowedPattern: ^(gateway-route|")).unwrap();
+    let alternatives = format!("gateway-route|{}", pattern.split(')').next().unwrap());
+    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name.name());
+    assert_eq!(alternatives.split('|').collect::<Vec<_>>(), available.collect::<Vec<_>>());
+    assert_eq!(pattern, format!("{}(,({alternatives}))*$", &format!("{alternatives})")["gateway-route|".len()..]));
 }
 
 #[test]
-fn the_parameter_allows_exactly_the_available_checks() {
-    let names = available().into_iter().map(CheckName::name).collect::<Vec<_>>().join("|");
-    assert_eq!(of_checks("AllowedPattern"), format!("^({names})(,({names}))*$"));
-}
-
-#[test]
-fn the_parameter_writes_the_default_checks_out() {
-    let default: Vec<&str> =
-        available().into_iter().filter(|name| default_checks().contains(name)).map(CheckName::name).collect();
-    assert_eq!(of_checks("Default"), default.join(","));
-}
-
-/// The conditions test whether a name is a part of the list. That is the same as being one of the names only then.
-#[test]
-fn no_name_of_a_check_is_a_part_of_another() {
-    for name in CheckName::ALL {
-        let others = CheckName::ALL.into_iter().filter(|other| *other != name);
-        assert_eq!(others.filter(|other| other.name().contains(name.name())).collect::<Vec<_>>(), []);
-    }
-}
-
-/// Whether a condition of the template holds if these checks run.
-fn holds(condition: &str, checks: &BTreeSet<CheckName>) -> bool {
-    let line = TEMPLATE.lines().find_map(|line| line.strip_prefix(&format!("  {condition}: "))).unwrap();
-    if let Some(alternatives) = line.strip_prefix("!Or [") {
-        let names = alternatives.trim_end_matches(']').split(", ");
-        return names.map(|name| name.strip_prefix("!Condition ").unwrap()).any(|name| holds(name, checks));
-    }
-    let head = "!Not [!Equals [!Join [\"\", !Split [";
-    let name = line.strip_prefix(head).and_then(|rest| rest.strip_suffix(", !Ref Checks]], !Ref Checks]]")).unwrap();
-    checks.contains(&CheckName::from_name(name).unwrap())
-}
-
-#[test]
-fn the_role_reads_exactly_what_the_checks_need() {
-    let always = [
-        "ec2:DescribeNatGateways",
-        "ec2:DescribeRouteTables",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcEndpoints",
-        "ec2:DescribeVpcs",
-        "ec2:GetManagedPrefixListEntries",
+fn the_role_may_read_what_the_available_checks_need_and_nothing_else() {
+    let granted: BTreeSet<String> =
+        TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("- ec2:")).map(str::to_owned).collect();
+    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name).collect();
+    let of_checks = actions_of(&available).into_iter().map(|action| action.trim_start_matches("ec2:"));
+    let of_all = [
+        "DescribeNatGateways",
+        "DescribeRouteTables",
+        "DescribeSubnets",
+        "DescribeVpcEndpoints",
+        "DescribeVpcs",
+        "GetManagedPrefixListEntries",
     ];
-    let role = resource("FunctionRole");
-    let (_, statement) = role.split_once("Sid: ReadNetwork").unwrap();
-    let (actions, limits) = statement.split_once("Resource: \"*\"").unwrap();
-    assert!(limits.trim_start().starts_with("Condition:\n"), "limited to the Region");
-    let actions: Vec<&str> = actions.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
-    let available = available();
-    for subset in 1..1_u32 << available.len() {
-        let checks: BTreeSet<CheckName> =
-            available.iter().enumerate().filter(|(n, _)| subset >> n & 1 == 1).map(|(_, name)| *name).collect();
-        let granted: BTreeSet<&str> = (actions.iter())
-            .filter_map(|action| match action.strip_prefix("!If [") {
-                None => Some(*action),
-                Some(rest) => {
-                    let (condition, rest) = rest.split_once(", ").unwrap();
-                    holds(condition, &checks).then(|| rest.strip_suffix(", !Ref AWS::NoValue]").unwrap())
-                }
-            })
-            .collect();
-        let needed: BTreeSet<&str> = actions_of(&checks).into_iter().chain(always).collect();
-        assert_eq!(granted, needed, "with {checks:?}");
-    }
-    assert_eq!(role.matches("ec2:Describe").count(), 8, "no other statement lets the function read EC2");
+    assert_eq!(granted, of_all.into_iter().chain(of_checks).map(str::to_owned).collect());
 }

@@ -1,7 +1,4 @@
-"""Without ledger, e-mail address and chat the stack has no table, no second topic, and no permission for either.
-
-With a single check, the role has only the permissions for it.
-"""
+"""Without ledger, e-mail address and chat the stack has no table, no second topic, and no permission for either."""
 
 import json
 from collections.abc import Iterator
@@ -19,20 +16,13 @@ from tests.local_cloud.support.rules import RELEVANT_CALLS
 ONLY_RESOLVE = {"DeleteRouteTable", "DeleteSubnet", "DeleteVpc"}
 """These calls open no finding. They can only resolve one, which needs the alert history."""
 
-ACTIONS_OF_CHECKS = {
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeVpcAttribute",
-    "ec2:DescribeVpcEndpointServices",
-}
-"""Single checks need these, and the role has them only for those checks."""
-
 
 @pytest.fixture(scope="module")
 def minimal(cloud: Cloud, stack: Deployment) -> Iterator[Deployment]:
     """A second stack, of what was built for the first. At the end it is deleted: it receives the same changes."""
     assert stack, "the function is built"
     name = "minimal"
-    yield deployment.deploy(cloud, name, Ledger="off", SweepSchedule="off", SettleSeconds=0, Checks="gateway-route")
+    yield deployment.deploy(cloud, name, Ledger="off", SweepSchedule="off", SettleSeconds=0)
     cloud.client("cloudformation").delete_stack(StackName=name)
 
 
@@ -49,6 +39,7 @@ def test_the_function_has_no_settings_and_permissions_for_them(minimal: Deployme
     assert function["Environment"]["Variables"].keys() == {
         "TOPIC_ARN",
         "CHECKS",
+        "ORGANIZATION_ID",
         "REQUIRED_SERVICES",
         "MIN_SEVERITY",
         "EXEMPT_TAG",
@@ -57,15 +48,6 @@ def test_the_function_has_no_settings_and_permissions_for_them(minimal: Deployme
     statements = {each["Sid"]: each for each in role.statements(cloud, minimal)}
     assert statements.keys() == {"ReadNetwork", "SendFindings", "TakeChanges", "HandOverFailedInvocations", "WriteLog"}
     assert statements["SendFindings"]["Resource"] == [minimal.topic_of("json")]
-    assert not ACTIONS_OF_CHECKS & set(statements["ReadNetwork"]["Action"])
-
-
-def test_the_default_checks_have_their_permissions(stack: Deployment, cloud: Cloud) -> None:
-    statements = {each["Sid"]: each for each in role.statements(cloud, stack)}
-
-    granted = ACTIONS_OF_CHECKS & set(statements["ReadNetwork"]["Action"])
-    assert granted == {"ec2:DescribeSecurityGroups", "ec2:DescribeVpcAttribute"}
-    assert "Condition" in statements["ReadNetwork"], "limited to the Region"
 
 
 def test_calls_that_only_resolve_findings_are_not_let_in(minimal: Deployment, cloud: Cloud) -> None:

@@ -141,7 +141,8 @@ def facts(ec2: Any) -> Facts:
 
 def compare(report: dict[str, Any], opinion: Opinion, facts: Facts) -> tuple[int, Counter[str], list[str]]:
     """Returns how many verdicts both have, the expected differences, and those that nothing explains."""
-    findings = {(each["routeTable"]["id"], each["service"]): each for each in report["findings"]}
+    of_tables = [each for each in report["findings"] if each["check"] == "gateway-route"]
+    findings = {(each["routeTable"]["id"], each["service"]): each for each in of_tables}
     exempt = {(each["routeTableId"], each["service"]) for each in report["exempt"]}
     differences: Counter[str] = Counter()
     unexplained: list[str] = []
