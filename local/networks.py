@@ -1,6 +1,7 @@
 """Networks to try gatewatch on, built with EC2's own calls."""
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,9 +82,7 @@ class Builder:
         """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work."""
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-        group = self.ec2.create_security_group(
-            VpcId=vpc, GroupName=f"endpoint-{service}-{subnet}", Description="endpoint"
-        )
+        group = self.ec2.create_security_group(VpcId=vpc, GroupName=f"endpoint-{uuid.uuid4()}", Description="endpoint")
         https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": found["CidrBlock"]}]}
         self.ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[https])
         with self._overriding(ids):

@@ -88,7 +88,13 @@ def test_a_difference_that_nothing_explains_is_found() -> None:
     """The table is behind a NAT gateway and in use. Either side alone says that a route is missing, or names more."""
     known = Facts(behind_nat={"rtb-1"}, in_use={"rtb-1"}, tagged=set())
     egress = {"kind": "nat_gateway", "target": "nat-1"}
-    finding = {"routeTable": {"id": "rtb-1"}, "service": "s3", "egress": egress, "subnets": [{"id": "subnet-1"}]}
+    finding = {
+        "check": "gateway-route",
+        "routeTable": {"id": "rtb-1"},
+        "service": "s3",
+        "egress": egress,
+        "subnets": [{"id": "subnet-1"}],
+    }
     ours: dict[str, Any] = {"findings": [finding], "exempt": []}
     theirs = Opinion({("rtb-1", "s3"): "nat-1"}, {("rtb-1", "s3"): frozenset({"subnet-1"})})
 
