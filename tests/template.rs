@@ -5,7 +5,10 @@
 use std::collections::BTreeSet;
 
 use gatewatch::{
-    checks::list::{CHECKS, actions_of, default_checks},
+    checks::{
+        check::CheckName,
+        list::{CHECKS, actions_of, default_checks},
+    },
     events::{aws_config::resource_types, cloudtrail::call_names},
     network::service::GatewayService,
 };
@@ -67,7 +70,7 @@ fn the_parameter_has_the_default_checks_and_allows_exactly_the_available_ones() 
     let lines = || TEMPLATE.lines().map(str::trim);
     let default = lines().find_map(|line| line.strip_prefix("Default: gateway-route,")).unwrap();
     let defaults: BTreeSet<&str> = default.split(',').chain(["gateway-route"]).collect();
-    assert_eq!(defaults, default_checks().into_iter().map(|check| check.name()).collect());
+    assert_eq!(defaults, default_checks().into_iter().map(CheckName::name).collect());
 
     let pattern = lines().find_map(|line| line.strip_prefix("AllowedPattern: ^(gateway-route|")).unwrap();
     let alternatives = format!("gateway-route|{}", pattern.split(')').next().unwrap());
