@@ -90,7 +90,8 @@ fn required(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Str
     variable(name).ok_or_else(|| Error::Config(format!("{name} is not set; it is required")))
 }
 
-fn invalid(name: &str, value: &str, allowed: &str) -> Error {
+/// The error of a variable whose value is invalid.
+pub(crate) fn invalid(name: &str, value: &str, allowed: &str) -> Error {
     Error::Config(format!("{name} is {value:?}; allowed is {allowed}"))
 }
 

@@ -71,8 +71,8 @@ pub(super) struct Rechecked<'a> {
 /// The first step of carrying out a plan.
 #[derive(Debug)]
 enum Start<'a> {
-    /// The lease was acquired.
-    Lease(Lease<'a>),
+    /// The lease was acquired. The records of what will be sent that do not fit into its transaction are not written yet.
+    Lease(Lease<'a>, Vec<AlertRecord>),
     /// The plan is done: it needs no lease, or did not get one.
     Done(DeliveryResult),
 }
@@ -109,13 +109,16 @@ impl Notifier<'_> {
             let is_old = assessment.snapshot.read_at.elapsed() > MAX_AGE;
             let starting = plans.iter().map(|plan| self.start(plan, assessment, is_old));
             let starts: Vec<Start<'_>> = stream::iter(starting).buffered(MAX_CONCURRENT_VPCS).collect().await;
-            let has_lease =
-                |(plan, start): (&Plan, &Start<'_>)| matches!(start, Start::Lease(_)).then(|| plan.vpc_id().to_owned());
+            let has_lease = |(plan, start): (&Plan, &Start<'_>)| {
+                matches!(start, Start::Lease(..)).then(|| plan.vpc_id().to_owned())
+            };
             let with_lease: BTreeSet<String> = plans.iter().zip(&starts).filter_map(has_lease).collect();
             let rechecked = if is_old && !with_lease.is_empty() { Some(check_again(&with_lease).await) } else { None };
             let finishing = plans.iter().zip(starts).map(async |(plan, start)| match start {
                 Start::Done(result) => result,
-                Start::Lease(lease) => self.finish(plan, &lease, assessment, rechecked.as_ref()).await,
+                Start::Lease(lease, unwritten) => {
+                    self.finish(plan, &lease, &unwritten, assessment, rechecked.as_ref()).await
+                }
             });
             results.extend(stream::iter(finishing).buffered(MAX_CONCURRENT_VPCS).collect::<Vec<_>>().await);
         }
@@ -134,11 +137,11 @@ impl Notifier<'_> {
             return Start::Done(lost_lease(vpc_id));
         }
         let expires_at = self.deadline.lease_expires_at(self.now);
-        let records = if is_old { Vec::new() } else { tracked.records_before() };
-        let (with_lease, _) = split_for_lease(&records);
-        let acquiring = history.acquire(tracked, with_lease, self.holder, self.now, expires_at);
+        let mut records = if is_old { Vec::new() } else { tracked.records_before() };
+        let unwritten = records.split_off(records.len().min(MAX_ROWS_WITH_LEASE));
+        let acquiring = history.acquire(tracked, &records, self.holder, self.now, expires_at);
         match timeout_at(self.deadline.acquire_until(), acquiring).await {
-            Ok(Ok(Some(lease))) => Start::Lease(lease),
+            Ok(Ok(Some(lease))) => Start::Lease(lease, unwritten),
             Ok(Ok(None)) => Start::Done(lost_lease(vpc_id)),
             Ok(Err(error)) => Start::Done(self.report_without_lease(tracked, assessment, error).await),
             Err(_) => Start::Done(failed(vpc_id, too_late())),
@@ -150,6 +153,7 @@ impl Notifier<'_> {
         &self,
         plan: &Plan,
         lease: &Lease<'_>,
+        unwritten: &[AlertRecord],
         assessment: &Assessment<'_>,
         rechecked: Option<&Result<Rechecked<'_>, Error>>,
     ) -> DeliveryResult {
@@ -163,9 +167,10 @@ impl Notifier<'_> {
             }
         };
         if let Some(plan @ Plan::Tracked(tracked)) = plan {
-            let records = tracked.records_before();
-            let missing = if rechecked.is_some() { &records } else { split_for_lease(&records).1 };
-            return match self.write_before_publishing(lease, missing, tracked, assessment).await {
+            // Nothing of a new plan is written yet.
+            let of_new_plan = rechecked.map(|_| tracked.records_before());
+            let records = of_new_plan.as_deref().unwrap_or(unwritten);
+            return match self.write_before_publishing(lease, records, tracked, assessment).await {
                 Ok(()) => self.publish_with_lease(lease, plan, tracked, assessment).await,
                 Err(result) => result,
             };
@@ -278,11 +283,6 @@ impl Notifier<'_> {
         }
         (topic.channel, results)
     }
-}
-
-/// The records that are written together with the lease, and the others.
-fn split_for_lease(records: &[AlertRecord]) -> (&[AlertRecord], &[AlertRecord]) {
-    records.split_at(records.len().min(MAX_ROWS_WITH_LEASE))
 }
 
 fn delivered(vpc_id: &str, published: &Published, history_error: Option<Error>) -> DeliveryResult {

@@ -17,7 +17,7 @@ use aws_types::{
 };
 use http::Uri;
 
-use crate::error::Error;
+use crate::{error::Error, settings::invalid};
 
 /// The endpoint of every service that has none of its own.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -109,10 +109,6 @@ fn app_name(variable: impl Fn(&str) -> Option<String>) -> Result<Option<AppName>
         AppName::new(value.clone()).map_err(|_| invalid(NAME, &value, "letters, digits and !#$%&'*+-.^_`|~"))
     };
     variable(NAME).map(read).transpose()
-}
-
-fn invalid(name: &str, value: &str, allowed: &str) -> Error {
-    Error::Config(format!("{name} is {value:?}; allowed is {allowed}"))
 }
 
 #[cfg(test)]

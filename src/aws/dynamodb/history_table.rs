@@ -204,10 +204,7 @@ impl<'a> HistoryTable<'a> {
             update = update.expression_attribute_values(":seen", AttributeValue::N(plan.version.to_string()));
         }
         let requests = self.write_requests(records)?;
-        match self.transact(update, &requests, &[Cancelled::Throttled]).await? {
-            Ok(()) => Ok(Some(lease)),
-            Err(_) => Ok(None),
-        }
+        Ok(self.transact(update, &requests, &[Cancelled::Throttled]).await?.then_some(lease))
     }
 
     /// An update of a lease row, with the values that every update names.
@@ -219,14 +216,15 @@ impl<'a> HistoryTable<'a> {
             .expression_attribute_values(":holder", AttributeValue::S(lease.holder.clone()))
     }
 
-    /// Updates the row of a lease and carries out these requests: all of them, or none. Tries again for these reasons of a
-    /// cancelled transaction, until the caller ends it. The inner error says why the transaction was cancelled otherwise.
+    /// Updates the row of a lease and carries out these requests: all of them, or none. Tries again if the transaction is
+    /// cancelled for one of these reasons, until the caller ends it. `false` if another invocation has the lease or is
+    /// acquiring it.
     async fn transact(
         &self,
         lease: UpdateBuilder,
         requests: &[WriteRequest],
         retried: &[Cancelled],
-    ) -> Result<Result<(), Cancelled>, Error> {
+    ) -> Result<bool, Error> {
         let not_built = |_| Error::LedgerFailed("TransactWriteItems: a row cannot be written".to_owned());
         let lease = TransactWriteItem::builder().update(lease.build().map_err(not_built)?).build();
         let others = requests.iter().map(|request| in_transaction(self.table, request)).collect::<Result<Vec<_>, _>>();
@@ -236,11 +234,11 @@ impl<'a> HistoryTable<'a> {
             // Each attempt of the SDK has the same token, so DynamoDB carries out a transaction once.
             let Err(error) = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await
             else {
-                return Ok(Ok(()));
+                return Ok(true);
             };
             match Cancelled::by(&error) {
                 Some(why) if retried.contains(&why) => sleep(backoff.next_wait()).await,
-                Some(why @ (Cancelled::Condition | Cancelled::Conflict)) => return Ok(Err(why)),
+                Some(Cancelled::Condition | Cancelled::Conflict) => return Ok(false),
                 _ => return Err(failed("TransactWriteItems", &error)),
             }
         }
@@ -320,10 +318,10 @@ impl Lease<'_> {
                 .expression_attribute_values(":told", AttributeValue::S(incident.last_alert_at.to_string())),
         };
         // A conflict: another invocation tries to acquire the lease in this moment.
-        let released = self.table.transact(update, with_lease, &[Cancelled::Throttled, Cancelled::Conflict]).await?;
-        // The condition: an earlier attempt was accepted; or the lease expired and another invocation has it. Either way it is
-        // not ours.
-        released.or(Ok(()))
+        self.table.transact(update, with_lease, &[Cancelled::Throttled, Cancelled::Conflict]).await?;
+        // If it was not carried out, an earlier attempt was accepted; or the lease expired and another invocation has it.
+        // Either way it is not ours.
+        Ok(())
     }
 }
 
