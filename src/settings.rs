@@ -8,12 +8,7 @@ use jiff::SignedDuration;
 
 use crate::{
     channel::Channel,
-    checks::{
-        check::CheckName,
-        exemption::is_tag_character,
-        list::{default_checks, is_available},
-        severity::Severity,
-    },
+    checks::{check::CheckName, exemption::is_tag_character, list::default_checks, severity::Severity},
     error::Error,
     network::{
         arn::{Arn, is_region},
@@ -143,17 +138,11 @@ fn services(value: &str) -> Result<BTreeSet<GatewayService>, Error> {
 }
 
 fn checks(value: &str) -> Result<BTreeSet<CheckName>, Error> {
-    let refused = |why: &str| {
-        let names: Vec<&str> =
-            CheckName::ALL.into_iter().filter(|name| is_available(*name)).map(CheckName::name).collect();
-        invalid("CHECKS", value, &format!("one or more of {}, separated by commas{why}", names.join(", ")))
-    };
-    let checks: Option<BTreeSet<CheckName>> = value.split(',').map(|name| CheckName::from_name(name.trim())).collect();
-    let checks = checks.ok_or_else(|| refused(""))?;
-    match checks.iter().find(|name| !is_available(**name)) {
-        Some(name) => Err(refused(&format!("; {} is not available in this version", name.name()))),
-        None => Ok(checks),
-    }
+    let names: Option<BTreeSet<CheckName>> = value.split(',').map(|name| CheckName::from_name(name.trim())).collect();
+    names.ok_or_else(|| {
+        let known: Vec<&str> = CheckName::ALL.into_iter().map(CheckName::name).collect();
+        invalid("CHECKS", value, &format!("one or more of {}, separated by commas", known.join(", ")))
+    })
 }
 
 /// Reads the last parts of service names. A name becomes part of a service name and of commands, so only its characters
@@ -384,22 +373,8 @@ mod tests {
                 config_error(&[("CHECKS", value)]),
                 format!(
                     "CHECKS is {value:?}; allowed is one or more of gateway-route, dns-bypass, endpoint-dns, \
-                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, separated by commas"
-                )
-            );
-        }
-    }
-
-    #[test]
-    fn a_check_that_this_version_cannot_run_is_refused() {
-        for check in ["endpoint-private-dns", "required-endpoints", "private-api"] {
-            let value = format!("gateway-route,{check}");
-            assert_eq!(
-                config_error(&[("CHECKS", &value)]),
-                format!(
-                    "CHECKS is {value:?}; allowed is one or more of gateway-route, dns-bypass, endpoint-dns, \
-                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, separated by commas; {check} is not \
-                     available in this version"
+                     endpoint-access, endpoint-state, endpoint-zones, endpoint-policy, endpoint-private-dns, \
+                     required-endpoints, private-api, separated by commas"
                 )
             );
         }
@@ -407,7 +382,7 @@ mod tests {
 
     #[test]
     fn exactly_the_listed_checks_run() {
-        for check in CheckName::ALL.into_iter().filter(|name| is_available(*name)) {
+        for check in CheckName::ALL {
             assert_eq!(read(&[("CHECKS", check.name())]).unwrap().checks, BTreeSet::from([check]));
         }
     }

@@ -36,10 +36,13 @@ enum Affects {
     SecurityGroup(u8),
     /// Deleted resource: the prefix of its id, and its number.
     Deleted(&'static str, u8),
+    /// Deleted endpoints, and the whole Region.
+    RegionWithoutEndpoints(&'static [u8]),
+    RestApis,
 }
 
 /// The files that hold one EventBridge event, and the resources that it affects.
-const EVENTS: [(&str, Affects); 55] = [
+const EVENTS: [(&str, Affects); 63] = [
     ("associate-route-table", Affects::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Affects::Table(6, None)),
     ("associate-vpc-cidr-block", Affects::Vpc(2)),
@@ -59,6 +62,7 @@ const EVENTS: [(&str, Affects); 55] = [
     ("create-default-subnet-flat", Affects::Subnet(1, Some(1))),
     ("create-default-vpc", Affects::Vpc(2)),
     ("create-default-vpc-flat", Affects::Vpc(2)),
+    ("create-rest-api", Affects::RestApis),
     ("create-route", Affects::Table(4, None)),
     ("create-route-dry-run", Affects::Nothing),
     ("create-route-table", Affects::Table(4, Some(1))),
@@ -76,25 +80,32 @@ const EVENTS: [(&str, Affects); 55] = [
     ("create-vpc-endpoint-gateway-two-tables", Affects::EndpointOfVpc(1, 1)),
     ("create-vpc-endpoint-interface", Affects::Endpoint(2, Some(1))),
     ("delete-nat-gateway", Affects::NatGateway(1)),
+    ("delete-rest-api", Affects::RestApis),
     ("delete-route", Affects::Table(1, None)),
     ("delete-route-table", Affects::Deleted("rtb", 9)),
     ("delete-subnet", Affects::Deleted("subnet", 9)),
     ("delete-tags", Affects::Subnet(4, None)),
     ("delete-vpc", Affects::Deleted("vpc", 9)),
-    ("delete-vpc-endpoints", Affects::Region),
+    ("delete-vpc-endpoints", Affects::RegionWithoutEndpoints(&[8, 9])),
     ("describe-subnets", Affects::Nothing),
     ("detach-internet-gateway", Affects::Vpc(1)),
     ("disassociate-route-table", Affects::Region),
     ("disassociate-vpc-cidr-block", Affects::Vpc(2)),
+    ("import-rest-api", Affects::RestApis),
     ("modify-security-group-rules", Affects::SecurityGroup(1)),
     ("modify-vpc-attribute", Affects::Vpc(2)),
     ("modify-vpc-attribute-metrics", Affects::Nothing),
     ("modify-vpc-endpoint-gateway", Affects::Endpoint(1, None)),
     ("modify-vpc-endpoint-interface", Affects::Endpoint(2, None)),
+    ("put-rest-api", Affects::RestApis),
     ("replace-route", Affects::Table(3, None)),
     ("replace-route-table-association", Affects::Table(4, None)),
     ("revoke-security-group-ingress", Affects::SecurityGroup(1)),
     ("schedule", Affects::Region),
+    ("tag-rest-api", Affects::RestApis),
+    ("tag-rest-api-stage", Affects::Nothing),
+    ("untag-rest-api", Affects::RestApis),
+    ("update-rest-api", Affects::RestApis),
 ];
 
 /// The other files. Separate tests read them.
@@ -144,6 +155,10 @@ fn scope(affects: &Affects) -> Scope {
     match *affects {
         Affects::Nothing => scope,
         Affects::Region => Scope { region: true, ..scope },
+        Affects::RegionWithoutEndpoints(deleted) => {
+            Scope { region: true, deleted: deleted.iter().map(|n| id("vpce", *n)).collect(), ..scope }
+        }
+        Affects::RestApis => Scope { rest_apis: true, ..scope },
         Affects::Vpc(n) => Scope { vpc_ids: [id("vpc", n)].into(), ..scope },
         Affects::Subnet(n, in_vpc) => Scope { subnets: [(id("subnet", n), vpc(in_vpc))].into(), ..scope },
         Affects::Table(n, in_vpc) => Scope { route_tables: [(id("rtb", n), vpc(in_vpc))].into(), ..scope },
@@ -270,7 +285,7 @@ fn an_event_of_another_region_or_of_an_unknown_kind_is_refused() -> Result {
     );
     assert_eq!(
         refused("unsupported")?,
-        "unknown payload: source \"aws.s3\", detail-type \"Object Created\"; known are EC2 API calls via CloudTrail, \
+        "unknown payload: source \"aws.s3\", detail-type \"Object Created\"; known are API calls to EC2 and API Gateway via CloudTrail, \
          AWS Config items, scheduled events, SQS batches of these, and an object with \"check\""
     );
     Ok(())

@@ -1,4 +1,5 @@
-//! The rules in `template.yaml` let through the relevant events, and no others.
+//! The rules in `template.yaml` let through the relevant events, and no others. The parameters allow what the settings
+//! allow, and the role has the permissions of the checks that run.
 // The helpers are test code too, but clippy recognises only functions under `#[test]`.
 #![allow(clippy::unwrap_used)]
 
@@ -7,9 +8,12 @@ use std::collections::BTreeSet;
 use gatewatch::{
     checks::{
         check::CheckName,
-        list::{CHECKS, actions_of, default_checks},
+        list::{actions_of, default_checks},
     },
-    events::{aws_config::resource_types, cloudtrail::call_names},
+    events::{
+        aws_config::resource_types,
+        cloudtrail::{API_GATEWAY_CALLS, ec2_calls},
+    },
     network::service::GatewayService,
 };
 
@@ -41,11 +45,11 @@ fn lists(text: &str, key: &str) -> Vec<BTreeSet<String>> {
 
 #[test]
 fn the_rules_let_through_exactly_the_relevant_calls() {
-    let calls: BTreeSet<String> = (["ChangesRule", "ExemptionsRule"].iter())
-        .flat_map(|rule| lists(&resource(rule), "eventName"))
-        .flatten()
-        .collect();
-    assert_eq!(calls, call_names().map(str::to_owned).into());
+    let calls = |rules: &[&str]| -> BTreeSet<String> {
+        rules.iter().flat_map(|rule| lists(&resource(rule), "eventName")).flatten().collect()
+    };
+    assert_eq!(calls(&["ChangesRule", "ExemptionsRule"]), ec2_calls().map(str::to_owned).into());
+    assert_eq!(calls(&["RestApisRule"]), API_GATEWAY_CALLS.map(str::to_owned).into());
 }
 
 #[test]
@@ -65,33 +69,104 @@ fn the_parameter_allows_exactly_the_known_services() {
     );
 }
 
-#[test]
-fn the_parameter_has_the_default_checks_and_allows_exactly_the_available_ones() {
-    let lines = || TEMPLATE.lines().map(str::trim);
-    let default = lines().find_map(|line| line.strip_prefix("Default: gateway-route,")).unwrap();
-    let defaults: BTreeSet<&str> = default.split(',').chain(["gateway-route"]).collect();
-    assert_eq!(defaults, default_checks().into_iter().map(CheckName::name).collect());
-
-    let pattern = lines().find_map(|line| line.strip_prefix("AllowedPattern: ^(gateway-route|")).unwrap();
-    let alternatives = format!("gateway-route|{}", pattern.split(')').next().unwrap());
-    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name.name());
-    assert_eq!(alternatives.split('|').collect::<Vec<_>>(), available.collect::<Vec<_>>());
-    assert_eq!(pattern, format!("{}(,({alternatives}))*$", &format!("{alternatives})")["gateway-route|".len()..]));
+/// The value of this line in the parameter `Checks`.
+fn of_checks(key: &str) -> String {
+    let parameter = resource("Checks");
+    parameter.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: "))).unwrap().to_owned()
 }
 
 #[test]
-fn the_role_may_read_what_the_available_checks_need_and_nothing_else() {
-    let granted: BTreeSet<String> =
-        TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("- ec2:")).map(str::to_owned).collect();
-    let available = CHECKS.iter().filter(|check| check.is_available).map(|check| check.name).collect();
-    let of_checks = actions_of(&available).into_iter().map(|action| action.trim_start_matches("ec2:"));
-    let of_all = [
-        "DescribeNatGateways",
-        "DescribeRouteTables",
-        "DescribeSubnets",
-        "DescribeVpcEndpoints",
-        "DescribeVpcs",
-        "GetManagedPrefixListEntries",
+fn the_parameter_allows_exactly_the_checks() {
+    let names = CheckName::ALL.map(CheckName::name).join("|");
+    assert_eq!(of_checks("AllowedPattern"), format!("^({names})(,({names}))*$"));
+}
+
+#[test]
+fn the_parameter_writes_the_default_checks_out() {
+    let default: Vec<&str> =
+        CheckName::ALL.into_iter().filter(|name| default_checks().contains(name)).map(CheckName::name).collect();
+    assert_eq!(of_checks("Default"), default.join(","));
+}
+
+/// The conditions test whether a name is a part of the list. That is the same as being one of the names only then.
+#[test]
+fn no_name_of_a_check_is_a_part_of_another() {
+    for name in CheckName::ALL {
+        let others = CheckName::ALL.into_iter().filter(|other| *other != name);
+        assert_eq!(others.filter(|other| other.name().contains(name.name())).collect::<Vec<_>>(), []);
+    }
+}
+
+/// Whether a condition of the template holds if these checks run.
+fn holds(condition: &str, checks: &BTreeSet<CheckName>) -> bool {
+    let line = TEMPLATE.lines().find_map(|line| line.strip_prefix(&format!("  {condition}: "))).unwrap();
+    if let Some(alternatives) = line.strip_prefix("!Or [") {
+        let names = alternatives.trim_end_matches(']').split(", ");
+        return names.map(|name| name.strip_prefix("!Condition ").unwrap()).any(|name| holds(name, checks));
+    }
+    let head = "!Not [!Equals [!Join [\"\", !Split [";
+    let name = line.strip_prefix(head).and_then(|rest| rest.strip_suffix(", !Ref Checks]], !Ref Checks]]")).unwrap();
+    checks.contains(&CheckName::from_name(name).unwrap())
+}
+
+/// The actions of the role's statements, each with the conditions of the template that it depends on.
+fn granted_actions() -> Vec<(String, Vec<String>)> {
+    let role = resource("FunctionRole");
+    let mut actions = Vec::new();
+    let (mut of_statement, mut in_list) = (Vec::new(), false);
+    for line in role.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        let item = line.strip_prefix("- ").unwrap_or(line);
+        if line == "- !If" {
+            of_statement = vec![String::new()];
+        } else if of_statement == [String::new()] {
+            of_statement = vec![item.to_owned()];
+        } else if let Some(list) = line.strip_prefix("Action: [") {
+            actions.extend(list.trim_end_matches(']').split(", ").map(|one| (one.to_owned(), of_statement.clone())));
+        } else if let Some(action) = line.strip_prefix("Action:") {
+            in_list = action.is_empty();
+            let one = Some(action.trim()).filter(|one| !one.is_empty());
+            actions.extend(one.map(|one| (one.to_owned(), of_statement.clone())));
+        } else if line == "- !Ref AWS::NoValue" {
+            of_statement.clear();
+        } else if in_list && line.starts_with("- ") {
+            let conditional = item.strip_prefix("!If [").and_then(|rest| rest.strip_suffix(", !Ref AWS::NoValue]"));
+            let (condition, action) = conditional.and_then(|rest| rest.split_once(", ")).unzip();
+            let conditions = of_statement.iter().cloned().chain(condition.map(str::to_owned)).collect();
+            actions.push((action.unwrap_or(item).to_owned(), conditions));
+        } else {
+            in_list = false;
+        }
+    }
+    actions
+}
+
+#[test]
+fn the_role_reads_exactly_what_the_checks_need() {
+    const ALWAYS: [&str; 6] = [
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
+        "ec2:GetManagedPrefixListEntries",
     ];
-    assert_eq!(granted, of_all.into_iter().chain(of_checks).map(str::to_owned).collect());
+    // What the function does with its findings and its queue.
+    const OTHER_SERVICES: [&str; 5] = ["dynamodb:", "kms:", "logs:", "sns:", "sqs:"];
+    let granted = granted_actions();
+    for subset in 1..1_u32 << CheckName::ALL.len() {
+        let checks: BTreeSet<CheckName> = (CheckName::ALL.into_iter().enumerate())
+            .filter(|(n, _)| subset >> n & 1 == 1)
+            .map(|(_, name)| name)
+            .collect();
+        let reads: BTreeSet<&str> = (granted.iter())
+            .filter(|(_, conditions)| {
+                conditions.iter().filter(|name| *name != "HasLedger").all(|name| holds(name, &checks))
+            })
+            .map(|(action, _)| action.as_str())
+            .filter(|action| *action != "sts:AssumeRole")
+            .filter(|action| !OTHER_SERVICES.iter().any(|service| action.starts_with(service)))
+            .collect();
+        let needed: BTreeSet<&str> = actions_of(&checks).into_iter().chain(ALWAYS).collect();
+        assert_eq!(reads, needed, "with {checks:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use gatewatch::{
-    events::{cloudtrail::call_names, payload::Payload, record::Record, scope::Scope},
+    events::{cloudtrail::ec2_calls, payload::Payload, record::Record, scope::Scope},
     messages::json,
     network::{
         account::AccountRegion,
@@ -144,8 +144,7 @@ pub fn must_be_checked(payload: &Value) -> bool {
 }
 
 fn must_call_be_checked(detail: &Value) -> bool {
-    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| call_names().contains(name))
-    else {
+    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| ec2_calls().contains(name)) else {
         return false;
     };
     let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";

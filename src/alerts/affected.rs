@@ -75,8 +75,7 @@ impl<'a> Affected<'a> {
         match subject.kind {
             SubjectKind::RouteTable => self.route_table_ids.contains(&subject.id),
             SubjectKind::VpcEndpoint | SubjectKind::Vpc => self.endpoint_vpc_ids.contains(vpc_id),
-            // No scope names a REST API yet.
-            SubjectKind::RestApi => self.record.scope.region,
+            SubjectKind::RestApi => self.record.scope.concerns_rest_apis(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::try_join;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
         clients::Clients,
         dynamodb::history_table::HistoryTable,
         ec2::{known_services::KnownServices, known_vpcs::KnownVpcs, list::Lists, reader::Reader},
+        endpoint_facts,
     },
     channel::Channel,
     checks::{
@@ -124,7 +126,11 @@ impl<'a> Check<'a> {
         let mut facts = EndpointFacts::default();
         let needed = needed_facts(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
         if !missing.is_empty() || !needed.is_empty() {
-            facts = self.reader().complete(&mut snapshot.network, &missing, &needed).await?;
+            let (reader, deleted) = (self.reader(), self.payload.scope().deleted);
+            ((), facts) = try_join!(
+                reader.complete(&mut snapshot.network, &missing),
+                endpoint_facts::read(&reader, self.clients, &needed, &deleted),
+            )?;
         }
         if !missing.is_empty() {
             (tables, verdict) = self.evaluate(&snapshot);
@@ -168,6 +174,7 @@ impl<'a> Check<'a> {
             facts,
             account_region: self.account_region,
             vpcs,
+            checks_rest_apis: self.payload.scope().concerns_rest_apis(),
             required_interfaces: &self.settings.required_interfaces,
             organization_id: self.settings.organization_id.as_deref(),
             today: self.today(),

@@ -7,6 +7,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_types::SdkConfig;
 
 use crate::{
     aws::{
@@ -46,6 +47,8 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The topics, each in its Region.
     pub topics: Vec<SnsTopic>,
+    /// What the clients share. Clients of services that only some checks need are created from it when they are needed.
+    pub(super) shared: SdkConfig,
 }
 
 impl Clients {
@@ -97,6 +100,7 @@ impl Clients {
             ec2_bucket,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
+            shared,
         })
     }
 }

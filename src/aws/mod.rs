@@ -1,10 +1,13 @@
 //! AWS: the only code that uses SDK types.
 #![allow(clippy::disallowed_methods, reason = "retries have a clock")]
 
+mod api_gateway;
 pub mod backoff;
+mod central_names;
 pub mod clients;
 pub mod dynamodb;
 pub mod ec2;
+pub mod endpoint_facts;
 mod error;
 pub mod init_error;
 pub mod known_subscribers;

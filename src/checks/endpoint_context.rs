@@ -50,6 +50,8 @@ pub struct EndpointInput<'a> {
     pub account_region: &'a AccountRegion,
     /// The VPCs whose endpoints are judged.
     pub vpcs: &'a VpcSelection,
+    /// Whether the REST APIs of the Region are judged.
+    pub checks_rest_apis: bool,
     /// `REQUIRED_INTERFACES`: the short names of the services that every VPC needs, such as `ssm`.
     pub required_interfaces: &'a BTreeSet<String>,
     /// `ORGANIZATION_ID`: the organization that policies have to be bounded to.

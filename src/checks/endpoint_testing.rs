@@ -39,6 +39,7 @@ pub struct World {
     pub facts: EndpointFacts,
     pub account_region: AccountRegion,
     pub vpcs: VpcSelection,
+    pub checks_rest_apis: bool,
     pub required_interfaces: BTreeSet<String>,
     pub organization_id: Option<String>,
 }
@@ -56,6 +57,7 @@ impl World {
             facts: EndpointFacts::default(),
             account_region: account_region(),
             vpcs: VpcSelection::Region,
+            checks_rest_apis: true,
             required_interfaces: BTreeSet::new(),
             organization_id: None,
         }
@@ -68,6 +70,7 @@ impl World {
             facts: &self.facts,
             account_region: &self.account_region,
             vpcs: &self.vpcs,
+            checks_rest_apis: self.checks_rest_apis,
             required_interfaces: &self.required_interfaces,
             organization_id: self.organization_id.as_deref(),
             today: TODAY,

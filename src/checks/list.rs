@@ -36,8 +36,6 @@ pub struct CheckInfo {
     /// Whether it runs unless the settings say otherwise. The default is the checks that find something broken or
     /// something that costs money for nothing.
     pub is_default: bool,
-    /// Whether this version reads what it needs. The setting refuses the others.
-    pub is_available: bool,
     /// The IAM actions that it needs beyond the four Describe calls that every check uses.
     pub actions: &'static [&'static str],
     /// What it finds, as one sentence for the README.
@@ -62,7 +60,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::GatewayRoute,
         is_default: true,
-        is_available: true,
         actions: &[],
         finds: "A route table has no gateway route to a required service.",
         rule: Rule::RouteTables,
@@ -70,7 +67,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::DnsBypass,
         is_default: true,
-        is_available: true,
         actions: &[],
         finds: "An interface endpoint attracts all traffic of its VPC to S3 or DynamoDB at a price per GB, although a \
                 gateway endpoint is free.",
@@ -79,7 +75,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointDns,
         is_default: true,
-        is_available: true,
         actions: &["ec2:DescribeVpcAttribute"],
         finds: "An interface endpoint is paid for and not used, because a DNS attribute of its VPC is off.",
         rule: Rule::Endpoints { evaluate: endpoint_dns::rule::evaluate, needs: endpoint_dns::rule::needs },
@@ -87,7 +82,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointAccess,
         is_default: true,
-        is_available: true,
         actions: &["ec2:DescribeSecurityGroups"],
         finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on port 443.",
         rule: Rule::Endpoints { evaluate: endpoint_access::rule::evaluate, needs: endpoint_access::rule::needs },
@@ -95,7 +89,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointState,
         is_default: true,
-        is_available: true,
         actions: &[],
         finds: "An endpoint is failed, rejected, expired, partial, or waits for its acceptance.",
         rule: Rule::Endpoints { evaluate: endpoint_state::rule::evaluate, needs: no_facts },
@@ -103,7 +96,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointZones,
         is_default: false,
-        is_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "An interface endpoint is missing in a zone that the VPC uses and the service offers.",
         rule: Rule::Endpoints { evaluate: endpoint_zones::rule::evaluate, needs: endpoint_zones::rule::needs },
@@ -111,7 +103,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointPolicy,
         is_default: false,
-        is_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "The policy of an endpoint allows everyone to do everything with every resource.",
         rule: Rule::Endpoints { evaluate: endpoint_policy::rule::evaluate, needs: endpoint_policy::rule::needs },
@@ -119,7 +110,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointPrivateDns,
         is_default: false,
-        is_available: false,
         actions: &CENTRAL_NAMES,
         finds: "An interface endpoint has no private DNS names, and nothing else serves them in its VPC.",
         rule: Rule::Endpoints {
@@ -130,7 +120,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::RequiredEndpoints,
         is_default: false,
-        is_available: false,
         actions: &CENTRAL_NAMES,
         finds: "A VPC has no interface endpoint for a service of `REQUIRED_INTERFACES`, and nothing else serves its names.",
         rule: Rule::Endpoints { evaluate: required_endpoints::rule::evaluate, needs: required_endpoints::rule::needs },
@@ -138,7 +127,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::PrivateApi,
         is_default: false,
-        is_available: false,
         actions: &["apigateway:GET"],
         finds: "A private REST API names an endpoint that is gone, or its resource policy lets every VPC call it.",
         rule: Rule::Endpoints { evaluate: private_api::rule::evaluate, needs: private_api::rule::needs },
@@ -147,12 +135,6 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
 
 /// The network alone is enough.
 fn no_facts(_: &EndpointContext<'_>, _: &mut NeededFacts) {}
-
-/// Whether this version can run the check.
-#[must_use]
-pub fn is_available(name: CheckName) -> bool {
-    CHECKS.iter().any(|check| check.name == name && check.is_available)
-}
 
 /// The rules of these checks, as far as they judge endpoints.
 fn endpoint_rules(checks: &BTreeSet<CheckName>) -> impl Iterator<Item = (EndpointRule, EndpointNeeds)> {
@@ -229,14 +211,6 @@ mod tests {
         for check in CHECKS {
             assert!(check.finds.ends_with('.') && !check.finds.contains('\n'), "{check:?}");
         }
-    }
-
-    #[test]
-    fn every_default_check_is_available() {
-        assert!(default_checks().into_iter().all(is_available));
-        let unavailable: Vec<CheckName> = CheckName::ALL.into_iter().filter(|name| !is_available(*name)).collect();
-        let expected = [CheckName::EndpointPrivateDns, CheckName::RequiredEndpoints, CheckName::PrivateApi];
-        assert_eq!(unavailable, expected, "nothing reads central names and REST APIs");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Pure: no SDK type, no I/O, no clock, no environment.
 
 pub mod caution;
-mod central_names;
+pub mod central_names;
 pub mod check;
 pub mod dns_bypass;
 pub mod endpoint_access;
@@ -23,7 +23,7 @@ pub mod fix;
 pub mod gateway_endpoint;
 pub mod list;
 pub mod needed_facts;
-mod policy;
+pub mod policy;
 pub mod private_api;
 pub mod required_endpoints;
 pub mod severity;

@@ -1,4 +1,4 @@
-//! EC2 API calls, as CloudTrail records them and EventBridge delivers them
+//! API calls to EC2 and API Gateway, as CloudTrail records them and EventBridge delivers them
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
 //!
 //! | call | affected resources |
@@ -17,6 +17,7 @@
 //! | `CreateTags`, `DeleteTags` of the exemption tag | the tagged VPCs, subnets, route tables and endpoints |
 //! | `DeleteSubnet`, `DeleteRouteTable`, `DeleteVpc` | the resource in the alert history; none in the network |
 //! | `DeleteVpcEndpoints`, `DisassociateRouteTable` | the whole Region, because the record does not say what lost an endpoint or a route |
+//! | a call to API Gateway that changes a REST API, its policy or its exemption tag | the REST APIs of the Region |
 //! | a failed call, a read-only call, any other call | none |
 //!
 //! If an id is missing, the scope is the whole Region. This is not an error.
@@ -59,7 +60,7 @@ const CALLS: [(&str, FindScope); 28] = [
     ("DeleteSubnet", |call| call.id_in_request(ids::SUBNET, "subnetId").map(deleted)),
     ("DeleteTags", |call| call.tagged()),
     ("DeleteVpc", |call| call.id_in_request(ids::VPC, "vpcId").map(deleted)),
-    ("DeleteVpcEndpoints", |_| None),
+    ("DeleteVpcEndpoints", |call| Some(call.deleted_endpoints())),
     ("DetachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("DisassociateRouteTable", |_| None),
     ("DisassociateVpcCidrBlock", |call| call.vpc_of_cidr_block()),
@@ -71,18 +72,37 @@ const CALLS: [(&str, FindScope); 28] = [
     ("RevokeSecurityGroupIngress", |call| call.changed_group()),
 ];
 
-/// The names of the relevant calls, sorted.
+/// The relevant calls to API Gateway. Each affects all REST APIs: few accounts have many, and one call reads 500 of them.
+pub const API_GATEWAY_CALLS: [&str; 7] =
+    ["CreateRestApi", "DeleteRestApi", "ImportRestApi", "PutRestApi", "TagResource", "UntagResource", "UpdateRestApi"];
+
+/// The names of the relevant calls to EC2, sorted.
 #[must_use]
-pub fn call_names() -> [&'static str; CALLS.len()] {
+pub fn ec2_calls() -> [&'static str; CALLS.len()] {
     CALLS.map(|(name, _)| name)
 }
 
 /// Reads one call from its EventBridge envelope.
 pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
-    let event_name = text_at(envelope, &["detail", "eventName"])
-        .ok_or_else(|| Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".to_owned()))?;
+    read_call(envelope, exempt_tag, "an EC2", |call| call.scope())
+}
+
+/// Reads one call to API Gateway from its EventBridge envelope.
+pub(super) fn read_api_gateway(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
+    read_call(envelope, exempt_tag, "an API Gateway", |call| call.scope_of_rest_apis())
+}
+
+fn read_call(
+    envelope: &Value,
+    exempt_tag: &str,
+    service: &str,
+    scope: fn(&Call<'_>) -> Scope,
+) -> Result<Record, Error> {
+    let event_name = text_at(envelope, &["detail", "eventName"]).ok_or_else(|| {
+        Error::UnsupportedEvent(format!("{service} API call via CloudTrail without detail.eventName"))
+    })?;
     let call = Call { detail: envelope.get("detail").unwrap_or(&Value::Null), event_name: &event_name, exempt_tag };
-    Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), alerts: AlertRequest::Changes })
+    Ok(Record { scope: scope(&call), trigger: call.trigger(), time: time_of(envelope), alerts: AlertRequest::Changes })
 }
 
 /// One CloudTrail record.
@@ -102,6 +122,27 @@ impl Call<'_> {
             Some((_, find_scope)) => find_scope(self).unwrap_or_else(Scope::region),
             None => Scope::default(),
         }
+    }
+
+    fn scope_of_rest_apis(&self) -> Scope {
+        let is_relevant = API_GATEWAY_CALLS.contains(&self.event_name) && !self.changed_nothing();
+        Scope { rest_apis: is_relevant && self.may_concern_a_rest_api(), ..Scope::default() }
+    }
+
+    /// Whether the call may concern a REST API. Two kinds of calls are known not to: those with tags of other resources,
+    /// which name the resource by its ARN, such as `arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5/stages/test`
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>), and those with other
+    /// tags.
+    fn may_concern_a_rest_api(&self) -> bool {
+        let texts = |field| self.texts_in("requestParameters", "Input", &[field]);
+        let is_api = |arn: &String| {
+            arn.split_once("/restapis/").is_some_and(|(_, path)| !path.trim_end_matches('/').contains('/'))
+        };
+        let keys = texts("tagKeys");
+        let sets = |path: &[&str]| exists_at(self.detail, &[&["requestParameters"], path].concat());
+        texts("resourceArn").iter().all(is_api)
+            && (keys.is_empty() || keys.iter().any(|key| key == self.exempt_tag))
+            && (!self.event_name.eq("TagResource") || !sets(&["tags"]) || sets(&["tags", self.exempt_tag]))
     }
 
     /// Whether the call failed, was a dry run (which also has an error code), or was read-only.
@@ -154,6 +195,14 @@ impl Call<'_> {
             (None, Some(vpc_id)) => Some(vpc(vpc_id)),
             (_, None) => None,
         }
+    }
+
+    /// The whole Region, because the record does not say what lost an endpoint. The ids say which endpoints are gone, unless
+    /// EC2 still returns one: the call can fail for some of them
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html>).
+    fn deleted_endpoints(&self) -> Scope {
+        let named = self.texts_in("requestParameters", "Request", &["vpcEndpointId"]);
+        Scope { deleted: named.into_iter().filter(|id| is_id(ids::ENDPOINT, id)).collect(), ..Scope::region() }
     }
 
     /// The VPC that gained or lost a CIDR block. A request to disassociate one holds only the id of the association, and
@@ -333,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_relevant_call_without_its_ids_affects_the_region() {
-        for name in call_names() {
+        for name in ec2_calls() {
             for section in [
                 json!(null),
                 json!(""),
@@ -353,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_failed_or_read_only_call_affects_nothing() {
-        for name in call_names() {
+        for name in ec2_calls() {
             for (field, value) in [
                 ("errorCode", json!("Client.UnauthorizedOperation")),
                 ("errorCode", json!("Client.DryRunOperation")),
@@ -379,6 +428,67 @@ mod tests {
             let detail = json!({"eventName": "DeleteVpcEndpoints", field: value});
             assert_eq!(scope(&detail), Scope::region(), "{detail}");
         }
+    }
+
+    #[test]
+    fn deleted_endpoints_affect_the_region_and_are_named() {
+        let (a, b) = ("vpce-0a1b2c3d", "vpce-0a1b2c3e");
+        let scope_of = |ids: &Value| {
+            let request = json!({"DeleteVpcEndpointsRequest": {"VpcEndpointId": ids}});
+            scope(&json!({"eventName": "DeleteVpcEndpoints", "requestParameters": request}))
+        };
+        let without = |ids: &[&str]| Scope { deleted: ids.iter().map(|&id| id.into()).collect(), ..Scope::region() };
+        assert_eq!(scope_of(&json!({"tag": 1, "content": a})), without(&[a]));
+        assert_eq!(scope_of(&json!([{"tag": 1, "content": a}, {"tag": 2, "content": b}])), without(&[a, b]));
+        assert_eq!(scope_of(&json!("rtb-0a1b2c3d")), Scope::region());
+    }
+
+    #[test]
+    fn a_call_that_changes_a_rest_api_affects_the_rest_apis() {
+        let affects = |detail: &Value| {
+            let envelope = json!({"detail": detail});
+            read_api_gateway(&envelope, TAG).unwrap().scope
+        };
+        let (apis, nothing) = (Scope { rest_apis: true, ..Scope::default() }, Scope::default());
+        for name in API_GATEWAY_CALLS {
+            let call = |fields: Value| {
+                let mut detail = json!({"eventName": name});
+                detail.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+                detail
+            };
+            assert_eq!(affects(&call(json!({}))), apis, "{name}");
+            assert_eq!(affects(&call(json!({"errorCode": "NotFoundException"}))), nothing, "{name}");
+            assert_eq!(affects(&call(json!({"readOnly": true}))), nothing, "{name}");
+        }
+        for name in ["CreateDeployment", "CreateSubnet", "GetRestApis"] {
+            assert_eq!(affects(&json!({"eventName": name})), nothing, "{name}");
+        }
+        assert_eq!(
+            read_api_gateway(&json!({"detail": {}}), TAG),
+            Err(Error::UnsupportedEvent("an API Gateway API call via CloudTrail without detail.eventName".into()))
+        );
+    }
+
+    #[test]
+    fn a_tag_of_a_rest_api_matters_if_it_is_the_exemption_tag() {
+        let api = "arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5";
+        let affects = |name: &str, request: &Value| {
+            let detail = json!({"eventName": name, "requestParameters": request});
+            read_api_gateway(&json!({"detail": detail}), TAG).unwrap().scope.rest_apis
+        };
+        for (arn, is_api) in [
+            (api.to_owned(), true),
+            (format!("{api}/"), true),
+            (format!("{api}/stages/test"), false),
+            ("arn:aws:apigateway:eu-west-1::/apis/a1b2c3d4e5".to_owned(), false),
+        ] {
+            assert_eq!(affects("TagResource", &json!({"resourceArn": arn, "tags": {TAG: "*"}})), is_api, "{arn}");
+            assert_eq!(affects("UntagResource", &json!({"resourceArn": arn, "tagKeys": ["a", TAG]})), is_api, "{arn}");
+        }
+        assert!(!affects("TagResource", &json!({"resourceArn": api, "tags": {"team": TAG}})));
+        assert!(!affects("UntagResource", &json!({"resourceArn": api, "tagKeys": ["team"]})));
+        assert!(affects("TagResource", &json!({"resourceArn": api})), "an unknown form is no reason to do nothing");
+        assert!(affects("UntagResource", &json!({"resourceArn": api})));
     }
 
     #[test]

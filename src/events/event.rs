@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a manual request, also from EventBridge Scheduler | `check` |
 //! | an EC2 API call | `source` `aws.ec2`, `detail-type` `AWS API Call via CloudTrail` |
+//! | an API Gateway API call | `source` `aws.apigateway`, `detail-type` `AWS API Call via CloudTrail` |
 //! | an AWS Config item | `source` `aws.config`, `detail-type` `Config Configuration Item Change` |
 //! | a schedule | `detail-type` `Scheduled Event` |
 
@@ -32,6 +33,12 @@ pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: 
         (Some(source), Some(detail_type)) if source == "aws.ec2" && detail_type == "AWS API Call via CloudTrail" => {
             refuse_foreign(payload, account_region)?;
             cloudtrail::read(payload, exempt_tag)
+        }
+        (Some(source), Some(detail_type))
+            if source == "aws.apigateway" && detail_type == "AWS API Call via CloudTrail" =>
+        {
+            refuse_foreign(payload, account_region)?;
+            cloudtrail::read_api_gateway(payload, exempt_tag)
         }
         (Some(source), Some(detail_type))
             if source == "aws.config" && detail_type == "Config Configuration Item Change" =>
@@ -74,7 +81,7 @@ fn unsupported(payload: &Value) -> Error {
         Value::Array(_) => "a list".to_owned(),
     };
     Error::UnsupportedEvent(format!(
-        "unknown payload: {seen}; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS \
-         batches of these, and an object with \"check\""
+        "unknown payload: {seen}; known are API calls to EC2 and API Gateway via CloudTrail, AWS Config items, scheduled \
+         events, SQS batches of these, and an object with \"check\""
     ))
 }

@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_payload_names_it_and_does_not_contain_it() {
-        let known = "; known are EC2 API calls via CloudTrail, AWS Config items, scheduled events, SQS batches of these, \
-                     and an object with \"check\"";
+        let known = "; known are API calls to EC2 and API Gateway via CloudTrail, AWS Config items, scheduled events, SQS \
+                     batches of these, and an object with \"check\"";
         for (payload, seen) in [
             (
                 json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {"secret": 1}}),

@@ -2,7 +2,7 @@
 //!
 //! | resource | route tables | endpoints |
 //! |---|---|---|
-//! | the Region | all | of all VPCs |
+//! | the Region | all | of all VPCs, and the REST APIs |
 //! | a VPC | all of the VPC | of the VPC |
 //! | a subnet | its effective table | of its VPC |
 //! | a route table | the table | none |
@@ -10,6 +10,7 @@
 //! | an endpoint of another type | none | of its VPC |
 //! | a security group | none | of the VPCs of the interface endpoints that use it |
 //! | a NAT gateway | those with a route to it | none |
+//! | the REST APIs | none | none, but the APIs |
 //! | a deleted resource | none | none |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,8 +41,10 @@ pub struct Scope {
     /// Security groups whose rules changed. The endpoints of the VPCs whose interface endpoints use one of them are
     /// checked.
     pub security_groups: BTreeSet<String>,
-    /// VPCs, subnets and route tables that were deleted. They are not checked; their findings in the alert history are
-    /// resolved.
+    /// Whether the REST APIs of the Region are checked.
+    pub rest_apis: bool,
+    /// VPCs, subnets, route tables and endpoints that were deleted. They are not checked; their findings in the alert
+    /// history are resolved.
     pub deleted: BTreeSet<String>,
 }
 
@@ -63,6 +66,12 @@ impl Scope {
         Self { region: true, ..Self::default() }
     }
 
+    /// Whether the REST APIs of the Region are checked.
+    #[must_use]
+    pub fn concerns_rest_apis(&self) -> bool {
+        self.region || self.rest_apis
+    }
+
     /// Whether there is nothing to check.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -76,12 +85,14 @@ impl Scope {
         let vpc_ids = &self.vpc_ids;
         self.endpoints.retain(|_, vpc_id| vpc_id.as_ref().is_none_or(|vpc_id| vpc_ids.contains(vpc_id)));
         self.security_groups.clear();
+        self.rest_apis = false;
         self
     }
 
     /// Adds the resources of another scope.
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
+        self.rest_apis |= other.rest_apis;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
         self.nat_gateways.extend(other.nat_gateways.iter().cloned());
         self.security_groups.extend(other.security_groups.iter().cloned());

@@ -119,7 +119,7 @@ mod tests {
                 failed("c", "an SQS record without a body"),
                 failed(
                     "d",
-                    "unknown payload: an object with \"Records\"; known are EC2 API calls via CloudTrail, AWS \
+                    "unknown payload: an object with \"Records\"; known are API calls to EC2 and API Gateway via CloudTrail, AWS \
                      Config items, scheduled events, SQS batches of these, and an object with \"check\""
                 ),
             ])

@@ -107,7 +107,8 @@ pub struct CentralNames {
     /// The resources of the profiles that are associated with the VPC
     /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53profiles_ListProfileResourceAssociations.html>).
     pub profile_resources: OptionalRead<BTreeSet<ProfileResource>>,
-    /// The domain names of the Resolver rules of type `FORWARD` that are associated with the VPC
+    /// The domain names that Resolver rules forward to other DNS servers, of the rules that are associated with the VPC or
+    /// with its profiles. The root, `.`, stands for a rule that cannot be read
     /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53resolver_ResolverRule.html>).
     pub forwarded_domains: OptionalRead<BTreeSet<String>>,
 }
@@ -122,6 +123,38 @@ pub enum OptionalRead<T> {
     Denied,
     /// The answer.
     Read(T),
+}
+
+impl<T> OptionalRead<T> {
+    /// The answer, if there is one.
+    #[must_use]
+    pub fn value(&self) -> Option<&T> {
+        if let Self::Read(value) = self { Some(value) } else { None }
+    }
+
+    /// The same with a reference to the answer.
+    #[must_use]
+    pub fn as_ref(&self) -> OptionalRead<&T> {
+        match self {
+            Self::NotRead => OptionalRead::NotRead,
+            Self::Denied => OptionalRead::Denied,
+            Self::Read(value) => OptionalRead::Read(value),
+        }
+    }
+
+    /// What another read makes of the answer.
+    pub fn and_then<U>(self, read: impl FnOnce(T) -> OptionalRead<U>) -> OptionalRead<U> {
+        match self {
+            Self::NotRead => OptionalRead::NotRead,
+            Self::Denied => OptionalRead::Denied,
+            Self::Read(value) => read(value),
+        }
+    }
+
+    /// The answer in another form.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> OptionalRead<U> {
+        self.and_then(|value| OptionalRead::Read(convert(value)))
+    }
 }
 
 /// A resource of a Route 53 Profile.

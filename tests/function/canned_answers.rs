@@ -730,7 +730,7 @@ async fn a_bad_message_of_a_batch_fails_alone_and_is_logged() {
             json!([
                 "\"c\"",
                 "UnsupportedEvent",
-                "\"unknown payload: an object with \\\"x\\\"; known are EC2 API calls via \
+                "\"unknown payload: an object with \\\"x\\\"; known are API calls to EC2 and API Gateway via \
                 CloudTrail, AWS Config items, scheduled events, SQS batches of these, and an object with \\\"check\\\"\""
             ]),
         ]

@@ -137,34 +137,31 @@ impl Reader<'_> {
         self.lists.list(&Filters::With("vpc-endpoint-id", ids)).await
     }
 
-    /// Reads the missing facts about a network and adds them to it. Also reads the facts that the checks of endpoints need,
-    /// with the same round trip.
+    /// Reads the missing facts about a network and adds them to it.
     ///
     /// # Errors
     ///
     /// Those of [`Reader::locate`].
-    pub async fn complete(
-        &self,
-        network: &mut Network,
-        missing: &MissingFacts,
-        needed: &NeededFacts,
-    ) -> Result<EndpointFacts, Error> {
+    pub async fn complete(&self, network: &mut Network, missing: &MissingFacts) -> Result<(), Error> {
         let of_vpcs = Filters::With("vpc-id", missing.nat_gateways_of_vpcs.clone());
         let by_id = Filters::With("nat-gateway-id", missing.nat_gateways.clone());
         let lists = missing.prefix_lists.iter().map(|id| self.lists.prefix_list(id));
-        let (of_vpcs, by_id, lists, facts) = try_join!(
+        let (of_vpcs, by_id, lists) = try_join!(
             self.lists.list::<NatGateway>(&of_vpcs),
             self.lists.list::<NatGateway>(&by_id),
             try_join_all(lists),
-            self.facts(needed),
         )?;
         of_vpcs.iter().chain(&by_id).for_each(|gateway| network.apply_nat_gateway(gateway));
         network.apply_prefix_lists(&lists.into_iter().collect());
-        Ok(facts)
+        Ok(())
     }
 
-    /// Reads the facts that the checks of endpoints need. No available check needs central names or REST APIs.
-    async fn facts(&self, needed: &NeededFacts) -> Result<EndpointFacts, Error> {
+    /// Reads those of the facts that the checks of endpoints need that EC2 knows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn facts(&self, needed: &NeededFacts) -> Result<EndpointFacts, Error> {
         let groups = Filters::With("group-id", needed.group_ids.clone());
         let default_groups = Filters::DefaultGroupsOf(needed.default_groups_of.clone());
         let (known_services, service_names) = self.known_services.split(&needed.services);

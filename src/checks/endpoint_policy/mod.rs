@@ -1,4 +1,4 @@
 //! Endpoints whose policy allows everyone to do everything with every resource.
 
 pub mod rule;
-mod verdict;
+pub mod verdict;

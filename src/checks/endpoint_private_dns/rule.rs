@@ -9,7 +9,7 @@
 //! | whose service is not known | not assessed: `fact_missing` |
 //! | whose service has no private names | in order |
 //! | and another available one for the service in the VPC has private DNS | in order |
-//! | and something central serves the names ([`super::super::central_names`]) | in order |
+//! | and something central serves the names ([`crate::checks::central_names`]) | in order |
 //! | and nobody can say whether something central does | not assessed, with the reason |
 //! | any other | `private_dns_off`, `LOW` |
 

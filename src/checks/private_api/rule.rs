@@ -104,8 +104,8 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
 }
 
 /// Adds the facts that [`evaluate`] needs.
-pub fn needs(_: &EndpointContext<'_>, needed: &mut NeededFacts) {
-    needed.rest_apis = true;
+pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
+    needed.rest_apis |= context.input.checks_rest_apis;
 }
 
 /// Who may call an API.

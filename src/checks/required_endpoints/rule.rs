@@ -4,7 +4,7 @@
 //! |---|---|
 //! | an interface endpoint of the VPC for the service works or is being made, whoever owns it | in order |
 //! | else the service is not known: its name is wrong, or the Region does not have it | not assessed: `fact_missing` |
-//! | else something central serves its private names ([`super::super::central_names`]) | in order |
+//! | else something central serves its private names ([`crate::checks::central_names`]) | in order |
 //! | else nobody can say whether something central does | not assessed, with the reason |
 //! | none of these | `endpoint_missing`, `MEDIUM` |
 //!

@@ -90,6 +90,11 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// The resources that a payload affects: all of the Region, or those with these ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -129,6 +134,9 @@ pub struct ScopeIds {
     /// Security groups whose rules changed. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub security_group_ids: Vec<String>,
+    /// Whether the REST APIs of the Region are affected. Absent if they are not.
+    #[serde(skip_serializing_if = "is_false")]
+    pub rest_apis: bool,
     /// VPCs, subnets and route tables that were deleted. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted_ids: Vec<String>,
@@ -235,6 +243,7 @@ impl From<&scope::Scope> for Scope {
             vpc_endpoint_ids: scope.endpoints.keys().cloned().collect(),
             nat_gateway_ids: scope.nat_gateways.iter().cloned().collect(),
             security_group_ids: scope.security_groups.iter().cloned().collect(),
+            rest_apis: scope.rest_apis,
             deleted_ids: scope.deleted.iter().cloned().collect(),
         })
     }
@@ -388,6 +397,14 @@ mod tests {
                 "vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [],
                 "securityGroupIds": ["sg-0000000a"]
             })
+        );
+    }
+
+    #[test]
+    fn a_scope_names_the_rest_apis_if_they_are_affected() {
+        assert_eq!(
+            scope_in_json(&scope::Scope { rest_apis: true, ..scope::Scope::default() }),
+            json!({"vpcIds": [], "subnetIds": [], "routeTableIds": [], "vpcEndpointIds": [], "restApis": true})
         );
     }
 

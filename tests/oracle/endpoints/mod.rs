@@ -66,6 +66,7 @@ fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
         facts: &case.facts,
         account_region: &case.account_region,
         vpcs: &VpcSelection::Region,
+        checks_rest_apis: true,
         required_interfaces: &required,
         organization_id: None,
         today: Date::new(year, month, day).unwrap(),
