@@ -1,6 +1,6 @@
 """Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
 
-Seven functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
+Eight functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
 it, the function fails: then remove it.
 """
 
@@ -230,6 +230,42 @@ def count_calls_as_encrypted() -> None:
     ministack.app.app = serve_encrypted
 
 
+def evaluate_functions_in_conditions() -> None:
+    """Gap: a condition compares `Fn::Join` and `Fn::Split` as they are written, and not their results.
+
+    CloudFormation evaluates them. The template tests in this way whether a list contains a name.
+    """
+    from ministack.services.cloudformation import changesets, engine, handlers
+
+    evaluate: Callable[[dict[str, Any], dict[str, Any]], dict[str, bool]] = engine._evaluate_conditions
+    joined = {"Fn::Join": ["", {"Fn::Split": ["-", "a-b"]}]}
+    if evaluate({"Conditions": {"IsResolved": {"Fn::Equals": [joined, "ab"]}}}, {})["IsResolved"]:
+        raise GapClosed("conditions evaluate Fn::Join and Fn::Split")
+
+    def resolve(value: Any, parameters: dict[str, Any]) -> Any:
+        if isinstance(value, list):
+            return [resolve(member, parameters) for member in value]
+        if not isinstance(value, dict):
+            return value
+        value = {name: resolve(member, parameters) for name, member in value.items()}
+        match value:
+            case {"Ref": name} if name in parameters:
+                return parameters[name]["Value"]
+            case {"Fn::Split": [separator, text]}:
+                return text.split(separator)
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(parts)
+            case _:
+                return value
+
+    def evaluate_resolved(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
+        conditions = resolve(template.get("Conditions", {}), parameters)
+        return evaluate(template | {"Conditions": conditions}, parameters)
+
+    for module in (changesets, engine, handlers):
+        module._evaluate_conditions = evaluate_resolved
+
+
 def main() -> None:
     """Serves until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -246,6 +282,7 @@ def main() -> None:
     poll_queues_often()
     end_invocations_at_once()
     count_calls_as_encrypted()
+    evaluate_functions_in_conditions()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()
 

@@ -7,6 +7,10 @@ use std::collections::BTreeSet;
 /// not assessed; an event about them checks them.
 const MAX_VPCS_WITH_DNS: usize = 150;
 
+/// Maximum number of VPCs for which one invocation reads what else serves private names. Route 53 accepts five calls per
+/// second of an account, one call per VPC, and gatewatch leaves more than half of them to others. So 40 VPCs take 18 s.
+const MAX_VPCS_WITH_CENTRAL_NAMES: usize = 40;
+
 /// The facts to read into [`crate::network::endpoint_facts::EndpointFacts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NeededFacts {
@@ -30,6 +34,7 @@ impl NeededFacts {
     /// The same facts, without those that would take too many calls.
     pub(super) fn limited(mut self) -> Self {
         self.dns_of = self.dns_of.into_iter().take(MAX_VPCS_WITH_DNS).collect();
+        self.central_names_of = self.central_names_of.into_iter().take(MAX_VPCS_WITH_CENTRAL_NAMES).collect();
         self
     }
 
@@ -53,5 +58,15 @@ mod tests {
         };
         assert_eq!(of(150).limited(), of(150));
         assert_eq!(of(151).limited(), of(150));
+    }
+
+    #[test]
+    fn the_central_names_of_a_limited_number_of_vpcs_are_needed() {
+        let of = |vpcs: usize| NeededFacts {
+            central_names_of: (0..vpcs).map(|n| format!("vpc-{n:08x}")).collect(),
+            ..NeededFacts::default()
+        };
+        assert_eq!(of(40).limited(), of(40));
+        assert_eq!(of(41).limited(), of(40));
     }
 }

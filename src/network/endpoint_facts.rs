@@ -209,3 +209,17 @@ pub struct RestApi {
     /// The value of its exemption tag.
     pub exemption: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::OptionalRead::{self, Denied, NotRead, Read};
+
+    #[test]
+    fn what_was_not_read_stays_so() {
+        assert_eq!([NotRead, Denied, Read(1)].map(|read| read.value().copied()), [None, None, Some(1)]);
+        assert_eq!([NotRead, Denied, Read(1)].map(|read| read.map(|value| value + 1)), [NotRead, Denied, Read(2)]);
+        let denied = |read: OptionalRead<i32>| read.and_then(|_| OptionalRead::<i32>::Denied);
+        assert_eq!([NotRead, Denied, Read(1)].map(denied), [NotRead, Denied, Denied]);
+        assert_eq!([NotRead, Denied, Read(1)].each_ref().map(OptionalRead::as_ref), [NotRead, Denied, Read(&1)]);
+    }
+}

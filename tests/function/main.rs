@@ -8,6 +8,7 @@ mod endpoints;
 mod history;
 mod large_region;
 mod local_cloud;
+mod optional_services;
 #[path = "../support/schemas.rs"]
 mod schemas;
 mod support;

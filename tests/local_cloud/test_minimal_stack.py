@@ -40,6 +40,7 @@ def test_the_function_has_no_settings_and_permissions_for_them(minimal: Deployme
         "TOPIC_ARN",
         "CHECKS",
         "ORGANIZATION_ID",
+        "REQUIRED_INTERFACES",
         "REQUIRED_SERVICES",
         "MIN_SEVERITY",
         "EXEMPT_TAG",

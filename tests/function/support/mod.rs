@@ -6,6 +6,7 @@ pub mod connections;
 pub mod dynamodb;
 pub mod ec2;
 pub mod lambda;
+pub mod optional_services;
 pub mod sns;
 
 use std::collections::HashMap;
