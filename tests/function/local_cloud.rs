@@ -116,12 +116,16 @@ async fn report_on(payload: &Value) -> Result<Value> {
     }
 }
 
-/// The findings as table, service, gap, severity, kind of egress, subnets.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The findings about route tables as table, service, gap, severity, kind of egress, subnets.
 fn findings(report: &Value) -> Result<Vec<[String; 6]>> {
     let findings = report["findings"].as_array().ok_or("no findings")?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ok(findings
         .iter()
+        .filter(|finding| finding["check"] == "gateway-route")
         .map(|f| {
             let subnets: Vec<String> = f["subnets"].as_array().into_iter().flatten().map(|s| text(&s["id"])).collect();
             let [table, service, gap, severity, egress] =
@@ -129,6 +133,13 @@ fn findings(report: &Value) -> Result<Vec<[String; 6]>> {
             [table, service, gap, severity, egress, subnets.join(" ")]
         })
         .collect())
+}
+
+/// The findings about endpoints as endpoint, check and defect.
+fn defects(report: &Value) -> Vec<[String; 3]> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    let of_endpoints = findings.filter(|finding| finding["subject"]["type"] == "vpc_endpoint");
+    of_endpoints.map(|f| [&f["subject"]["id"], &f["check"], &f["defect"]].map(text)).collect()
 }
 
 #[tokio::test]
@@ -175,6 +186,13 @@ async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
     expected.sort();
     let expected: Vec<[String; 6]> = expected.into_iter().map(|(_, finding)| finding.map(str::to_owned)).collect();
     assert_eq!(findings(&report)?, expected);
+    // A new VPC has no DNS host names, and an endpoint without a group gets the default group.
+    let of_interface = [
+        ("dns-bypass", "private_dns_for_all_requests"),
+        ("endpoint-dns", "vpc_dns_host_names_off"),
+        ("endpoint-access", "default_group_only_members"),
+    ];
+    assert_eq!(defects(&report), of_interface.map(|(check, defect)| [&interface, check, defect].map(str::to_owned)));
     assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5}));
     let named = (report["findings"].as_array().into_iter().flatten()).find(|finding| finding["vpcId"] == json!(other));
     assert_eq!(named.map(|finding| &finding["interfaceEndpoint"]["id"]), Some(&json!(interface)));
