@@ -1,6 +1,7 @@
 """Networks to try gatewatch on, built with EC2's own calls."""
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,10 @@ from local.environment import REGION
 
 S3, DYNAMODB, SSM = (f"com.amazonaws.{REGION}.{service}" for service in ("s3", "dynamodb", "ssm"))
 ANYWHERE = "0.0.0.0/0"
+
+FOR_ALL_REQUESTS = {"PrivateDnsOnlyForInboundResolverEndpoint": False}
+ONLY_INBOUND = {"PrivateDnsOnlyForInboundResolverEndpoint": True}
+"""Whether the private DNS names of an interface endpoint answer the whole VPC, or only inbound Resolver endpoints."""
 
 
 class Builder:
@@ -78,26 +83,55 @@ class Builder:
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
-    def interface_endpoint(self, service: str, vpc: str, subnet: str, *ids: str) -> str:
-        """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work."""
+    def interface_endpoint(
+        self,
+        service: str,
+        vpc: str,
+        subnet: str,
+        *ids: str,
+        state: str | None = None,
+        error: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> str:
+        """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work.
+
+        For S3 and DynamoDB, these names answer the whole VPC. `changes` replaces arguments of CreateVpcEndpoint.
+        """
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-        [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-        group = self.ec2.create_security_group(VpcId=vpc, GroupName=f"endpoint-{uuid.uuid4()}", Description="endpoint")
-        https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": found["CidrBlock"]}]}
-        self.ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[https])
-        with self._overriding(ids):
+        arguments: dict[str, Any] = {"SubnetIds": [subnet]} | changes
+        if service in (S3, DYNAMODB):
+            arguments.setdefault("DnsOptions", FOR_ALL_REQUESTS)
+        if "SecurityGroupIds" not in arguments:
+            arguments["SecurityGroupIds"] = [self.group_admitting_vpc(vpc)]
+        with self._overriding(ids, state, error):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Interface",
-                VpcId=vpc,
-                ServiceName=service,
-                SubnetIds=[subnet],
-                SecurityGroupIds=[group["GroupId"]],
+                VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, **arguments
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
-    def _overriding(self, ids: tuple[str, ...], state: str | None = None) -> contextlib.AbstractContextManager[None]:
-        overrides = {"X-Resource-Ids": " ".join(ids), "X-Endpoint-State": state or ""}
+    def group_admitting_vpc(self, vpc: str, name: str = "") -> str:
+        """Creates a security group that admits the VPC's own block on port 443."""
+        [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+        name = name or f"endpoint-{uuid.uuid4()}"
+        answer = self.ec2.create_security_group(VpcId=vpc, GroupName=name, Description="endpoint")
+        group = str(answer["GroupId"])
+        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[https_from(found["CidrBlock"])])
+        return group
+
+    def _overriding(
+        self, ids: tuple[str, ...], state: str | None = None, error: dict[str, str] | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        overrides = {
+            "X-Resource-Ids": " ".join(ids),
+            "X-Endpoint-State": state or "",
+            "X-Endpoint-Error": json.dumps(error) if error else "",
+        }
         return _with_headers(self.ec2, {name: value for name, value in overrides.items() if value})
+
+
+def https_from(block: str) -> dict[str, Any]:
+    """Returns the rule of a security group that admits a block on port 443."""
+    return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": block}]}
 
 
 @contextlib.contextmanager
