@@ -33,7 +33,7 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Runs the whole demo."""
-    progress = Progress(steps=8, logs=LOGS / NAME)
+    progress = Progress(steps=11, logs=LOGS / NAME)
     try:
         with interruptible(), contextlib.ExitStack() as running:
             run(progress, running)
@@ -81,6 +81,22 @@ def run(progress: Progress, running: contextlib.ExitStack) -> None:
         resolved = until_resolved(inboxes, vpc, {finding["id"] for finding in alert.json.body["findings"]})
     resolved.show(progress)
 
+    with progress.step("Build another network: a paid endpoint takes the traffic of a free one."):
+        archive, endpoint = networks.build_archive(cloud.client("ec2"))
+        progress.paragraph(f"It is {archive}. Its interface endpoint {endpoint} has private DNS names.")
+
+    with progress.step("Wait for the alert."):
+        bypass = inboxes.next_about(archive, seconds=60)
+        findings = bypass.json.body["findings"]
+        if [(each["check"], each["severity"]) for each in findings] != [("dns-bypass", "HIGH")]:
+            raise DemoFailed(f"the findings are not as expected: {json.dumps(findings, indent=2)}")
+    bypass.show_email(progress)
+
+    with progress.step("Run what it recommends, and wait for the check of that change."):
+        run_command(progress, cloud, findings[0]["remediation"]["awsCli"])
+        resolved = until_resolved(inboxes, archive, {findings[0]["id"]})
+    resolved.show_email(progress)
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -95,10 +111,14 @@ class Alert:
         """Prints what arrived: for programs, by e-mail and in the chat."""
         progress.block(f"\nTo programs, as JSON. Subject: {self.json.subject}\n")
         progress.block(json.dumps(self.json.body, indent=2))
-        progress.block("\nBy e-mail:\n")
-        progress.block(f"From:    {SENDER}\nTo:      {ADDRESS}\nSubject: {self.email.subject}\n\n{self.email.body}", 8)
+        self.show_email(progress)
         progress.block("\nIn the chat:\n")
         progress.block(self.card, 8)
+
+    def show_email(self, progress: Progress) -> None:
+        """Prints the e-mail alone."""
+        progress.block("\nBy e-mail:\n")
+        progress.block(f"From:    {SENDER}\nTo:      {ADDRESS}\nSubject: {self.email.subject}\n\n{self.email.body}", 8)
 
 
 @dataclass(frozen=True)

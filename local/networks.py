@@ -1,14 +1,40 @@
 """Networks to try gatewatch on, built with EC2's own calls."""
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from local.environment import REGION
 
-S3, DYNAMODB, SSM = (f"com.amazonaws.{REGION}.{service}" for service in ("s3", "dynamodb", "ssm"))
+
+def _service(name: str) -> str:
+    return f"com.amazonaws.{REGION}.{name}"
+
+
+S3, DYNAMODB, SSM = map(_service, ("s3", "dynamodb", "ssm"))
 ANYWHERE = "0.0.0.0/0"
+
+FOR_ALL_REQUESTS = {"PrivateDnsOnlyForInboundResolverEndpoint": False}
+ONLY_INBOUND = {"PrivateDnsOnlyForInboundResolverEndpoint": True}
+"""Whether the private DNS names of an interface endpoint answer the whole VPC, or only inbound Resolver endpoints."""
+
+BOUNDED_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "*",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-gatewatch01"}},
+            }
+        ],
+    }
+)
+"""A policy that bounds an endpoint to one organization."""
 
 
 class Builder:
@@ -70,34 +96,65 @@ class Builder:
         """Creates a default route, to `GatewayId=…` or `NatGatewayId=…`."""
         self.ec2.create_route(RouteTableId=table, DestinationCidrBlock=ANYWHERE, **target)
 
-    def gateway_endpoint(self, service: str, vpc: str, tables: list[str], *ids: str, state: str | None = None) -> str:
-        """Creates a Gateway endpoint for these route tables."""
+    def gateway_endpoint(
+        self, service: str, vpc: str, tables: list[str], *ids: str, state: str | None = None, **more: Any
+    ) -> str:
+        """Creates a Gateway endpoint for these route tables. `more` has further arguments of CreateVpcEndpoint."""
         with self._overriding(ids, state):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Gateway", VpcId=vpc, ServiceName=service, RouteTableIds=tables
+                VpcEndpointType="Gateway", VpcId=vpc, ServiceName=service, RouteTableIds=tables, **more
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
-    def interface_endpoint(self, service: str, vpc: str, subnet: str, *ids: str) -> str:
-        """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work."""
+    def interface_endpoint(
+        self,
+        service: str,
+        vpc: str,
+        subnet: str,
+        *ids: str,
+        state: str | None = None,
+        error: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> str:
+        """Creates an Interface endpoint in one subnet. It admits the VPC, and its private DNS names work.
+
+        For S3 and DynamoDB, these names answer the whole VPC. `changes` replaces arguments of CreateVpcEndpoint.
+        """
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-        [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-        group = self.ec2.create_security_group(VpcId=vpc, GroupName=f"endpoint-{uuid.uuid4()}", Description="endpoint")
-        https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": found["CidrBlock"]}]}
-        self.ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[https])
-        with self._overriding(ids):
+        arguments: dict[str, Any] = {"SubnetIds": [subnet]} | changes
+        if service in (S3, DYNAMODB):
+            arguments.setdefault("DnsOptions", FOR_ALL_REQUESTS)
+        if "SecurityGroupIds" not in arguments:
+            arguments["SecurityGroupIds"] = [self.group_admitting_vpc(vpc)]
+        with self._overriding(ids, state, error):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Interface",
-                VpcId=vpc,
-                ServiceName=service,
-                SubnetIds=[subnet],
-                SecurityGroupIds=[group["GroupId"]],
+                VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, **arguments
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
-    def _overriding(self, ids: tuple[str, ...], state: str | None = None) -> contextlib.AbstractContextManager[None]:
-        overrides = {"X-Resource-Ids": " ".join(ids), "X-Endpoint-State": state or ""}
+    def group_admitting_vpc(self, vpc: str, name: str = "") -> str:
+        """Creates a security group that admits the VPC's own block on port 443."""
+        [found] = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+        name = name or f"endpoint-{uuid.uuid4()}"
+        answer = self.ec2.create_security_group(VpcId=vpc, GroupName=name, Description="endpoint")
+        group = str(answer["GroupId"])
+        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[https_from(found["CidrBlock"])])
+        return group
+
+    def _overriding(
+        self, ids: tuple[str, ...], state: str | None = None, error: dict[str, str] | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        overrides = {
+            "X-Resource-Ids": " ".join(ids),
+            "X-Endpoint-State": state or "",
+            "X-Endpoint-Error": json.dumps(error) if error else "",
+        }
         return _with_headers(self.ec2, {name: value for name, value in overrides.items() if value})
+
+
+def https_from(block: str) -> dict[str, Any]:
+    """Returns the rule of a security group that admits a block on port 443."""
+    return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": block}]}
 
 
 @contextlib.contextmanager
@@ -162,6 +219,55 @@ def build_shop(ec2: Any) -> str:
     build.gateway_endpoint(DYNAMODB, vpc, [build.main_table(vpc), public, *private])
     build.gateway_endpoint(S3, vpc, [private[0]])
     return vpc
+
+
+def build_archive(ec2: Any) -> tuple[str, str]:
+    """Builds the demo's second network; returns the ids of the VPC and of its interface endpoint.
+
+    Every route table has its gateway endpoints. The interface endpoint for S3 takes the traffic all the same, because
+    its private DNS names answer the whole VPC.
+    """
+    build = Builder(ec2)
+    vpc = build.vpc("archive", "10.21.0.0/16")
+    subnet = build.subnet("archive-a", vpc, "10.21.0.0/24", "a")
+    for service in (S3, DYNAMODB):
+        build.gateway_endpoint(service, vpc, [build.main_table(vpc)])
+    return vpc, build.interface_endpoint(S3, vpc, subnet)
+
+
+def build_endpoints(ec2: Any) -> dict[str, str]:
+    """Builds two networks with one endpoint for each check that finds something wrong with it.
+
+    Returns the ids of these endpoints by the names of the checks. Nothing else is wrong there.
+    """
+    build = Builder(ec2)
+    vpc = build.vpc("endpoints", "10.22.0.0/16")
+    zones = [build.subnet(f"endpoints-{zone}", vpc, f"10.22.{n}.0/24", zone) for n, zone in enumerate("ab")]
+    for service in (S3, DYNAMODB):
+        build.gateway_endpoint(service, vpc, [build.main_table(vpc)], PolicyDocument=BOUNDED_POLICY)
+    group = build.group_admitting_vpc(vpc)
+    in_order: dict[str, Any] = {"SubnetIds": zones, "SecurityGroupIds": [group], "PolicyDocument": BOUNDED_POLICY}
+    wrong: dict[str, tuple[str, dict[str, Any]]] = {
+        "dns-bypass": (S3, {"DnsOptions": FOR_ALL_REQUESTS}),
+        "endpoint-access": (_service("kms"), {"SecurityGroupIds": []}),
+        "endpoint-state": (_service("logs"), {"state": "failed"}),
+        "endpoint-zones": (_service("sts"), {"SubnetIds": zones[:1]}),
+        "endpoint-policy": (_service("sqs"), {"PolicyDocument": ""}),
+        "endpoint-private-dns": (_service("sns"), {"PrivateDnsEnabled": False}),
+    }
+    endpoints = {
+        check: build.interface_endpoint(service, vpc, zones[0], **(in_order | changes))
+        for check, (service, changes) in wrong.items()
+    }
+    build.interface_endpoint(SSM, vpc, zones[0], **in_order)
+
+    offline = build.vpc("offline", "10.23.0.0/16")
+    subnet = build.subnet("offline-a", offline, "10.23.0.0/24", "a")
+    for service in (S3, DYNAMODB):
+        build.gateway_endpoint(service, offline, [build.main_table(offline)], PolicyDocument=BOUNDED_POLICY)
+    endpoints["endpoint-dns"] = build.interface_endpoint(SSM, offline, subnet, PolicyDocument=BOUNDED_POLICY)
+    ec2.modify_vpc_attribute(VpcId=offline, EnableDnsHostnames={"Value": False})
+    return endpoints
 
 
 def build_network_of_events(ec2: Any) -> None:

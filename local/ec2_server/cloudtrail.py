@@ -24,7 +24,9 @@ import boto3
 from local.environment import ACCOUNT
 
 READ_ONLY = re.compile(r"(Describe|Get|List|Search)")
-WRAPPED = re.compile(r"(Create|Modify|Delete)(VpcEndpoint|NatGateway|TransitGateway|EgressOnlyInternetGateway)")
+WRAPPED = re.compile(
+    r"(Create|Modify|Delete)(VpcEndpoint|NatGateway|TransitGateway|EgressOnlyInternetGateway)|ModifySecurityGroupRules"
+)
 
 
 def record(action: str, form: dict[str, str], answer: bytes, region: str) -> dict[str, Any]:

@@ -5,45 +5,22 @@ documentation of EC2. Before it is applied, the gap is looked for. If moto has c
 then remove the correction.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from moto.ec2.exceptions import FilterNotImplementedError
-from moto.ec2.models import EC2Backend
 from moto.ec2.models.route_tables import RouteBackend
 from moto.ec2.models.vpcs import VPCBackend, VPCEndPoint
 
-from local.environment import ACCOUNT, REGION
-
-S3 = f"com.amazonaws.{REGION}.s3"
-
-
-@dataclass(frozen=True)
-class Fix:
-    """A correction, and how to see that moto still needs it."""
-
-    gap: str
-    is_open: Callable[["Example"], bool]
-    apply: Callable[[], None]
-
-
-class Example:
-    """A network in an unmodified moto: one VPC, one route table, one endpoint without tables."""
-
-    def __init__(self) -> None:
-        self.ec2: Any = EC2Backend(REGION, ACCOUNT)
-        self.vpc = self.ec2.create_vpc("10.0.0.0/16").id
-        self.table = self.ec2.create_route_table(self.vpc)
-        self.endpoint = self.ec2.create_vpc_endpoint(self.vpc, S3, "Gateway", None, [])
+from local.ec2_server import interface_endpoint_fixes
+from local.ec2_server.fix import S3, Example, Fix
 
 
 def apply_all() -> None:
     """Corrects moto's classes. Called once, before the first request."""
-    for fix in FIXES:
+    for fix in ALL:
         if not fix.is_open(Example()):
-            raise RuntimeError(f"moto has closed this gap, so its fix in {__name__} can go: {fix.gap}")
-    for fix in FIXES:
+            raise RuntimeError(f"moto has closed this gap, so its fix can go: {fix.gap}")
+    for fix in ALL:
         fix.apply()
 
 
@@ -210,3 +187,6 @@ FIXES = [
         _refuse_unknown_gateways,
     ),
 ]
+
+ALL = [*FIXES, *interface_endpoint_fixes.FIXES]
+"""Those of gateway endpoints and route tables, and those of interface endpoints."""

@@ -15,6 +15,7 @@ LISTS = {
     "DescribeVpcEndpoints": "vpcEndpointSet",
     "DescribeVpcs": "vpcSet",
     "DescribeNatGateways": "natGatewaySet",
+    "DescribeSecurityGroups": "securityGroupInfo",
     "GetManagedPrefixListEntries": "entrySet",
 }
 """The calls that are paged here, and the element of the answer that holds their items."""

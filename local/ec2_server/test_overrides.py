@@ -3,12 +3,14 @@
 - `X-Resource-Ids: vpc-0a1b rtb-0c2d`: what the call creates takes the id of its kind; a VPC takes its own and that of
   its main route table. The files in `events/` name resources, and the local cloud must hold exactly those.
 - `X-Endpoint-State: failed`: the endpoint that the call creates is in that state. moto knows only `available`.
+- `X-Endpoint-Error: {"Code": …, "Message": …}`: the `LastError` of the endpoint that the call creates.
 - `X-No-Event: true`: no event is sent for the call. A test prepares its network this way.
 
 Without these headers nothing changes.
 """
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +21,7 @@ from werkzeug.datastructures import Headers
 
 RESOURCE_IDS = "X-Resource-Ids"
 ENDPOINT_STATE = "X-Endpoint-State"
+ENDPOINT_ERROR = "X-Endpoint-Error"
 NO_EVENT = "X-No-Event"
 
 _overrides = threading.local()  # moto handles a whole request in one thread
@@ -29,10 +32,11 @@ def of(headers: Headers) -> Iterator[None]:
     """Applies the headers of a request to everything that this thread creates in the context."""
     _overrides.ids = headers.get(RESOURCE_IDS, "").split()
     _overrides.state = headers.get(ENDPOINT_STATE)
+    _overrides.error = headers.get(ENDPOINT_ERROR)
     try:
         yield
     finally:
-        _overrides.ids, _overrides.state = [], None
+        _overrides.ids, _overrides.state, _overrides.error = [], None, None
 
 
 def install() -> None:
@@ -50,6 +54,8 @@ def install() -> None:
     def init_in_chosen_state(self: VPCEndPoint, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         self.state = getattr(_overrides, "state", None) or self.state
+        if error := getattr(_overrides, "error", None):
+            self.last_error = json.loads(error)
 
     moto_ids.random_id = chosen_or_random_id
     VPCEndPoint.__init__ = init_in_chosen_state

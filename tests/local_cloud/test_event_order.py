@@ -1,11 +1,14 @@
-"""Events arrive late, in any order, and more than once. The last verdict on each table always equals the sweep's.
+"""Events arrive late, in any order, and more than once. The last verdict on each subject always equals the sweep's.
 
 An event says only where to look; the verdict comes from what EC2 shows at that moment. The events are those that the
 local cloud sends while a network is built as Terraform builds one: VPC, subnets, tables, associations, internet
-gateway, the NAT gateway's route after 100 s, and the endpoints at the end, with two tables forgotten.
+gateway, the NAT gateway's route after 100 s, and the endpoints at the end, with two tables forgotten. Two
+interface endpoints exist before the route tables do. The security group of one admits a single subnet later, and the
+DNS host names of the VPC are turned off in the end.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -16,8 +19,9 @@ import pytest
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
-from local.networks import DYNAMODB, S3, Builder
+from local.networks import DYNAMODB, S3, SSM, Builder, https_from
 from tests.local_cloud.support.bare_function import BareFunction
+from tests.local_cloud.support.endpoint_problems import ALL_CHECKS
 from tests.local_cloud.support.event_recorder import EventRecorder, record_events
 from tests.local_cloud.support.figures import AddFigure
 from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record
@@ -36,7 +40,7 @@ class Terraform:
 
     def __init__(self, build: Builder) -> None:
         self.build = build
-        self.vpc = ""
+        self.vpc = self.group = ""
         self.subnets: list[str] = []
         self.tables: list[str] = []
 
@@ -45,12 +49,15 @@ class Terraform:
         return [
             self.create_vpc,
             self.create_subnets,
+            self.create_interface_endpoints,
             self.create_tables,
             self.associate,
+            self.admit_one_subnet,
             self.create_internet_route,
             self.create_nat_route,
             self.create_dynamodb_endpoint,
             self.create_s3_endpoint,
+            self.turn_dns_host_names_off,
         ]
 
     def create_vpc(self) -> None:
@@ -59,6 +66,12 @@ class Terraform:
     def create_subnets(self) -> None:
         for number, zone in enumerate("abc"):
             self.subnets.append(self.build.subnet(f"s{number}", self.vpc, f"10.80.{number}.0/24", zone))
+
+    def create_interface_endpoints(self) -> None:
+        group = self.build.ec2.create_security_group(VpcId=self.vpc, GroupName="ssm", Description="admits nobody yet")
+        self.group = group["GroupId"]
+        self.build.interface_endpoint(S3, self.vpc, self.subnets[0])
+        self.build.interface_endpoint(SSM, self.vpc, self.subnets[0], SecurityGroupIds=[self.group])
 
     def create_tables(self) -> None:
         self.tables = [self.build.table(name, self.vpc) for name in ("public", "private", "isolated")]
@@ -72,6 +85,13 @@ class Terraform:
 
     def create_nat_route(self) -> None:
         self.build.default_route(self.tables[1], NatGatewayId=self.build.nat_gateway(self.subnets[0]))
+
+    def admit_one_subnet(self) -> None:
+        rule = https_from("10.80.0.0/24")
+        self.build.ec2.authorize_security_group_ingress(GroupId=self.group, IpPermissions=[rule])
+
+    def turn_dns_host_names_off(self) -> None:
+        self.build.ec2.modify_vpc_attribute(VpcId=self.vpc, EnableDnsHostnames={"Value": False})
 
     def create_dynamodb_endpoint(self) -> None:
         everywhere = [self.build.main_table(self.vpc), *self.tables]
@@ -109,34 +129,44 @@ class Site:
         return events
 
     def verdicts(self, payload: Event) -> dict[str, list[Any]]:
-        """Returns the findings of each table that the payload is about. A covered table has none."""
+        """Returns the findings of each table and endpoint that the payload is about. One in order has none."""
         report = self.function.invoke(payload)
-        assert report["notFound"] == []
-        verdicts: dict[str, list[Any]] = {table: [] for table in self._tables_in(report["scope"])}
+        assert (report["notFound"], report["unassessed"]) == ([], [])
+        verdicts: dict[str, list[Any]] = {subject: [] for subject in self._subjects_in(report["scope"])}
         for finding in report["findings"]:
-            verdicts[finding["routeTable"]["id"]].append(finding)
+            verdicts[finding["subject"]["id"]].append(finding)
         return verdicts
 
     def sweep(self) -> dict[str, list[Any]]:
-        """Returns the findings of every table."""
+        """Returns the findings of every table and endpoint."""
         return self.verdicts({"check": "region", "publish": False})
 
-    def _tables_in(self, scope: Any) -> list[str]:
-        """Returns the tables that a scope of the report stands for, found independently of the function."""
+    def _subjects_in(self, scope: Any) -> set[str]:
+        """Returns what a scope of the report stands for, found independently of the function. There is one VPC."""
         ec2 = self.terraform.build.ec2
-        pages = ec2.get_paginator("describe_route_tables").paginate()
-        tables = [table for page in pages for table in page["RouteTables"]]
-        if scope == "region" or scope["vpcIds"] or scope["vpcEndpointIds"]:
-            return [table["RouteTableId"] for table in tables]  # there is one VPC
+        tables = list(ec2.get_paginator("describe_route_tables").paginate().search("RouteTables[]"))
+        endpoints = list(ec2.get_paginator("describe_vpc_endpoints").paginate().search("VpcEndpoints[]"))
+        all_tables = {table["RouteTableId"] for table in tables}
+        all_endpoints = {endpoint["VpcEndpointId"] for endpoint in endpoints}
+        if scope == "region" or scope["vpcIds"]:
+            return all_tables | all_endpoints
+        named = [each for each in endpoints if each["VpcEndpointId"] in scope["vpcEndpointIds"]]
+        if any(each["VpcEndpointType"] == "Gateway" for each in named):
+            return all_tables | all_endpoints
         explicit = {a.get("SubnetId"): table["RouteTableId"] for table in tables for a in table["Associations"]}
         main = self.terraform.build.main_table(self.terraform.vpc)
-        return [*scope["routeTableIds"], *(explicit.get(subnet, main) for subnet in scope["subnetIds"])]
+        subjects = {*scope["routeTableIds"], *(explicit.get(subnet, main) for subnet in scope["subnetIds"])}
+        groups = {group["GroupId"] for endpoint in endpoints for group in endpoint["Groups"]}
+        if named or scope["subnetIds"] or groups & {*scope.get("securityGroupIds", [])}:
+            subjects |= all_endpoints
+        return subjects
 
 
 @pytest.fixture(scope="module")
 def site(cloud: Cloud, stack: Deployment) -> Iterator[Site]:
     """An empty Region, in which only the test invokes the function."""
-    sandbox = Sandbox(cloud, "order", channels=("json",), with_history=False)
+    settings = {"CHECKS": ",".join(ALL_CHECKS)}
+    sandbox = Sandbox(cloud, "order", settings, channels=("json",), with_history=False)
     with stack.without_events(), sandbox.function() as function, record_events(cloud, "order-events") as recorder:
         yield Site(Terraform(Builder(cloud.client("ec2"))), recorder, function, sandbox.inboxes["json"])
 
@@ -199,7 +229,15 @@ def test_late_events_in_any_order_give_the_verdicts_of_the_sweep(
 
     site.inbox.drain()
     assert last_verdicts == site.sweep(), f"seed {SEED}"
-    assert sorted(len(findings) for findings in last_verdicts.values()) == [0, 1, 1, 1]
+    found = Counter(finding["check"] for findings in last_verdicts.values() for finding in findings)
+    assert found == {
+        "gateway-route": 3,
+        "dns-bypass": 1,
+        "endpoint-dns": 2,
+        "endpoint-access": 1,
+        "endpoint-zones": 2,
+        "endpoint-policy": 4,
+    }
 
 
 @pytest.mark.parametrize("order", ORDERS)
