@@ -36,6 +36,7 @@ use crate::{
         endpoint_facts::EndpointFacts,
         model::{Endpoint, EndpointKind, Network, Subnet, Vpc},
         selection::VpcSelection,
+        service::GatewayService,
     },
 };
 
@@ -50,6 +51,8 @@ pub struct EndpointInput<'a> {
     pub account_region: &'a AccountRegion,
     /// The VPCs whose endpoints are judged.
     pub vpcs: &'a VpcSelection,
+    /// The services that route tables are judged for at the same time. Empty if nothing judges route tables.
+    pub route_table_services: &'a BTreeSet<GatewayService>,
     /// `REQUIRED_INTERFACES`: the short names of the services that every VPC needs, such as `ssm`.
     pub required_interfaces: &'a BTreeSet<String>,
     /// `ORGANIZATION_ID`: the organization that policies have to be bounded to.

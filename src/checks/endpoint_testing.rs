@@ -23,6 +23,7 @@ use crate::network::{
     endpoint_facts::EndpointFacts,
     model::{Endpoint, Network, Subnet},
     selection::VpcSelection,
+    service::GatewayService,
     testing::{REGION, account_region, subnet, vpc},
 };
 
@@ -39,6 +40,7 @@ pub struct World {
     pub facts: EndpointFacts,
     pub account_region: AccountRegion,
     pub vpcs: VpcSelection,
+    pub route_table_services: BTreeSet<GatewayService>,
     pub required_interfaces: BTreeSet<String>,
     pub organization_id: Option<String>,
 }
@@ -56,6 +58,7 @@ impl World {
             facts: EndpointFacts::default(),
             account_region: account_region(),
             vpcs: VpcSelection::Region,
+            route_table_services: BTreeSet::new(),
             required_interfaces: BTreeSet::new(),
             organization_id: None,
         }
@@ -68,6 +71,7 @@ impl World {
             facts: &self.facts,
             account_region: &self.account_region,
             vpcs: &self.vpcs,
+            route_table_services: &self.route_table_services,
             required_interfaces: &self.required_interfaces,
             organization_id: self.organization_id.as_deref(),
             today: TODAY,
