@@ -39,9 +39,10 @@ enum Affects {
 }
 
 /// The files that hold one EventBridge event, and the resources that it affects.
-const EVENTS: [(&str, Affects); 55] = [
+const EVENTS: [(&str, Affects); 57] = [
     ("associate-route-table", Affects::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Affects::Table(6, None)),
+    ("associate-subnet-cidr-block", Affects::Subnet(5, None)),
     ("associate-vpc-cidr-block", Affects::Vpc(2)),
     ("attach-internet-gateway", Affects::Vpc(1)),
     ("authorize-security-group-ingress", Affects::SecurityGroup(1)),
@@ -85,6 +86,7 @@ const EVENTS: [(&str, Affects); 55] = [
     ("describe-subnets", Affects::Nothing),
     ("detach-internet-gateway", Affects::Vpc(1)),
     ("disassociate-route-table", Affects::Region),
+    ("disassociate-subnet-cidr-block", Affects::Subnet(5, None)),
     ("disassociate-vpc-cidr-block", Affects::Vpc(2)),
     ("modify-security-group-rules", Affects::SecurityGroup(1)),
     ("modify-vpc-attribute", Affects::Vpc(2)),
@@ -185,6 +187,38 @@ fn every_event_has_the_scope_that_the_contract_says() -> Result {
     for (name, affects) in &EVENTS {
         assert_eq!(record(name)?.scope, scope(affects), "{name}");
     }
+    Ok(())
+}
+
+/// What is left of an event if no check judges endpoints.
+#[test]
+fn a_call_that_concerns_only_endpoints_affects_nothing_without_a_check_of_endpoints() -> Result {
+    let mut without_effect = Vec::new();
+    for (name, affects) in &EVENTS {
+        let narrow = Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")?.for_tables_only().scope();
+        if narrow.is_empty() && !scope(affects).is_empty() {
+            without_effect.push(*name);
+        } else {
+            assert_eq!(narrow, scope(affects), "{name}");
+        }
+    }
+    assert_eq!(
+        without_effect,
+        [
+            "associate-subnet-cidr-block",
+            "associate-vpc-cidr-block",
+            "authorize-security-group-ingress",
+            "authorize-security-group-ingress-by-name",
+            "config-security-group",
+            "config-vpc-endpoint-interface",
+            "create-vpc-endpoint-interface",
+            "disassociate-subnet-cidr-block",
+            "disassociate-vpc-cidr-block",
+            "modify-security-group-rules",
+            "modify-vpc-attribute",
+            "revoke-security-group-ingress",
+        ]
+    );
     Ok(())
 }
 
