@@ -42,9 +42,10 @@ enum Affects {
 }
 
 /// The files that hold one EventBridge event, and the resources that it affects.
-const EVENTS: [(&str, Affects); 63] = [
+const EVENTS: [(&str, Affects); 65] = [
     ("associate-route-table", Affects::TableAndSubnet(4, 3)),
     ("associate-route-table-edge", Affects::Table(6, None)),
+    ("associate-subnet-cidr-block", Affects::Subnet(5, None)),
     ("associate-vpc-cidr-block", Affects::Vpc(2)),
     ("attach-internet-gateway", Affects::Vpc(1)),
     ("authorize-security-group-ingress", Affects::SecurityGroup(1)),
@@ -90,6 +91,7 @@ const EVENTS: [(&str, Affects); 63] = [
     ("describe-subnets", Affects::Nothing),
     ("detach-internet-gateway", Affects::Vpc(1)),
     ("disassociate-route-table", Affects::Region),
+    ("disassociate-subnet-cidr-block", Affects::Subnet(5, None)),
     ("disassociate-vpc-cidr-block", Affects::Vpc(2)),
     ("import-rest-api", Affects::RestApis),
     ("modify-security-group-rules", Affects::SecurityGroup(1)),
@@ -200,6 +202,45 @@ fn every_event_has_the_scope_that_the_contract_says() -> Result {
     for (name, affects) in &EVENTS {
         assert_eq!(record(name)?.scope, scope(affects), "{name}");
     }
+    Ok(())
+}
+
+/// What is left of an event if no check judges endpoints.
+#[test]
+fn a_call_that_concerns_only_endpoints_affects_nothing_without_a_check_of_endpoints() -> Result {
+    let mut without_effect = Vec::new();
+    for (name, affects) in &EVENTS {
+        let narrow = Payload::read(&event(name)?, &account_region(), "gatewatch:exempt")?.for_tables_only().scope();
+        if narrow.is_empty() && !scope(affects).is_empty() {
+            without_effect.push(*name);
+        } else {
+            assert_eq!(narrow, scope(affects), "{name}");
+        }
+    }
+    assert_eq!(
+        without_effect,
+        [
+            "associate-subnet-cidr-block",
+            "associate-vpc-cidr-block",
+            "authorize-security-group-ingress",
+            "authorize-security-group-ingress-by-name",
+            "config-security-group",
+            "config-vpc-endpoint-interface",
+            "create-rest-api",
+            "create-vpc-endpoint-interface",
+            "delete-rest-api",
+            "disassociate-subnet-cidr-block",
+            "disassociate-vpc-cidr-block",
+            "import-rest-api",
+            "modify-security-group-rules",
+            "modify-vpc-attribute",
+            "put-rest-api",
+            "revoke-security-group-ingress",
+            "tag-rest-api",
+            "untag-rest-api",
+            "update-rest-api",
+        ]
+    );
     Ok(())
 }
 

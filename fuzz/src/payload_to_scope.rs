@@ -3,7 +3,12 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use gatewatch::{
-    events::{cloudtrail::ec2_calls, payload::Payload, record::Record, scope::Scope},
+    events::{
+        cloudtrail::{API_GATEWAY_CALLS, ec2_calls},
+        payload::Payload,
+        record::Record,
+        scope::Scope,
+    },
     messages::json,
     network::{
         account::AccountRegion,
@@ -78,7 +83,8 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
     assert!(scope.security_groups.iter().all(|id| is_id(ids::SECURITY_GROUP, id)), "{scope:?}");
-    let can_be_deleted = |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE].iter().any(|kind| is_id(kind, id));
+    const CAN_BE_DELETED: [&str; 4] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE, ids::ENDPOINT];
+    let can_be_deleted = |id: &String| CAN_BE_DELETED.iter().any(|kind| is_id(kind, id));
     assert!(scope.deleted.iter().all(can_be_deleted), "{scope:?}");
     assert!(serde_json::to_string(&json::answer::Scope::from(&scope)).is_ok());
 
@@ -134,7 +140,10 @@ fn named(scope: &Scope) -> BTreeSet<&str> {
 pub fn must_be_checked(payload: &Value) -> bool {
     let Some(detail) = only(payload, "detail") else { return false };
     match (payload["source"].as_str(), payload["detail-type"].as_str()) {
-        (Some("aws.ec2"), Some("AWS API Call via CloudTrail")) => must_call_be_checked(detail),
+        (Some("aws.ec2"), Some("AWS API Call via CloudTrail")) => must_call_be_checked(detail, &ec2_calls()),
+        (Some("aws.apigateway"), Some("AWS API Call via CloudTrail")) => {
+            must_call_be_checked(detail, &API_GATEWAY_CALLS)
+        }
         (Some("aws.config"), Some("Config Configuration Item Change")) => {
             let item = only(detail, "configurationItem");
             item.or_else(|| only(detail, "configurationItemSummary")).is_some_and(must_item_be_checked)
@@ -143,8 +152,8 @@ pub fn must_be_checked(payload: &Value) -> bool {
     }
 }
 
-fn must_call_be_checked(detail: &Value) -> bool {
-    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| ec2_calls().contains(name)) else {
+fn must_call_be_checked(detail: &Value, calls: &[&str]) -> bool {
+    let Some(name) = only(detail, "eventName").and_then(Value::as_str).filter(|name| calls.contains(name)) else {
         return false;
     };
     let succeeded = matches!(detail.get("errorCode"), None | Some(Value::Null)) || detail["errorCode"] == "";
@@ -165,6 +174,8 @@ fn must_call_be_checked(detail: &Value) -> bool {
                     .filter_map(|one| one["resourceId"].as_str())
                     .all(|id| id.is_empty() || is_of_other_kind(id))
         }
+        // The tags of other resources, and other tags, concern no REST API.
+        "TagResource" | "UntagResource" => true,
         _ => false,
     };
     succeeded && is_write && !may_be_empty

@@ -282,6 +282,7 @@ mod tests {
             region: REGION.into(),
             vpc_id: vpc_id.into(),
             subnets: vec![SubnetRef::from(&subnet("subnet-0000000a", vpc_id))],
+            exemption: None,
             problem: Problem::MissingRoute(missing_route()),
         }
     }

@@ -44,6 +44,7 @@ use crate::{
         endpoint_facts::{EndpointFacts, RestApis},
         model::Network,
         selection::VpcSelection,
+        service::GatewayService,
     },
     settings::Settings,
 };
@@ -175,10 +176,18 @@ impl<'a> Check<'a> {
             account_region: self.account_region,
             vpcs,
             checks_rest_apis: self.payload.scope().concerns_rest_apis(),
+            route_table_services: self.route_table_services(),
             required_interfaces: &self.settings.required_interfaces,
             organization_id: self.settings.organization_id.as_deref(),
             today: self.today(),
         })
+    }
+
+    /// The services that route tables are judged for.
+    fn route_table_services(&self) -> &BTreeSet<GatewayService> {
+        static NONE: BTreeSet<GatewayService> = BTreeSet::new();
+        let is_on = self.settings.checks.contains(&CheckName::GatewayRoute);
+        if is_on { &self.settings.required_services } else { &NONE }
     }
 
     /// The current day in UTC.
@@ -232,7 +241,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::{channel::Channel, checks::severity::Severity, network::service::GatewayService};
+    use crate::{channel::Channel, checks::severity::Severity};
 
     #[test]
     fn the_policy_has_the_values_of_the_settings() {

@@ -214,6 +214,7 @@ mod tests {
             region: "eu-west-1".into(),
             vpc_id: vpc_id.clone(),
             subnets: Vec::new(),
+            exemption: None,
             evidence: Evidence::State { state: "failed".into(), last_error: None, failure_reason: None },
             fix: EndpointFix::DeleteEndpoint { endpoint_id: "vpce-0000000a".into() },
             cautions: BTreeSet::new(),

@@ -27,7 +27,7 @@ use crate::{
             Defect, EndpointCaution, EndpointFix, EndpointProblem, EndpointVerdict, Evidence, ExemptProblem, Subject,
             SubjectKind, Unassessed, UnassessedReason, problem_id,
         },
-        exemption::{UnreadableExemption, exempts_from, unreadable},
+        exemption::{UnreadableExemption, exempts_from, in_force, unreadable},
         finding::SubnetRef,
         severity::Severity,
     },
@@ -36,6 +36,7 @@ use crate::{
         endpoint_facts::EndpointFacts,
         model::{Endpoint, EndpointKind, Network, Subnet, Vpc},
         selection::VpcSelection,
+        service::GatewayService,
     },
 };
 
@@ -52,6 +53,8 @@ pub struct EndpointInput<'a> {
     pub vpcs: &'a VpcSelection,
     /// Whether the REST APIs of the Region are judged.
     pub checks_rest_apis: bool,
+    /// The services that route tables are judged for at the same time. Empty if nothing judges route tables.
+    pub route_table_services: &'a BTreeSet<GatewayService>,
     /// `REQUIRED_INTERFACES`: the short names of the services that every VPC needs, such as `ssm`.
     pub required_interfaces: &'a BTreeSet<String>,
     /// `ORGANIZATION_ID`: the organization that policies have to be bounded to.
@@ -208,6 +211,7 @@ impl<'a> EndpointContext<'a> {
             region: account_region.region.clone(),
             vpc_id,
             subnets: affected.into_iter().map(SubnetRef::from).collect(),
+            exemption: in_force(exemption, self.input.today),
             evidence: draft.evidence,
             fix: draft.fix,
             cautions: draft.cautions,

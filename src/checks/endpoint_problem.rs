@@ -36,6 +36,9 @@ pub struct EndpointProblem {
     pub vpc_id: Option<String>,
     /// The subnets that the defect affects and that are not exempt, sorted by id.
     pub subnets: Vec<SubnetRef>,
+    /// The value of the subject's own exemption tag, if it is [in force](crate::checks::exemption::in_force). It does not
+    /// exempt from this problem.
+    pub exemption: Option<String>,
     /// The facts that decided.
     pub evidence: Evidence,
     /// The call that fixes it.

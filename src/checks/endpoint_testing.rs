@@ -11,6 +11,7 @@ use super::{
         Defect, EndpointCaution, EndpointFix, EndpointProblem, EndpointVerdict, Evidence, ExemptProblem, Unassessed,
         UnassessedReason, problem_id,
     },
+    exemption::in_force,
     finding::SubnetRef,
     list::{EndpointNeeds, EndpointRule},
     needed_facts::NeededFacts,
@@ -23,6 +24,7 @@ use crate::network::{
     endpoint_facts::EndpointFacts,
     model::{Endpoint, Network, Subnet},
     selection::VpcSelection,
+    service::GatewayService,
     testing::{REGION, account_region, subnet, vpc},
 };
 
@@ -40,6 +42,7 @@ pub struct World {
     pub account_region: AccountRegion,
     pub vpcs: VpcSelection,
     pub checks_rest_apis: bool,
+    pub route_table_services: BTreeSet<GatewayService>,
     pub required_interfaces: BTreeSet<String>,
     pub organization_id: Option<String>,
 }
@@ -58,6 +61,7 @@ impl World {
             account_region: account_region(),
             vpcs: VpcSelection::Region,
             checks_rest_apis: true,
+            route_table_services: BTreeSet::new(),
             required_interfaces: BTreeSet::new(),
             organization_id: None,
         }
@@ -71,6 +75,7 @@ impl World {
             account_region: &self.account_region,
             vpcs: &self.vpcs,
             checks_rest_apis: self.checks_rest_apis,
+            route_table_services: &self.route_table_services,
             required_interfaces: &self.required_interfaces,
             organization_id: self.organization_id.as_deref(),
             today: TODAY,
@@ -154,6 +159,7 @@ pub fn problem(check: CheckName, endpoint: &Endpoint, subnets: &[&Subnet], decis
         region: REGION.into(),
         vpc_id: Some(endpoint.vpc_id.clone()),
         subnets: subnets.iter().map(|&subnet| SubnetRef::from(subnet)).collect(),
+        exemption: in_force(endpoint.exemption.as_deref(), TODAY),
         evidence: decision.evidence,
         fix: decision.fix,
         cautions: decision.cautions.into_iter().collect(),

@@ -70,9 +70,14 @@ pub fn is_tag_character(c: char) -> bool {
     c.is_alphanumeric() || " +-=._:/@".contains(c)
 }
 
+/// The words of a value: names, and perhaps a last day.
+fn words_of(value: &str) -> Vec<&str> {
+    value.split([' ', ',', '/']).filter(|word| !word.is_empty()).collect()
+}
+
 /// Parses the value of a tag. The error says what is wrong with it and what is allowed.
 fn parse(value: &str) -> Result<Exemption, String> {
-    let mut words: Vec<&str> = value.split([' ', ',', '/']).filter(|word| !word.is_empty()).collect();
+    let mut words = words_of(value);
     let mut until = None;
     if let Some(index) = words.iter().position(|word| word.starts_with("until=")) {
         until = Some(parse_day(&words.remove(index)["until=".len()..])?);
@@ -126,6 +131,46 @@ fn exempts(tag: Option<&str>, service: GatewayService, today: Date) -> bool {
 pub fn exempts_from(tag: Option<&str>, check: CheckName, today: Date) -> bool {
     tag.and_then(|value| parse(value).ok())
         .is_some_and(|exemption| exemption.checks.contains(&check) && exemption.until.is_none_or(|last| today <= last))
+}
+
+/// The value of a tag, if it can be parsed and applies on this day. A value that exempts nothing is not worth keeping.
+#[must_use]
+pub fn in_force(tag: Option<&str>, today: Date) -> Option<String> {
+    let applies = |exemption: &Exemption| exemption.until.is_none_or(|last| today <= last);
+    tag.filter(|value| parse(value).is_ok_and(|exemption| applies(&exemption))).map(str::to_owned)
+}
+
+/// The value of a tag that exempts from these services and checks too. It keeps what the value that is [`in_force`] says,
+/// the last day included.
+///
+/// The value has only names that gatewatch knows, each once, and at most one day. So it is safe in a shell word or a JSON
+/// string, and shorter than the 256 characters that EC2 allows
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+#[must_use]
+pub fn value_with(in_force: Option<&str>, names: &[&str]) -> String {
+    let current = in_force.and_then(|value| Some((value, parse(value).ok()?)));
+    let mut words: Vec<&str> = Vec::new();
+    let mut last_day = None;
+    if let Some((value, exemption)) = &current {
+        let (days, known): (Vec<&str>, Vec<&str>) =
+            words_of(value).into_iter().partition(|word| word.starts_with("until="));
+        last_day = days.first().copied();
+        // No name at all exempts from everything.
+        words = if known.is_empty() { vec!["*"] } else { known };
+        let is_missing = |name: &&&str| {
+            let has_service =
+                GatewayService::from_name(name).is_some_and(|service| exemption.services.contains(&service));
+            let has_check = CheckName::from_name(name).is_some_and(|check| exemption.checks.contains(&check));
+            !has_service && !has_check
+        };
+        words.extend(names.iter().filter(is_missing));
+    } else {
+        words.extend(names);
+    }
+    let mut seen = BTreeSet::new();
+    words.retain(|word| seen.insert(*word));
+    let names = words.join("/");
+    if let Some(day) = last_day { names + " " + day } else { names }
 }
 
 /// Whether the subnet's own tag exempts it for the service on this day.
@@ -242,6 +287,55 @@ mod tests {
             assert_eq!(exempt_services(value), expected, "{value:?}");
             assert_eq!(parse_error(value), None, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_value_is_in_force_if_it_can_be_parsed_and_has_not_expired() {
+        for value in ["", "*", "s3", "endpoint-dns until=2026-11-23"] {
+            assert_eq!(in_force(Some(value), TODAY).as_deref(), Some(value));
+        }
+        for value in ["s3;dynamodb", "until=2026-11-22", "$(id)", "* s3"] {
+            assert_eq!(in_force(Some(value), TODAY), None, "{value:?}");
+        }
+        assert_eq!(in_force(None, TODAY), None);
+    }
+
+    #[test]
+    fn a_name_joins_what_a_value_says() {
+        for (value, names, expected) in [
+            (None, &["s3"][..], "s3"),
+            (None, &["s3", "dynamodb"], "s3/dynamodb"),
+            (None, &["endpoint-dns"], "endpoint-dns"),
+            (Some("endpoint-access"), &["endpoint-dns"], "endpoint-access/endpoint-dns"),
+            (Some("s3, endpoint-access"), &["endpoint-dns"], "s3/endpoint-access/endpoint-dns"),
+            (Some("endpoint-dns"), &["s3"], "endpoint-dns/s3"),
+            (Some("gateway-route/s3"), &["dynamodb"], "gateway-route/s3/dynamodb"),
+            (Some("endpoint-dns endpoint-dns"), &["endpoint-dns"], "endpoint-dns"),
+            (Some("s3 until=2027-01-31"), &["dynamodb"], "s3/dynamodb until=2027-01-31"),
+            (Some("until=2027-01-31,s3"), &["dynamodb"], "s3/dynamodb until=2027-01-31"),
+            // These exempt from the problem already.
+            (Some("gateway-route"), &["s3"], "gateway-route"),
+            (Some("*"), &["endpoint-dns"], "*"),
+            (Some(""), &["endpoint-dns"], "*"),
+            (Some("until=2027-01-31"), &["s3"], "* until=2027-01-31"),
+            // Not in force, because it cannot be parsed.
+            (Some("yes"), &["s3"], "s3"),
+        ] {
+            assert_eq!(value_with(value, names), expected, "{value:?}");
+            assert_eq!(parse_error(expected), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_value_fits_into_a_tag() {
+        let services = GatewayService::ALL.iter().map(|service| service.name());
+        let checks = CheckName::ALL.iter().map(|check| check.name());
+        let all: Vec<&str> = services.chain(checks).collect();
+        let (last, others) = all.split_last().unwrap();
+        let repeated = [others.join(","), others.join("/"), "until=2027-01-31".to_owned()].join("  ");
+        let value = value_with(Some(&repeated), &[last]);
+        assert_eq!(value, format!("{} until=2027-01-31", all.join("/")));
+        assert!(value.len() <= 256, "{}", value.len());
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Finding {
     pub vpc_id: String,
     /// The affected subnets, without exempt ones, sorted by id.
     pub subnets: Vec<SubnetRef>,
+    /// The value of the subject's own exemption tag, if it is [in force](crate::checks::exemption::in_force). It does not
+    /// exempt from this problem.
+    pub exemption: Option<String>,
     /// What is wrong, and how to fix it.
     pub problem: Problem,
 }
@@ -70,6 +73,7 @@ impl From<EndpointProblem> for Finding {
             region: found.region,
             vpc_id: found.vpc_id.unwrap_or_default(),
             subnets: found.subnets,
+            exemption: found.exemption,
             problem: Problem::Endpoint(EndpointDefect { check, service, defect, evidence, fix, cautions }),
         }
     }

@@ -24,6 +24,7 @@ pub fn finding(vpc_id: &str, table: &str) -> Finding {
         region: REGION.into(),
         vpc_id: vpc_id.into(),
         subnets: Vec::new(),
+        exemption: None,
         problem: Problem::MissingRoute(missing_route()),
     }
 }

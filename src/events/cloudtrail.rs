@@ -9,6 +9,7 @@
 //! | `CreateRoute`, `ReplaceRoute`, `DeleteRoute` | the route table that the call names |
 //! | `CreateVpc`, `CreateDefaultVpc`, `AttachInternetGateway`, `DetachInternetGateway` | the VPC |
 //! | `DeleteNatGateway` | the route tables with a route to the NAT gateway |
+//! | `AssociateSubnetCidrBlock`, `DisassociateSubnetCidrBlock` | the subnet |
 //! | `AssociateVpcCidrBlock`, `DisassociateVpcCidrBlock` | the VPC |
 //! | `ModifyVpcAttribute` | the VPC; none if the request is known to change no DNS attribute |
 //! | `CreateVpcEndpoint` | the new endpoint; its VPC too, unless it is known to have another type than Gateway |
@@ -21,6 +22,9 @@
 //! | a failed call, a read-only call, any other call | none |
 //!
 //! If an id is missing, the scope is the whole Region. This is not an error.
+//!
+//! Calls about CIDR blocks, DNS attributes and security groups change only what checks of endpoints find. If none of these
+//! checks runs, such a call affects nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +45,9 @@ use crate::{
 type FindScope = fn(&Call<'_>) -> Option<Scope>;
 
 /// The relevant calls. The rules in `template.yaml` let through only these calls.
-const CALLS: [(&str, FindScope); 28] = [
+const CALLS: [(&str, FindScope); 30] = [
     ("AssociateRouteTable", |call| call.associated()),
+    ("AssociateSubnetCidrBlock", |call| call.subnet_of_cidr_block()),
     ("AssociateVpcCidrBlock", |call| call.vpc_of_cidr_block()),
     ("AttachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("AuthorizeSecurityGroupIngress", |call| call.changed_group()),
@@ -63,6 +68,7 @@ const CALLS: [(&str, FindScope); 28] = [
     ("DeleteVpcEndpoints", |call| Some(call.deleted_endpoints())),
     ("DetachInternetGateway", |call| call.id_in_request(ids::VPC, "vpcId").map(vpc)),
     ("DisassociateRouteTable", |_| None),
+    ("DisassociateSubnetCidrBlock", |call| call.subnet_of_cidr_block()),
     ("DisassociateVpcCidrBlock", |call| call.vpc_of_cidr_block()),
     ("ModifySecurityGroupRules", |call| call.changed_group()),
     ("ModifyVpcAttribute", |call| call.modified_vpc()),
@@ -80,6 +86,23 @@ pub const API_GATEWAY_CALLS: [&str; 7] =
 #[must_use]
 pub fn ec2_calls() -> [&'static str; CALLS.len()] {
     CALLS.map(|(name, _)| name)
+}
+
+/// The relevant calls that no check of route tables depends on.
+const ENDPOINT_CALLS: [&str; 8] = [
+    "AssociateSubnetCidrBlock",
+    "AssociateVpcCidrBlock",
+    "AuthorizeSecurityGroupIngress",
+    "DisassociateSubnetCidrBlock",
+    "DisassociateVpcCidrBlock",
+    "ModifySecurityGroupRules",
+    "ModifyVpcAttribute",
+    "RevokeSecurityGroupIngress",
+];
+
+/// Whether only checks of endpoints depend on the call with this name.
+pub(super) fn concerns_only_endpoints(event_name: &str) -> bool {
+    ENDPOINT_CALLS.contains(&event_name)
 }
 
 /// Reads one call from its EventBridge envelope.
@@ -129,20 +152,24 @@ impl Call<'_> {
         Scope { rest_apis: is_relevant && self.may_concern_a_rest_api(), ..Scope::default() }
     }
 
-    /// Whether the call may concern a REST API. Two kinds of calls are known not to: those with tags of other resources,
-    /// which name the resource by its ARN, such as `arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5/stages/test`
+    /// Whether the call may concern a REST API. Two kinds of calls are known not to: those that tag another resource, which
+    /// they name by its ARN, such as `arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5/stages/test`
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>), and those with other
-    /// tags.
+    /// tags. A value of an unexpected type says nothing.
     fn may_concern_a_rest_api(&self) -> bool {
-        let texts = |field| self.texts_in("requestParameters", "Input", &[field]);
-        let is_api = |arn: &String| {
-            arn.split_once("/restapis/").is_some_and(|(_, path)| !path.trim_end_matches('/').contains('/'))
+        let request = &self.detail["requestParameters"];
+        let is_of_other_resource = request["resourceArn"].as_str().is_some_and(|arn| {
+            let api = arn.split_once("/restapis/").map(|(_, path)| path.trim_end_matches('/'));
+            arn.contains(":apigateway:") && api.is_none_or(|id| id.contains('/'))
+        });
+        let has_other_tags = match (&request["tags"], &request["tagKeys"]) {
+            (Value::Object(tags), Value::Null) => !tags.is_empty() && !tags.contains_key(self.exempt_tag),
+            (Value::Null, Value::Array(keys)) => {
+                !keys.is_empty() && keys.iter().all(|key| key.as_str().is_some_and(|key| key != self.exempt_tag))
+            }
+            _ => false,
         };
-        let keys = texts("tagKeys");
-        let sets = |path: &[&str]| exists_at(self.detail, &[&["requestParameters"], path].concat());
-        texts("resourceArn").iter().all(is_api)
-            && (keys.is_empty() || keys.iter().any(|key| key == self.exempt_tag))
-            && (!self.event_name.eq("TagResource") || !sets(&["tags"]) || sets(&["tags", self.exempt_tag]))
+        !is_of_other_resource && !has_other_tags
     }
 
     /// Whether the call failed, was a dry run (which also has an error code), or was read-only.
@@ -210,6 +237,14 @@ impl Call<'_> {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateVpcCidrBlock.html>).
     fn vpc_of_cidr_block(&self) -> Option<Scope> {
         self.id_in_response(ids::VPC, &["vpcId"]).or_else(|| self.id_in_request(ids::VPC, "vpcId")).map(vpc)
+    }
+
+    /// The subnet that gained or lost a CIDR block, in the same way
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateSubnetCidrBlock.html>).
+    fn subnet_of_cidr_block(&self) -> Option<Scope> {
+        self.id_in_response(ids::SUBNET, &["subnetId"])
+            .or_else(|| self.id_in_request(ids::SUBNET, "subnetId"))
+            .map(|id| subnets((id, None)))
     }
 
     /// The VPC whose DNS attributes may have changed. Of the attributes that a request can change, only
@@ -550,6 +585,32 @@ mod tests {
             ("AssociateVpcCidrBlock", json!({"vpcId": "vpc-0a1b2c3d", "cidrBlock": "10.1.0.0/16"}));
         assert_eq!(of(name, in_request.clone(), json!(null)), expected);
         assert_eq!(of(name, json!({"AssociateVpcCidrBlockRequest": in_request}), json!(null)), expected);
+    }
+
+    #[test]
+    fn a_call_about_a_cidr_block_of_a_subnet_affects_the_subnet() {
+        let of = |name: &str, request: Value, response: Value| {
+            scope(&json!({"eventName": name, "requestParameters": request, "responseElements": response}))
+        };
+        let expected = subnets(("subnet-0a1b2c3d".into(), None));
+        for name in ["AssociateSubnetCidrBlock", "DisassociateSubnetCidrBlock"] {
+            let in_response =
+                json!({"subnetId": "subnet-0a1b2c3d", "ipv6CidrBlockAssociation": {"associationId": "a"}});
+            assert_eq!(of(name, json!({}), in_response.clone()), expected, "{name}");
+            assert_eq!(of(name, json!({}), json!({format!("{name}Response"): in_response})), expected, "{name}");
+            let only_association = json!({format!("{name}Request"): {"AssociationId": "subnet-cidr-assoc-0a1b2c3d"}});
+            assert_eq!(of(name, only_association, json!({"_return": true})), Scope::region(), "{name}");
+        }
+        let name = "AssociateSubnetCidrBlock";
+        assert_eq!(of(name, json!({"subnetId": "subnet-0a1b2c3d"}), json!(null)), expected);
+        let wrapped = json!({"AssociateSubnetCidrBlockRequest": {"SubnetId": "subnet-0a1b2c3d"}});
+        assert_eq!(of(name, wrapped, json!(null)), expected);
+    }
+
+    #[test]
+    fn every_call_about_endpoints_only_is_a_relevant_call() {
+        assert!(ENDPOINT_CALLS.iter().all(|name| ec2_calls().contains(name)));
+        assert!(ENDPOINT_CALLS.is_sorted());
     }
 
     #[test]

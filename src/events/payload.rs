@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
+    cloudtrail::concerns_only_endpoints,
     event,
-    record::Record,
+    record::{Record, Trigger},
     scope::Scope,
     sqs::{self, Message},
 };
@@ -73,14 +74,14 @@ impl Payload {
         })
     }
 
-    /// The payload, if no check judges endpoints: see [`Scope::for_tables_only`].
+    /// The payload, if no check judges endpoints: see [`Scope::for_tables_only`]. A call that only checks of endpoints
+    /// depend on affects nothing, even if its record names a VPC, or nothing at all.
     #[must_use]
     pub fn for_tables_only(self) -> Self {
-        let narrow = |record: Record| Record { scope: record.scope.for_tables_only(), ..record };
         match self {
-            Self::Direct(record) => Self::Direct(Box::new(narrow(*record))),
+            Self::Direct(record) => Self::Direct(Box::new(for_tables_only(*record))),
             Self::Batch(messages) => {
-                let message = |message: Message| Message { record: message.record.map(narrow), ..message };
+                let message = |message: Message| Message { record: message.record.map(for_tables_only), ..message };
                 Self::Batch(messages.into_iter().map(message).collect())
             }
         }
@@ -101,6 +102,15 @@ impl Payload {
     }
 }
 
+fn for_tables_only(record: Record) -> Record {
+    let concerns_tables = match &record.trigger {
+        Trigger::ApiCall { event_name, .. } => !concerns_only_endpoints(event_name),
+        Trigger::ConfigItem | Trigger::Schedule | Trigger::Manual => true,
+    };
+    let scope = if concerns_tables { record.scope.for_tables_only() } else { Scope::default() };
+    Record { scope, ..record }
+}
+
 fn union<'a>(records: impl Iterator<Item = &'a Record>) -> Scope {
     let mut scope = Scope::default();
     for record in records {
@@ -114,10 +124,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        events::record::{AlertRequest, Trigger},
-        network::testing::account_region,
-    };
+    use crate::{events::record::AlertRequest, network::testing::account_region};
 
     fn error(payload: &Value) -> String {
         match Payload::read(payload, &account_region(), "gatewatch:exempt") {

@@ -325,17 +325,17 @@ fn fix_steps(fix: &SharedFix<'_>) -> Vec<String> {
 /// The step that exempts the route table of the group.
 fn exemption_step(alerts: &AlertGroup<'_>, group: &Group<'_>) -> String {
     let tag = alerts.exempt_tag;
-    let value = exemption::exempt_value(group.check(), &group.services());
+    let value = exemption::exempt_value(group.check(), &group.services(), group.exemption_in_force());
     let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
     let how = command.map_or_else(
         || format!("add a tag with the value `{value}` and the key {}", code(tag)),
         |command| format!("`{command}`"),
     );
     let lead = format!("Or exempt {}:", plain(group.subject_id()));
+    let last_day =
+        exemption::with_last_day(&value).map_or(String::new(), |value| format!("`{value}` ends after that day; "));
     step([
-        format!(
-            "{lead} {how} (`{value} until=YYYY-MM-DD` ends after that day; the command replaces the current value)"
-        ),
+        format!("{lead} {how} ({last_day}the command keeps what the tag said at the check)"),
         format!("{lead} {how}"),
     ])
 }

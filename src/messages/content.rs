@@ -8,7 +8,10 @@ use std::{
 
 use super::{
     alert_group::AlertGroup,
-    remediation::finding::{commands, is_wait, needs_a_person},
+    remediation::{
+        exemption::exempt_value,
+        finding::{commands, is_wait, needs_a_person},
+    },
     service_name::ServiceName,
 };
 use crate::{
@@ -99,6 +102,11 @@ impl<'a> Group<'a> {
         self.first.subnets()
     }
 
+    /// The value of the subject's own exemption tag, as far as it is in force.
+    pub(super) fn exemption_in_force(&self) -> Option<&'a str> {
+        self.first.open_finding()?.exemption.as_deref()
+    }
+
     /// Whether the findings are resolved.
     pub(super) fn is_resolved(&self) -> bool {
         self.first.is_resolved()
@@ -131,6 +139,22 @@ pub(super) fn example_exemption(message: &AlertGroup<'_>) -> Option<&'static str
     let checks: BTreeSet<CheckName> = message.open().map(Alert::check).collect();
     let first = checks.into_iter().next()?;
     Some(if first == CheckName::GatewayRoute { "s3" } else { first.name() })
+}
+
+/// The value of an exemption tag that exempts a subject from several findings of the message. `None` if no subject has
+/// findings that need different values.
+pub(super) fn joint_exemption(groups: &[Group<'_>]) -> Option<String> {
+    let mut values = BTreeMap::<&str, String>::new();
+    let mut joint = None;
+    for group in groups.iter().filter(|group| !group.is_resolved()) {
+        let earlier = values.get(group.subject_id()).map(String::as_str);
+        let value = exempt_value(group.check(), &group.services(), earlier.or(group.exemption_in_force()));
+        if earlier.is_some_and(|earlier| earlier != value) {
+            joint = Some(value.clone());
+        }
+        values.insert(group.subject_id(), value);
+    }
+    joint
 }
 
 /// Whether the message has findings of other checks than `gateway-route`.

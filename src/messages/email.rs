@@ -185,7 +185,7 @@ impl Email<'_> {
     /// How to exempt the route table.
     fn exemption(&self, group: &Group<'_>) -> String {
         let tag = self.alerts.exempt_tag;
-        let value = exemption::exempt_value(group.check(), &group.services());
+        let value = exemption::exempt_value(group.check(), &group.services(), group.exemption_in_force());
         let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
         let how = command
             .unwrap_or_else(|| line(&Line::with(format!("Add a tag with the value {value} and the key"), Some(tag))));
@@ -195,10 +195,16 @@ impl Email<'_> {
     /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
     fn foot(&self) -> Option<String> {
         let example = content::example_exemption(self.alerts)?;
-        Some(format!(
-            "The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD\nThe \
-             command replaces the current value of the tag."
-        ))
+        let joint = content::joint_exemption(self.groups).map(|value| {
+            format!("One tag can exempt from several findings about the same resource, with a value such as: {value}")
+        });
+        let notes = [
+            format!("The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD"),
+            "The command keeps what the tag said at the time of the check. It replaces a value that has expired or that gatewatch \
+             cannot read."
+                .to_owned(),
+        ];
+        Some(notes.into_iter().chain(joint).collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -105,7 +105,9 @@ pub fn evaluate(
             if exempted_by.is_empty() {
                 let affected: Vec<&Subnet> = subnets.iter().copied().filter(|subnet| !is_exempt(subnet)).collect();
                 let interface = endpoints.preferred_interface();
-                verdict.findings.push(finding(table, &affected, service, &gap, interface, account_region));
+                let exemption = exemption::in_force(table.exemption.as_deref(), today);
+                let finding = finding(table, &affected, service, &gap, interface, account_region);
+                verdict.findings.push(Finding { exemption, ..finding });
             } else {
                 let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
                 verdict.exempt.push(Exempt { service, vpc_id, route_table_id, exempted_by });
@@ -222,6 +224,7 @@ fn finding(
         region: account_region.region.clone(),
         vpc_id: table.vpc_id.clone(),
         subnets: affected,
+        exemption: None,
         problem: Problem::MissingRoute(MissingRoute {
             service,
             gap: gap.gap,
@@ -800,6 +803,7 @@ mod tests {
                     availability_zone: Some("eu-west-1a".into()),
                     cidr: Some("10.0.1.0/24".into()),
                 }],
+                exemption: None,
                 problem: Problem::MissingRoute(MissingRoute {
                     service: GatewayService::S3,
                     gap: Gap::NotAssociated,

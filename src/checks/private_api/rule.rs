@@ -205,6 +205,7 @@ mod tests {
             region: REGION.into(),
             vpc_id: None,
             subnets: Vec::new(),
+            exemption: None,
             evidence,
             fix,
             cautions: BTreeSet::from([EndpointCaution::DeployApi]),

@@ -205,6 +205,7 @@ mod tests {
             region: REGION.into(),
             vpc_id: Some(VPC.into()),
             subnets: subnets().iter().map(SubnetRef::from).collect(),
+            exemption: None,
             evidence: Evidence::PrivateNames(names()),
             fix: EndpointFix::CreateInterfaceEndpoint {
                 vpc_id: VPC.into(),

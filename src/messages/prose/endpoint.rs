@@ -13,6 +13,7 @@ use crate::{
         service_name::title,
         untrusted_text::{Line, plain},
     },
+    network::service::GatewayService,
 };
 
 /// The maximum number of ids in a line. People look the others up in the JSON.
@@ -351,7 +352,12 @@ fn fixed(named: &str, check: CheckName, service: &str) -> String {
             format!("{named}: its VPC has the DNS attributes that its private DNS names need, or it has no such names.")
         }
         CheckName::EndpointAccess => format!("{named} admits the subnets of its VPC on port 443."),
-        CheckName::EndpointState => format!("{named} is in a state in which it works, or on the way there."),
+        CheckName::EndpointState => {
+            let works = format!("{named} is in a state in which it works, or on the way there.");
+            let is_gateway_service = GatewayService::ALL.iter().any(|gateway| gateway.title() == service);
+            let elsewhere = " If not, a finding about a route table names it.";
+            if is_gateway_service { works + elsewhere } else { works }
+        }
         CheckName::EndpointZones => format!("{named} is in every zone that its VPC uses and {service} offers."),
         CheckName::EndpointPolicy => format!("{named} has a policy with bounds."),
         CheckName::EndpointPrivateDns => format!("{named}: its VPC reaches {service} by its usual names privately."),

@@ -37,7 +37,7 @@ pub(in crate::messages) fn exempt_command(
     }
     let is_one_word = tag_key.chars().all(|c| c.is_ascii_alphanumeric() || "-._:/".contains(c))
         && tag_key.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let tags = if is_one_word {
+    let tags = if is_one_word && !value.contains(' ') {
         format!("Key={tag_key},Value={value}")
     } else {
         format!("'[{{\"Key\":\"{tag_key}\",\"Value\":\"{value}\"}}]'")
@@ -45,8 +45,18 @@ pub(in crate::messages) fn exempt_command(
     Some(format!("aws ec2 create-tags --region {region} --resources {} --tags {tags}", subject.id))
 }
 
-/// The value of the exemption tag for the findings of this check about these services. It is one word, so that a shell
-/// needs no quotes.
-pub(in crate::messages) fn exempt_value(check: CheckName, services: &[ServiceName<'_>]) -> String {
-    if check == CheckName::GatewayRoute { services.join("/") } else { check.name().to_owned() }
+/// The value of the exemption tag for the findings of this check about these services. It keeps the value of the tag that is
+/// in force. Without a last day it is one word, so that a shell needs no quotes.
+pub(in crate::messages) fn exempt_value(
+    check: CheckName,
+    services: &[ServiceName<'_>],
+    in_force: Option<&str>,
+) -> String {
+    let names = if check == CheckName::GatewayRoute { services } else { &[check.name()] };
+    exemption::value_with(in_force, names)
+}
+
+/// The value with a last day, as an example. `None` if it has a last day already, because a value has only one.
+pub(in crate::messages) fn with_last_day(value: &str) -> Option<String> {
+    (!value.contains("until=")).then(|| format!("{value} until=YYYY-MM-DD"))
 }

@@ -39,6 +39,7 @@ fn problem(check: CheckName, defect: Defect, service: &str, subnets: usize) -> E
         region: REGION.into(),
         vpc_id: Some(VPC.into()),
         subnets: private(None).subnets.iter().take(subnets).map(Into::into).collect(),
+        exemption: None,
         evidence: Evidence::PrivateNames(BTreeSet::new()),
         fix: EndpointFix::Inspect { endpoint_id: ENDPOINT.into() },
         cautions: BTreeSet::new(),

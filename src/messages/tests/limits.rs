@@ -49,7 +49,7 @@ fn a_card_has_exactly_the_fields_of_the_schema() {
                      rtb-0a1b2c3d4e5f60004`",
                     "Or exempt rtb-0a1b2c3d4e5f60004: `aws ec2 create-tags --region eu-west-1 --resources \
                      rtb-0a1b2c3d4e5f60004 --tags Key=gatewatch:exempt,Value=s3` (`s3 until=YYYY-MM-DD` ends after \
-                     that day; the command replaces the current value)",
+                     that day; the command keeps what the tag said at the check)",
                 ],
                 "keywords": ["gatewatch", "HIGH", "s3", "opened", "eu-west-1"],
             },
@@ -575,6 +575,37 @@ fn the_exemption_command_quotes_the_tag_key_for_the_shell() {
 }
 
 #[test]
+fn the_exemption_command_keeps_what_the_tag_says() {
+    let call = api_call();
+    let how = |tag: Option<&str>| {
+        let mut network = private(Some(NAT));
+        network.route_tables[0].exemption = tag.map(str::to_owned);
+        let alerts = [opened(finding(&network))];
+        let group = alert_group(&call, &alerts);
+        let body = render(&group, Channel::Text).remove(0).body;
+        let card = card(&render(&group, Channel::Chat)[0]);
+        let step = card["content"]["nextSteps"][1].as_str().unwrap().to_owned();
+        let command = body.split_once("TO EXEMPT IT\n").unwrap().1.lines().next().unwrap().to_owned();
+        let note = step.split_once(&format!("`{command}` ")).unwrap().1.to_owned();
+        (command.split_once(" --tags ").unwrap().1.to_owned(), note)
+    };
+    let kept = "the command keeps what the tag said at the check)";
+    let one_word = |value: &str| {
+        (
+            format!("Key=gatewatch:exempt,Value={value}"),
+            format!("(`{value} until=YYYY-MM-DD` ends after that day; {kept}"),
+        )
+    };
+    assert_eq!(how(None), one_word("s3"));
+    assert_eq!(how(Some("dynamodb")), one_word("dynamodb/s3"));
+    assert_eq!(how(Some("endpoint-dns, dynamodb")), one_word("endpoint-dns/dynamodb/s3"));
+    assert_eq!(how(Some("dynamodb until=2020-01-31")), one_word("s3"), "expired");
+    assert_eq!(how(Some("$(id)")), one_word("s3"), "gatewatch cannot read it");
+    let with_day = r#"'[{"Key":"gatewatch:exempt","Value":"dynamodb/s3 until=2999-01-31"}]'"#;
+    assert_eq!(how(Some("dynamodb until=2999-01-31")), (with_day.to_owned(), format!("({kept}")));
+}
+
+#[test]
 fn a_malformed_id_is_in_no_command() {
     let mut network = private(Some(NAT));
     network.route_tables[0].id = "rtb-0a1b2c3d; rm -rf / `x`\n".into();
@@ -590,7 +621,7 @@ fn a_malformed_id_is_in_no_command() {
         json!([
             "Fix S3 on rtb-0a1b2c3drm-rf/x: there is no command, because an id is not a valid AWS id.",
             "Or exempt rtb-0a1b2c3drm-rf/x: add a tag with the value `s3` and the key `\"gatewatch:exempt\"` (`s3 \
-             until=YYYY-MM-DD` ends after that day; the command replaces the current value)"
+             until=YYYY-MM-DD` ends after that day; the command keeps what the tag said at the check)"
         ])
     );
     assert_eq!(card["metadata"]["relatedResources"], json!([VPC]));

@@ -7,6 +7,7 @@ from local.cloud import Cloud
 
 RELEVANT_CALLS = {
     "AssociateRouteTable",
+    "AssociateSubnetCidrBlock",
     "AssociateVpcCidrBlock",
     "AttachInternetGateway",
     "AuthorizeSecurityGroupIngress",
@@ -25,6 +26,7 @@ RELEVANT_CALLS = {
     "DeleteVpcEndpoints",
     "DetachInternetGateway",
     "DisassociateRouteTable",
+    "DisassociateSubnetCidrBlock",
     "DisassociateVpcCidrBlock",
     "ModifySecurityGroupRules",
     "ModifyVpcAttribute",

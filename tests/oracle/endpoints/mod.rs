@@ -16,6 +16,7 @@ use gatewatch::{
     network::{
         endpoint_facts::{IngressRule, TrafficSource},
         selection::VpcSelection,
+        service::GatewayService,
     },
 };
 use jiff::civil::Date;
@@ -61,12 +62,15 @@ fn verdict(case: &Case) -> EndpointVerdict {
 fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
     let (year, month, day) = case.today;
     let required = BTreeSet::from(["ssm".to_owned()]);
+    let is_required = |service: &GatewayService| case.route_table_services.contains(&service.name());
+    let route_table_services = GatewayService::ALL.into_iter().filter(is_required).collect();
     let context = EndpointContext::new(EndpointInput {
         network: &case.network,
         facts: &case.facts,
         account_region: &case.account_region,
         vpcs: &VpcSelection::Region,
         checks_rest_apis: true,
+        route_table_services: &route_table_services,
         required_interfaces: &required,
         organization_id: None,
         today: Date::new(year, month, day).unwrap(),

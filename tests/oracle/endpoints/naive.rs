@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::network::{
     endpoint_facts::{IngressRule, SecurityGroup, TrafficSource},
-    model::{Endpoint, EndpointKind, Subnet},
+    model::{Endpoint, EndpointKind, RouteTable, Subnet},
 };
 
 use super::{Answer, Outcome, networks::Case};
@@ -163,13 +163,7 @@ fn dns_bypass(case: &Case, endpoint: &Endpoint, answer: &mut Answer) {
     let subnets = own_subnets(case, &endpoint.vpc_id);
     let mut uncovered = BTreeSet::new();
     for subnet in &subnets {
-        let explicit = case.network.route_tables.iter().find(|table| {
-            table.associations.iter().any(|association| association.subnet_id.as_deref() == Some(subnet.id.as_str()))
-        });
-        let main = case.network.route_tables.iter().find(|table| {
-            table.vpc_id == subnet.vpc_id && table.associations.iter().any(|association| association.main)
-        });
-        let Some(table) = explicit.or(main) else { continue };
+        let Some(table) = table_of(case, subnet) else { continue };
         let is_covered = table.routes.iter().any(|route| {
             route.active
                 && gateways.iter().any(|gateway| {
@@ -390,7 +384,60 @@ fn endpoint_state(case: &Case, endpoint: &Endpoint, answer: &mut Answer) {
             return;
         }
     };
+    // "that a finding of `gateway-route` names as not available": the finding reports the state.
+    if case.network.route_tables.iter().any(|table| names_as_not_available(case, table, endpoint)) {
+        return;
+    }
     let mut subnets = own_subnets(case, &endpoint.vpc_id);
     subnets.retain(|subnet| endpoint.subnet_ids.contains(&subnet.id));
     problem(case, endpoint, CHECK, (defect, "MEDIUM"), &subnets, None, answer);
+}
+
+/// Whether a finding of `gateway-route` about the table names the endpoint as `endpoint_not_available`: the table is not
+/// exempt, no available endpoint lists it, and no other endpoint that lists it has a lower id.
+fn names_as_not_available(case: &Case, table: &RouteTable, endpoint: &Endpoint) -> bool {
+    let service = endpoint.service_name.trim_start_matches("cn.").trim_start_matches("com.amazonaws.eu-west-1.");
+    if !case.route_table_services.contains(&service)
+        || endpoint.kind != EndpointKind::Gateway
+        || endpoint.vpc_id != table.vpc_id
+    {
+        return false;
+    }
+    let listing: Vec<&Endpoint> = (case.network.endpoints.iter())
+        .filter(|other| other.kind == EndpointKind::Gateway && other.vpc_id == table.vpc_id)
+        .filter(|other| other.service_name.trim_start_matches("cn.") == endpoint.service_name.trim_start_matches("cn."))
+        .filter(|other| other.route_table_ids.iter().any(|id| *id == table.id))
+        .collect();
+    let is_first = listing.iter().map(|other| &other.id).min() == Some(&endpoint.id);
+    if !is_first || listing.iter().any(|other| other.state.to_lowercase() == "available") {
+        return false;
+    }
+    let vpc = case.network.vpcs.iter().find(|vpc| vpc.id == table.vpc_id).unwrap();
+    let subnets: Vec<&Subnet> = own_subnets(case, &table.vpc_id)
+        .into_iter()
+        .filter(|subnet| table_of(case, subnet).is_some_and(|used| used.id == table.id))
+        .collect();
+    let is_exempt = |tag: &Option<String>| exempts_service(case, tag.as_ref(), service);
+    !(is_exempt(&vpc.exemption)
+        || is_exempt(&table.exemption)
+        || (!subnets.is_empty() && subnets.iter().all(|subnet| is_exempt(&subnet.exemption))))
+}
+
+/// The table that the subnet uses: its own, or the main table.
+fn table_of<'a>(case: &'a Case, subnet: &Subnet) -> Option<&'a RouteTable> {
+    let explicit = case.network.route_tables.iter().find(|table| {
+        table.associations.iter().any(|association| association.subnet_id.as_deref() == Some(subnet.id.as_str()))
+    });
+    explicit.or_else(|| {
+        case.network.route_tables.iter().find(|table| {
+            table.vpc_id == subnet.vpc_id && table.associations.iter().any(|association| association.main)
+        })
+    })
+}
+
+/// Whether a tag exempts from `gateway-route` for the service. `gateway-route` alone means every service.
+fn exempts_service(case: &Case, tag: Option<&String>, service: &str) -> bool {
+    let names_a_service = tag
+        .is_some_and(|value| value.split([' ', ',', '/']).any(|word| ["s3", "dynamodb", "s3express"].contains(&word)));
+    exempts(case, tag, service) || (!names_a_service && exempts(case, tag, "gateway-route"))
 }

@@ -26,6 +26,8 @@ pub struct Case {
     pub facts: EndpointFacts,
     pub account_region: AccountRegion,
     pub today: (i16, i8, i8),
+    /// The services that `gateway-route` requires. Empty if it does not run.
+    pub route_table_services: Vec<&'static str>,
 }
 
 /// The resources of one VPC. They refer to the VPC by the placeholder `vpc-?`.
@@ -42,15 +44,16 @@ struct Draft {
 pub fn case() -> BoxedStrategy<Case> {
     let account = prop_oneof![9 => Just(Some(OWN_ACCOUNT)), 1 => Just(None)];
     let today = select(vec![(2025, 12, 31), (2026, 3, 1)]);
-    (vec(vpc(), 1..=2), account, today)
-        .prop_map(|(drafts, account, today)| {
+    let services = select(vec![vec!["s3", "dynamodb"], vec!["s3", "dynamodb"], vec!["dynamodb", "s3express"], vec![]]);
+    (vec(vpc(), 1..=2), account, today, services)
+        .prop_map(|(drafts, account, today, route_table_services)| {
             let (network, facts) = build(drafts);
             let account_region = AccountRegion {
                 partition: "aws".to_owned(),
                 account: account.map(str::to_owned),
                 region: "eu-west-1".to_owned(),
             };
-            Case { network, facts, account_region, today }
+            Case { network, facts, account_region, today, route_table_services }
         })
         .boxed()
 }
