@@ -13,8 +13,10 @@ import pytest
 from local import networks
 from local.cloud import Cloud
 from local.deployment import Deployment
+from local.environment import REGION
 from local.inbox import Message
-from local.networks import DYNAMODB, S3, Builder
+from local.networks import BOUNDED_POLICY, DYNAMODB, S3, SSM, Builder
+from tests.local_cloud.support.endpoint_problems import ALL_CHECKS
 from tests.local_cloud.support.fault_matrix import Call, Case, Fault, run_cases
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error, fault_proxy, hang, user_agent
 from tests.local_cloud.support.figures import AddFigure
@@ -31,6 +33,11 @@ CALLS = [
     Call("DescribeVpcEndpoints", "ec2", "DescribeVpcEndpoints"),
     Call("DescribeNatGateways", "ec2", "DescribeNatGateways"),
     Call("GetManagedPrefixListEntries", "ec2", "GetManagedPrefixListEntries"),
+    # EC2 returns one attribute per call, and the function asks for two.
+    Call("DescribeVpcAttribute", "ec2", "DescribeVpcAttribute", having="Attribute == 'enableDnsSupport'"),
+    Call("DescribeSecurityGroups", "ec2", "DescribeSecurityGroups"),
+    Call("DescribeSecurityGroups-later-page", "ec2", "DescribeSecurityGroups", having="NextToken"),
+    Call("DescribeVpcEndpointServices", "ec2", "DescribeVpcEndpointServices"),
     Call("GetTopicAttributes", "sns", "GetTopicAttributes"),
     Call("Publish", "sns", "Publish"),
 ]
@@ -54,6 +61,8 @@ FAULTS = [
     # Whether there is time for a second attempt is up to the clock. The tests know what precedes this error.
     Fault(SHORT, hang(), (1, 2), ("before the invocation's deadline",), seconds=6),
 ]
+
+CHECKS = {"CHECKS": ",".join(ALL_CHECKS)}
 
 CASES = [Case(call, fault) for call in CALLS for fault in FAULTS]
 
@@ -98,10 +107,12 @@ def world(cloud: Cloud, stack: Deployment) -> Iterator[World]:
         build = Builder(cloud.client("ec2"))
         shop, covered = networks.build_shop(build.ec2), build_covered(build)
         build_what_needs_more_calls(build, shop)
+        build_endpoints(build, shop)
         sandbox = sandbox_of(cloud, "undisturbed", {})
         with sandbox.function() as function:
             assert function.invoke(batch(shop=shop, covered=covered)) == NO_FAILURES
         [truth] = sandbox.received()["json"]
+        assert {finding["check"] for finding in truth.body["findings"]} == set(ALL_CHECKS)
         yield World(shop, covered, truth)
 
 
@@ -130,8 +141,8 @@ def run_case(cloud: Cloud, proxies: dict[str, FaultProxy], world: World, case: C
 
 
 def sandbox_of(cloud: Cloud, name: str, env: dict[str, str]) -> Sandbox:
-    """Returns a sandbox with one topic and without an alert history."""
-    return Sandbox(cloud, name, env, channels=("json",), with_history=False)
+    """Returns a sandbox with one topic and without an alert history. All checks run."""
+    return Sandbox(cloud, name, CHECKS | env, channels=("json",), with_history=False)
 
 
 def build_covered(build: Builder) -> str:
@@ -139,8 +150,8 @@ def build_covered(build: Builder) -> str:
     vpc = build.vpc("covered", "10.90.0.0/16")
     main = build.main_table(vpc)
     build.subnet("covered-a", vpc, "10.90.0.0/24", "a")
-    build.gateway_endpoint(S3, vpc, [main])
-    build.gateway_endpoint(DYNAMODB, vpc, [main])
+    build.gateway_endpoint(S3, vpc, [main], PolicyDocument=BOUNDED_POLICY)
+    build.gateway_endpoint(DYNAMODB, vpc, [main], PolicyDocument=BOUNDED_POLICY)
     return vpc
 
 
@@ -160,6 +171,16 @@ def build_what_needs_more_calls(build: Builder, vpc: str) -> None:
         DestinationPrefixListId=answer["PrefixList"]["PrefixListId"],
         GatewayId=gateway["InternetGatewayId"],
     )
+
+
+def build_endpoints(build: Builder, vpc: str) -> None:
+    """Builds a finding for each check of endpoints. Their groups come in several pages."""
+    subnet = build.subnet("endpoints", vpc, "10.20.98.0/24", "a")
+    build.interface_endpoint(S3, vpc, subnet)
+    build.interface_endpoint(SSM, vpc, subnet, SecurityGroupIds=[])
+    build.interface_endpoint(f"com.amazonaws.{REGION}.kms", vpc, subnet)
+    build.interface_endpoint(f"com.amazonaws.{REGION}.sts", vpc, subnet, state="failed")
+    build.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
 
 
 # --- The tests --------------------------------------------------------------------------------------------------------
@@ -245,5 +266,5 @@ def test_no_finding_is_lost_and_no_verdict_is_false(
         f"{lost} findings lost, {false} false verdicts"
     )
     assert (lost, false) == (0, 0)
-    assert len(outcomes) == len(CASES) == 81
+    assert len(outcomes) == len(CASES) == 117
     assert injected >= sum(case.fault.injected[0] for case in CASES)

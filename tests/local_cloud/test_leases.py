@@ -21,16 +21,20 @@ from tests.local_cloud.support.pausing_proxy import pausing_proxy
 from tests.local_cloud.support.sandbox import Sandbox, lease_is_held
 
 AT_ONCE = 20
-GAPS = 3
-"""The number of findings in the demo's network."""
+GAPS = 4
+"""The number of findings in the network: three route tables without a gateway route, and one endpoint."""
 
 
 @pytest.fixture(scope="module")
 def shop(cloud: Cloud, stack: Deployment) -> Iterator[str]:
-    """A VPC with gaps. The deployed function receives no events."""
+    """A VPC with gaps, and with an endpoint that admits nobody. The deployed function receives no events."""
     with stack.without_events():
         cloud.empty_the_region()
-        yield networks.build_shop(cloud.client("ec2"))
+        build = networks.Builder(cloud.client("ec2"))
+        vpc = networks.build_shop(build.ec2)
+        subnet = build.subnet("endpoints", vpc, "10.20.30.0/24", "a")
+        build.interface_endpoint(networks.SSM, vpc, subnet, SecurityGroupIds=[])
+        yield vpc
 
 
 # --- Many functions at once -------------------------------------------------------------------------------------------
@@ -66,6 +70,8 @@ def test_each_change_of_gaps_that_come_and_go_is_sent_once(cloud: Cloud, shop: s
     vpc = build.vpc("to-and-fro", "10.21.0.0/16")
     main = build.main_table(vpc)
     endpoints = [build.gateway_endpoint(service, vpc, [main]) for service in (networks.S3, networks.DYNAMODB)]
+    subnet = build.subnet("to-and-fro", vpc, "10.21.0.0/24", "a")
+    interface = build.interface_endpoint(networks.S3, vpc, subnet, DnsOptions=networks.ONLY_INBOUND)
     sandbox = Sandbox(cloud, "to-and-fro")
     sent: Counter[str] = Counter()
     with ExitStack() as running, ThreadPoolExecutor(at_once) as pool:
@@ -74,16 +80,19 @@ def test_each_change_of_gaps_that_come_and_go_is_sent_once(cloud: Cloud, shop: s
             change = {"RemoveRouteTableIds" if number % 2 == 0 else "AddRouteTableIds": [main]}
             for endpoint in endpoints:
                 build.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, **change)
+            options = networks.FOR_ALL_REQUESTS if number % 2 == 0 else networks.ONLY_INBOUND
+            build.ec2.modify_vpc_endpoint(VpcEndpointId=interface, DnsOptions=options)
             # Once more, as SQS does, for those that waited in vain.
             for _ in range(2):
                 answers = list(pool.map(BareFunction.answer_or_error, functions, [batch(again=vpc)] * at_once))
             assert answers == [NO_FAILURES] * at_once
             sent.update(change for change, _ in changes(sandbox.received()["json"]))
 
-    assert sent == {"opened": rounds, "resolved": rounds}, "two services, every other round"
+    sent_each = 3 * rounds // 2
+    assert sent == {"opened": sent_each, "resolved": sent_each}, "two tables and an endpoint, every other round"
     assert [lease["claims"] for lease in sandbox.leases] == [rounds]
     assert sandbox.held_leases == []
-    figure(f"{at_once} functions at once, {rounds} changes of 2 findings: {sum(sent.values())} sent, none twice")
+    figure(f"{at_once} functions at once, {rounds} changes of 3 findings: {sum(sent.values())} sent, none twice")
 
 
 # --- Killed functions -------------------------------------------------------------------------------------------------

@@ -10,9 +10,14 @@ def items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
 
 
 def alerts(dynamodb: Any, table: str) -> list[dict[str, Any]]:
-    """Returns the alert records as plain values, sorted by route table and service."""
+    """Returns the alert records as plain values, sorted by subject, service and check."""
     records = [plain(item) for item in items(dynamodb, table) if "findingId" in item]
-    return sorted(records, key=lambda alert: (alert["routeTable"]["id"], alert["service"]))
+
+    def key(alert: dict[str, Any]) -> tuple[str, str, str]:
+        subject = alert.get("routeTable") or alert["subject"]
+        return subject["id"], alert["service"], alert.get("check", "")
+
+    return sorted(records, key=key)
 
 
 def leases(dynamodb: Any, table: str) -> list[dict[str, Any]]:
