@@ -175,7 +175,7 @@ async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
     expected.sort();
     let expected: Vec<[String; 6]> = expected.into_iter().map(|(_, finding)| finding.map(str::to_owned)).collect();
     assert_eq!(findings(&report)?, expected);
-    assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5}));
+    assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5, "endpoints": 5}));
     let named = (report["findings"].as_array().into_iter().flatten()).find(|finding| finding["vpcId"] == json!(other));
     assert_eq!(named.map(|finding| &finding["interfaceEndpoint"]["id"]), Some(&json!(interface)));
     Ok(())
