@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    alerts::history::{AlertHistory, AlertRecord},
+    alerts::history::{AlertHistory, AlertRecord, REST_APIS},
     channel::Channel,
     checks::subject::{Subject, SubjectKind},
     events::{
@@ -35,7 +35,8 @@ pub struct Affected<'a> {
     pub route_table_ids: Ids,
     /// The ids of the VPCs whose endpoints the record affects: see [`vpcs_with_affected_endpoints`].
     pub endpoint_vpc_ids: Ids,
-    /// The ids of the VPCs of these tables and endpoints.
+    /// The ids of the VPCs of these tables and endpoints, and [`REST_APIS`] if the record affects REST APIs: the keys of
+    /// the plans that concern the record.
     pub vpc_ids: Ids,
     /// How often SQS has delivered the record; `None` for a direct payload.
     pub receive_count: Option<u32>,
@@ -57,6 +58,7 @@ impl<'a> Affected<'a> {
                 let (tables, mut vpcs) = affected_ids(&record.scope, network, history, account_region);
                 let endpoint_vpcs = vpcs_with_affected_endpoints(&record.scope, network, history);
                 vpcs.extend(endpoint_vpcs.iter().cloned());
+                vpcs.extend(record.scope.region.then(|| REST_APIS.to_owned()));
                 [tables, endpoint_vpcs, vpcs].map(Arc::new)
             };
             let ids = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();
@@ -346,9 +348,9 @@ mod tests {
         assert_eq!(
             ids_of_each,
             [
-                (&all, &ids(&[A, B])),
+                (&all, &ids(&[REST_APIS, A, B])),
                 (&ids(&["rtb-0000000c"]), &ids(&[B])),
-                (&all, &ids(&[A, B])),
+                (&all, &ids(&[REST_APIS, A, B])),
                 (&BTreeSet::new(), &BTreeSet::new()),
             ]
         );
@@ -401,7 +403,7 @@ mod tests {
             affected(Scope::region(), &history),
             expected(
                 "rtb-00000001 rtb-00000002 rtb-0000000a rtb-0000000b rtb-0000000c",
-                "vpc-0000000a vpc-0000000b vpc-0000000f"
+                "rest-apis vpc-0000000a vpc-0000000b vpc-0000000f"
             )
         );
     }

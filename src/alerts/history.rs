@@ -15,6 +15,22 @@ use crate::{
     network::name::named,
 };
 
+/// The key of the part of the alert history that is about REST APIs. They are in no VPC, so they share one lease, one
+/// incident and one message. No VPC has this id.
+pub const REST_APIS: &str = "rest-apis";
+
+/// The key of the part of the alert history that has the findings of a VPC: its id, or [`REST_APIS`] without a VPC.
+#[must_use]
+pub fn history_key(vpc_id: &str) -> &str {
+    if vpc_id.is_empty() { REST_APIS } else { vpc_id }
+}
+
+/// The VPC that a key of the alert history stands for. Empty for [`REST_APIS`].
+#[must_use]
+pub fn vpc_of_key(key: &str) -> &str {
+    if key == REST_APIS { "" } else { key }
+}
+
 /// The alerts that have been sent, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertHistory {
@@ -22,7 +38,7 @@ pub enum AlertHistory {
     Off,
     /// The alert history could not be read, because of this error.
     Unavailable(Error),
-    /// The alert history was read. The key is the VPC id.
+    /// The alert history was read. The key is the VPC id, or [`REST_APIS`].
     Available(BTreeMap<String, VpcHistory>),
 }
 
@@ -109,7 +125,7 @@ pub struct AlertRecord {
     pub subject: Subject,
     /// The account of the subject, 12 digits.
     pub account: String,
-    /// The VPC of the subject. Empty for a REST API.
+    /// The VPC of the subject, or [`REST_APIS`].
     pub vpc_id: String,
     /// The severity at the last check.
     pub severity: Severity,
@@ -179,7 +195,7 @@ impl AlertRecord {
             finding_id: finding.id.clone(),
             subject: finding.subject.clone(),
             account: finding.account.clone(),
-            vpc_id: finding.vpc_id.clone(),
+            vpc_id: history_key(&finding.vpc_id).to_owned(),
             severity: finding.severity,
             worst_severity: finding.severity,
             subnet_ids: finding.subnets.iter().map(|subnet| subnet.id.clone()).collect(),

@@ -26,7 +26,7 @@ pub enum Plan {
 /// The alerts to send for one VPC without an alert history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrackedPlan {
-    /// The VPC.
+    /// The VPC, or [`REST_APIS`](crate::alerts::history::REST_APIS).
     pub vpc_id: String,
     /// The alerts, sorted by subject, check and service. All of them are [`Alert::Reported`].
     pub outgoing: Vec<Outgoing>,
@@ -35,7 +35,7 @@ pub struct UntrackedPlan {
 /// The alerts to send and the records to write for one VPC with an alert history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedPlan {
-    /// The VPC.
+    /// The VPC, or [`REST_APIS`](crate::alerts::history::REST_APIS).
     pub vpc_id: String,
     /// The version of the VPC's history that the plan is based on.
     pub version: u64,
@@ -72,7 +72,7 @@ pub struct Step {
 /// The result of delivering a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryResult {
-    /// The VPC.
+    /// The VPC, or [`REST_APIS`](crate::alerts::history::REST_APIS).
     pub vpc_id: String,
     /// The number of messages that were published.
     pub published: usize,
@@ -85,7 +85,7 @@ pub struct DeliveryResult {
 }
 
 impl Plan {
-    /// The VPC.
+    /// The VPC, or [`REST_APIS`](crate::alerts::history::REST_APIS).
     #[must_use]
     pub fn vpc_id(&self) -> &str {
         match self {

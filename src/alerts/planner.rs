@@ -27,7 +27,7 @@ use crate::{
     alerts::{
         affected::Affected,
         alert::{Alert, OpenChange},
-        history::{AlertHistory, AlertRecord, Incident, RecordState, VpcHistory},
+        history::{AlertHistory, AlertRecord, Incident, RecordState, VpcHistory, history_key},
         observation::Observation,
         plan::{Outgoing, Plan, Step, TrackedPlan, UntrackedPlan},
         policy::Policy,
@@ -64,7 +64,7 @@ fn untracked(observation: &Observation<'_>, policy: &Policy, every_record_report
             .collect();
         if !channels.is_empty() {
             let outgoing = Outgoing { alert: Alert::Reported(finding.clone()), channels };
-            by_vpc.entry(&finding.vpc_id).or_default().push(outgoing);
+            by_vpc.entry(history_key(&finding.vpc_id)).or_default().push(outgoing);
         }
     }
     let plan = |(vpc_id, outgoing): (&str, _)| Plan::Untracked(UntrackedPlan { vpc_id: vpc_id.to_owned(), outgoing });
@@ -84,7 +84,7 @@ fn with_history(
         .collect();
     let mut by_vpc: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in open_findings.values() {
-        by_vpc.entry(&finding.vpc_id).or_default().push(finding);
+        by_vpc.entry(history_key(&finding.vpc_id)).or_default().push(finding);
     }
     let resolver = Resolver::new(observation, policy);
     let no_history = VpcHistory::default();
@@ -230,6 +230,7 @@ mod tests {
         alerts::{
             affected::Affected,
             alert::{Change, Resolution, ResolutionReason, ResolvedFinding},
+            history::REST_APIS,
             recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
             testing::unavailable,
         },
@@ -1593,7 +1594,7 @@ mod tests {
             service: "com.amazonaws.eu-west-1.execute-api".into(),
             defect: Recorded::Known(Defect::PolicyWithoutSourceVpc),
         });
-        let record = AlertRecord { subject, problem, vpc_id: String::new(), ..endpoint_record() };
+        let record = AlertRecord { subject, problem, vpc_id: REST_APIS.into(), ..endpoint_record() };
         let with = |apis: Option<&[&str]>| {
             let rest_apis = apis.map(|apis| RestApis {
                 apis: apis.iter().map(|&id| RestApi { id: id.into(), ..RestApi::default() }).collect(),
@@ -1601,8 +1602,12 @@ mod tests {
             });
             let mut given = Given { rest_apis, ..given_endpoint([], [record.clone()]) };
             given.policy.checks.insert(CheckName::PrivateApi);
-            for alert in given.steps() {
-                assert_eq!(alert.record.vpc_id, "");
+            for step in given.steps() {
+                assert_eq!(step.record.vpc_id, REST_APIS, "the row has a key that is not empty");
+                let [Outgoing { alert: Alert::Resolved(resolved), .. }] = &step.outgoing[..] else {
+                    panic!("{step:?}")
+                };
+                assert_eq!(resolved.vpc_id, "", "people read of no VPC");
             }
             given
         };
@@ -1618,6 +1623,28 @@ mod tests {
         let mut of_a_vpc = with(Some(&[]));
         of_a_vpc.scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
         assert_eq!(of_a_vpc.plans(), []);
+    }
+
+    #[test]
+    fn findings_about_rest_apis_share_a_part_of_the_history_that_no_vpc_has() {
+        let subject = Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: None };
+        let finding = Finding { id: "api".into(), subject, vpc_id: String::new(), ..endpoint_finding() };
+        let mut given = given_endpoint([finding.clone(), endpoint_finding()], []);
+        given.vpc_history(REST_APIS).version = 7;
+        let tracked: Vec<(String, u64, Vec<String>)> = (given.plans().into_iter())
+            .map(|plan| {
+                let Plan::Tracked(plan) = plan else { panic!("{plan:?}") };
+                let vpcs = plan.steps.into_iter().map(|step| step.record.vpc_id).collect();
+                (plan.vpc_id, plan.version, vpcs)
+            })
+            .collect();
+        assert_eq!(tracked, [(REST_APIS.into(), 7, vec![REST_APIS.into()]), (A.into(), 0, vec![A.into()])]);
+
+        let record = AlertRecord::opened(&finding, now(), now());
+        assert_eq!(record.updated(&finding), record);
+        let without = Given { history: AlertHistory::Off, ..given_endpoint([finding.clone()], []) };
+        let outgoing = vec![Outgoing { alert: Alert::Reported(finding), channels: both() }];
+        assert_eq!(without.plans(), [Plan::Untracked(UntrackedPlan { vpc_id: REST_APIS.into(), outgoing })]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::{
     alerts::{
         alert::{Alert, Resolution, ResolutionReason, ResolvedFinding, seconds_between},
-        history::{AlertRecord, RecordState},
+        history::{AlertRecord, RecordState, vpc_of_key},
         observation::Observation,
         plan::Step,
         policy::Policy,
@@ -185,7 +185,7 @@ impl<'a> Resolver<'a> {
             worst_severity: record.worst_severity,
             account: record.account.clone(),
             region: self.observation.account_region.region.clone(),
-            vpc_id: record.vpc_id.clone(),
+            vpc_id: vpc_of_key(&record.vpc_id).to_owned(),
             subnets: record.subnet_ids.iter().map(subnet).collect(),
             problem: record.problem.clone(),
             since: record.since,

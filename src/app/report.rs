@@ -76,9 +76,10 @@ impl Report {
     /// Adds the result of the checks of endpoints.
     #[must_use]
     pub fn with_endpoints(mut self, verdict: EndpointVerdict) -> Self {
-        let EndpointVerdict { problems, exempt, unassessed, unreadable_exemptions } = verdict;
+        let EndpointVerdict { judged_endpoints, problems, exempt, unassessed, unreadable_exemptions } = verdict;
         self.findings.extend(problems.into_iter().map(Finding::from));
         self.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        self.checked.endpoints = judged_endpoints;
         self.exempt_problems = exempt;
         self.exempt_problems.sort_by(|a, b| (&a.vpc_id, a).cmp(&(&b.vpc_id, b)));
         self.unassessed = unassessed;
@@ -96,6 +97,8 @@ pub struct Checked {
     pub subnets: usize,
     /// The checked route tables. Edge tables are not checked.
     pub route_tables: usize,
+    /// The endpoints that the checks of endpoints judged.
+    pub endpoints: usize,
 }
 
 impl Checked {
@@ -111,6 +114,7 @@ impl Checked {
                 .filter(|subnet| effective.of(subnet).is_some_and(|table| is_checked(&table.id)))
                 .count(),
             route_tables: tables.count(),
+            endpoints: 0,
         }
     }
 }
@@ -123,6 +127,7 @@ impl From<&Report> for answer::Report {
                 vpcs: report.checked.vpcs,
                 subnets: report.checked.subnets,
                 route_tables: report.checked.route_tables,
+                endpoints: report.checked.endpoints,
             },
             findings: report.findings.iter().map(Into::into).collect(),
             exempt: (report.exempt.iter().map(Into::into))
@@ -177,9 +182,15 @@ mod tests {
             let route_table_ids = tables.iter().map(|&id| id.to_owned()).collect();
             Checked::count(&network, &TablesInScope { route_table_ids, ..TablesInScope::default() })
         };
-        assert_eq!(checked(&["rtb-0000000a"]), Checked { vpcs: 1, subnets: 1, route_tables: 1 });
-        assert_eq!(checked(&["rtb-0000000a", "rtb-0000000b"]), Checked { vpcs: 1, subnets: 2, route_tables: 2 });
-        assert_eq!(checked(&["rtb-0000000b", "rtb-0000000c"]), Checked { vpcs: 2, subnets: 2, route_tables: 2 });
+        assert_eq!(checked(&["rtb-0000000a"]), Checked { vpcs: 1, subnets: 1, route_tables: 1, endpoints: 0 });
+        assert_eq!(
+            checked(&["rtb-0000000a", "rtb-0000000b"]),
+            Checked { vpcs: 1, subnets: 2, route_tables: 2, endpoints: 0 }
+        );
+        assert_eq!(
+            checked(&["rtb-0000000b", "rtb-0000000c"]),
+            Checked { vpcs: 2, subnets: 2, route_tables: 2, endpoints: 0 }
+        );
         assert_eq!(checked(&[]), Checked::default());
     }
 
@@ -240,6 +251,7 @@ mod tests {
             UnreadableExemption { resource_id: "vpce-0000000d".into(), value: "yes".into(), reason: "…".into() };
         let route = testing::finding("vpc-0000000a", "rtb-0000000a");
         let report = Report { findings: vec![route.clone()], ..Report::default() }.with_endpoints(EndpointVerdict {
+            judged_endpoints: 4,
             problems: vec![problem.clone()],
             exempt: vec![exempt_later.clone(), exempt_first.clone()],
             unassessed: [doubt.clone()].into(),
@@ -248,6 +260,7 @@ mod tests {
         assert_eq!(
             report,
             Report {
+                checked: Checked { endpoints: 4, ..Checked::default() },
                 findings: vec![route, problem.into()],
                 exempt_problems: vec![exempt_first, exempt_later],
                 unassessed: [doubt].into(),
@@ -259,6 +272,7 @@ mod tests {
         answer["findings"].as_array_mut().unwrap().remove(0);
         assert_answer(&answer);
         assert_eq!(answer["findings"][0]["check"], json!("endpoint-state"));
+        assert_eq!(answer["checked"], json!({"vpcs": 0, "subnets": 0, "routeTables": 0, "endpoints": 4}));
         assert_eq!(answer["exempt"].as_array().unwrap().len(), 2);
         assert_eq!(answer["unassessed"][0]["reason"], json!("unknown_value"));
     }

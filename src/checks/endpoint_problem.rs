@@ -400,6 +400,8 @@ pub struct ExemptProblem {
 /// The result of one or more checks of endpoints. A subject is in order if it is in none of the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointVerdict {
+    /// How many endpoints were judged, in any state. Endpoints that are never judged do not count.
+    pub judged_endpoints: usize,
     /// The problems that no tag exempts.
     pub problems: Vec<EndpointProblem>,
     /// The problems that a tag exempts.

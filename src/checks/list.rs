@@ -169,6 +169,7 @@ pub fn evaluate_endpoints(checks: &BTreeSet<CheckName>, context: &EndpointContex
         evaluate(context, &mut verdict);
     }
     if has_endpoint_checks(checks) {
+        verdict.judged_endpoints = context.endpoints().count();
         verdict.unreadable_exemptions = context.unreadable_exemptions();
     }
     (verdict.problems).sort_by(|a, b| {
@@ -277,5 +278,14 @@ mod tests {
         assert_eq!(found(&[CheckName::EndpointState]), state);
         assert_eq!(found(&[CheckName::EndpointState, CheckName::DnsBypass]), [bypass, state].concat());
         assert_eq!(found(&[CheckName::GatewayRoute]), []);
+    }
+
+    #[test]
+    fn the_judged_endpoints_are_counted_if_a_check_of_endpoints_runs() {
+        let managed = Endpoint { requester_managed: true, ..interface_endpoint("vpce-0000000c", VPC, "ssm") };
+        let gateway = gateway_endpoint("vpce-0000000b", VPC, GatewayService::S3, &[]);
+        let world = World::new(&[], &[interface_endpoint("vpce-0000000a", VPC, "ssm"), gateway, managed]);
+        let judged = |check| evaluate_endpoints(&BTreeSet::from([check]), &world.context()).judged_endpoints;
+        assert_eq!([CheckName::GatewayRoute, CheckName::DnsBypass, CheckName::EndpointState].map(judged), [0, 2, 2]);
     }
 }

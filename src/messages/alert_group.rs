@@ -9,7 +9,7 @@ use crate::{
     alerts::{
         affected::Affected,
         alert::{Alert, Change},
-        history::HistoryState,
+        history::{HistoryState, vpc_of_key},
         plan::Plan,
     },
     channel::Channel,
@@ -25,7 +25,7 @@ pub struct AlertGroup<'a> {
     pub account: &'a str,
     /// The Region.
     pub region: &'a str,
-    /// The VPC.
+    /// The VPC. Empty for REST APIs, which are in no VPC.
     pub vpc_id: &'a str,
     /// The value of its `Name` tag: untrusted text.
     pub vpc_name: Option<&'a str>,
@@ -82,7 +82,7 @@ impl<'a> AlertGroup<'a> {
         Some(Self {
             account: first.account(),
             region: first.region(),
-            vpc_id,
+            vpc_id: vpc_of_key(vpc_id),
             vpc_name: network.vpcs.iter().find(|vpc| vpc.id == vpc_id).and_then(|vpc| vpc.name.as_deref()),
             // If several records have the same second, or none has a time, the last in the batch counts as the newest.
             trigger: records().max_by_key(|record| record.time).map(|record| &record.trigger),

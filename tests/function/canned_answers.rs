@@ -143,7 +143,7 @@ async fn a_finding_is_reported_and_published() {
             ["rtb-0a1b2c3d4e5f60002", "dynamodb", "no_endpoint", "HIGH"],
         ]
     );
-    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2}));
+    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2, "endpoints": 1}));
     assert_eq!(report["published"], json!(1));
 
     let [publish] = <[_; 1]>::try_from(sns.calls().await).unwrap();
@@ -205,7 +205,7 @@ async fn a_finding_below_the_minimum_severity_is_reported_and_not_published() {
 async fn a_resource_on_two_pages_counts_once() {
     let ec2 = with_pages("DescribeSubnets", vec![Page::items(SUBNETS), Page::items(SUBNETS)]).await;
     let report = report(run(&ec2, &Sns::accepting_all().await, &[], &check_vpc()).await);
-    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2}));
+    assert_eq!(report["checked"], json!({"vpcs": 1, "subnets": 1, "routeTables": 2, "endpoints": 1}));
 }
 
 #[tokio::test]
@@ -493,7 +493,7 @@ async fn pages_of_two_give_the_same_answer_as_one_page() {
         reports.push(report(run(&ec2, &sns, &[], &json!({"check": "region", "publish": false})).await));
         assert_eq!(ec2.calls().await.len(), 4 * 5_usize.div_ceil(size));
     }
-    assert_eq!(reports[0]["checked"], json!({"vpcs": 5, "subnets": 5, "routeTables": 5}));
+    assert_eq!(reports[0]["checked"], json!({"vpcs": 5, "subnets": 5, "routeTables": 5, "endpoints": 5}));
     assert_eq!(reports[0]["findings"].as_array().unwrap().len(), 10);
     assert_eq!(reports[0], reports[1]);
 }

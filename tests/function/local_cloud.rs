@@ -193,7 +193,7 @@ async fn a_network_with_every_kind_of_resource_is_read_completely() -> Result {
         ("endpoint-access", "default_group_only_members"),
     ];
     assert_eq!(defects(&report), of_interface.map(|(check, defect)| [&interface, check, defect].map(str::to_owned)));
-    assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5}));
+    assert_eq!(report["checked"], json!({"vpcs": 2, "subnets": 6, "routeTables": 5, "endpoints": 5}));
     let named = (report["findings"].as_array().into_iter().flatten()).find(|finding| finding["vpcId"] == json!(other));
     assert_eq!(named.map(|finding| &finding["interfaceEndpoint"]["id"]), Some(&json!(interface)));
     Ok(())

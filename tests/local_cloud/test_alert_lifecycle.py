@@ -333,7 +333,7 @@ def test_a_sweep_of_a_covered_network_sends_nothing(build: Builder, stack: Deplo
         cover(build, vpc, build.main_table(vpc))
         report = day.sweep()
         assert (report["published"], report["ledger"], report["findings"]) == (0, "on", [])
-        assert report["checked"] == {"vpcs": 1, "subnets": 0, "routeTables": 1}
+        assert report["checked"] == {"vpcs": 1, "subnets": 0, "routeTables": 1, "endpoints": 2}
         day.expect_silence()
         items = history.items(day.cloud.client("dynamodb"), stack.history_table)
         assert items == [], "no lease was acquired and nothing was written"

@@ -153,6 +153,10 @@ pub struct Checked {
     pub subnets: usize,
     /// The route tables.
     pub route_tables: usize,
+    /// VPC endpoints that the checks of endpoints judged. Absent if there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub endpoints: usize,
 }
 
 /// What a tag exempts.
