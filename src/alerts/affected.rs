@@ -58,7 +58,7 @@ impl<'a> Affected<'a> {
                 let (tables, mut vpcs) = affected_ids(&record.scope, network, history, account_region);
                 let endpoint_vpcs = vpcs_with_affected_endpoints(&record.scope, network, history);
                 vpcs.extend(endpoint_vpcs.iter().cloned());
-                vpcs.extend(record.scope.region.then(|| REST_APIS.to_owned()));
+                vpcs.extend(record.scope.concerns_rest_apis().then(|| REST_APIS.to_owned()));
                 [tables, endpoint_vpcs, vpcs].map(Arc::new)
             };
             let ids = ids_by_scope.entry(&record.scope).or_insert_with(compute_ids).clone();

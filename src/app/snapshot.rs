@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     alerts::{
         affected::{concerns, has_unknown_subnet},
-        history::{AlertHistory, AlertRecord, VpcHistory},
+        history::{AlertHistory, AlertRecord, REST_APIS, VpcHistory},
     },
     app::deadline::Deadline,
     aws::{dynamodb::history_table::HistoryTable, ec2::reader::Reader},
@@ -45,8 +45,11 @@ pub async fn take(
 ) -> Result<Snapshot, Error> {
     let read_at = Instant::now();
     let lookup = reader.locate(scope).await?;
-    let requested =
+    let mut requested =
         if lookup.is_complete && scope.deleted.is_empty() { lookup.selection.clone() } else { VpcSelection::Region };
+    if scope.concerns_rest_apis() {
+        requested.add(BTreeSet::from([REST_APIS.to_owned()]));
+    }
     let reading = reader.read_consistently(scope, recent, lookup, deadline.retry_until());
     let Some(table) = table else {
         return Ok(Snapshot { network: reading.await?.0, history: AlertHistory::Off, read_at });
@@ -78,7 +81,7 @@ pub async fn take(
         selection.add(from_history);
     }
     // The state of a VPC that was not read is unknown, so its findings must not be resolved.
-    vpcs.retain(|vpc_id, _| selection.contains(vpc_id));
+    vpcs.retain(|key, _| selection.contains(key) || key == REST_APIS && scope.concerns_rest_apis());
     add_missing(reader, &mut network, &vpcs).await?;
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }
@@ -96,7 +99,8 @@ pub async fn take_again(
     let read_at = Instant::now();
     let mut vpcs = if let AlertHistory::Available(vpcs) = history { vpcs.clone() } else { BTreeMap::new() };
     vpcs.retain(|vpc_id, _| vpc_ids.contains(vpc_id));
-    let mut network = reader.read_vpcs(&VpcSelection::Vpcs(vpc_ids.clone())).await?;
+    let vpc_ids = vpc_ids.iter().filter(|key| *key != REST_APIS).cloned().collect();
+    let mut network = reader.read_vpcs(&VpcSelection::Vpcs(vpc_ids)).await?;
     add_missing(reader, &mut network, &vpcs).await?;
     Ok(Snapshot { network, history: AlertHistory::Available(vpcs), read_at })
 }

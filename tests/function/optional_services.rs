@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
+    dynamodb::DynamoDb,
     ec2::{Ec2, Page},
     lambda::{Outcome, invoke, report},
     optional_services::{Answer, OptionalServices},
@@ -312,6 +313,46 @@ async fn a_changed_api_has_all_private_apis_judged() {
     assert_eq!(report["unassessed"], json!([]));
     assert_eq!(services.calls().await, ["GetRestApis", "GetRestApis page 2"]);
     assert_eq!(ec2.calls().await, ["DescribeVpcEndpoints vpc-endpoint-id=vpce-0a1b2c3d4e5f60007"]);
+}
+
+/// Runs an event of API Gateway with an alert history of these rows. Returns the one message, and the row that is stored
+/// last.
+async fn alert(apis: &Value, rows: &[Value]) -> (Value, Value) {
+    let services = OptionalServices::answering([("GetRestApis", items(apis))]).await;
+    let pages = if rows.is_empty() { Vec::new() } else { vec![json!(rows)] };
+    let (ec2, sns, dynamodb) = (ec2(ENDPOINTS).await, Sns::accepting_all().await, DynamoDb::holding(pages).await);
+    let (ec2_url, sns_url, dynamodb_url, urls) = (ec2.url(), sns.url(), dynamodb.url(), services.variables());
+    let mut variables = vec![
+        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
+        ("CHECKS", "private-api"),
+        ("LEDGER_TABLE", "gatewatch-ledger"),
+        ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()),
+        ("AWS_ENDPOINT_URL_SNS", sns_url.as_str()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
+    ];
+    variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
+    let event = event_of_api_gateway("UpdateRestApi");
+    report(invoke(&variables, &event, Duration::from_mins(1)).await);
+    let [message] = <[_; 1]>::try_from(sns.calls_of("Publish").await).unwrap();
+    let last = dynamodb.calls().await.len() - 1;
+    let row = dynamodb.rows_of_call(last).await.swap_remove(0);
+    (serde_json::from_str(&message["Message"]).unwrap(), row["Put"]["Item"].clone())
+}
+
+#[tokio::test]
+async fn a_finding_about_an_api_is_opened_and_resolved() {
+    let (message, row) = alert(&json!([api("a1b2c3d4e5", ENDPOINT, false)]), &[]).await;
+    let id = message["findings"][0]["id"].clone();
+    assert_eq!(message["findings"][0]["change"], json!("opened"), "{message:#}");
+    for (apis, cause) in [(json!([api("a1b2c3d4e5", ENDPOINT, true)]), "fixed"), (json!([]), "api_deleted")] {
+        let (message, row) = alert(&apis, std::slice::from_ref(&row)).await;
+        let [resolved] = message["findings"].as_array().unwrap().as_slice() else { panic!("{message:#}") };
+        assert_eq!(
+            [&resolved["id"], &resolved["change"], &resolved["resolution"]["cause"]],
+            [&id, &json!("resolved"), &json!(cause)]
+        );
+        assert_eq!(row["state"], json!({"S": "resolved"}));
+    }
 }
 
 #[tokio::test]
