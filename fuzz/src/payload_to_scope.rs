@@ -83,8 +83,8 @@ fn check_scope(read: &Payload, account_region: &AccountRegion) {
     assert!(scope.route_tables.keys().all(|id| is_id(ids::ROUTE_TABLE, id)), "{scope:?}");
     assert!(scope.endpoints.keys().all(|id| is_id(ids::ENDPOINT, id)), "{scope:?}");
     assert!(scope.security_groups.iter().all(|id| is_id(ids::SECURITY_GROUP, id)), "{scope:?}");
-    const CAN_BE_DELETED: [&str; 4] = [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE, ids::ENDPOINT];
-    let can_be_deleted = |id: &String| CAN_BE_DELETED.iter().any(|kind| is_id(kind, id));
+    let can_be_deleted =
+        |id: &String| [ids::VPC, ids::SUBNET, ids::ROUTE_TABLE, ids::ENDPOINT].iter().any(|kind| is_id(kind, id));
     assert!(scope.deleted.iter().all(can_be_deleted), "{scope:?}");
     assert!(serde_json::to_string(&json::answer::Scope::from(&scope)).is_ok());
 

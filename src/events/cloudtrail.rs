@@ -107,25 +107,10 @@ pub(super) fn concerns_only_endpoints(event_name: &str) -> bool {
 
 /// Reads one call from its EventBridge envelope.
 pub(super) fn read(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
-    read_call(envelope, exempt_tag, "an EC2", |call| call.scope())
-}
-
-/// Reads one call to API Gateway from its EventBridge envelope.
-pub(super) fn read_api_gateway(envelope: &Value, exempt_tag: &str) -> Result<Record, Error> {
-    read_call(envelope, exempt_tag, "an API Gateway", |call| call.scope_of_rest_apis())
-}
-
-fn read_call(
-    envelope: &Value,
-    exempt_tag: &str,
-    service: &str,
-    scope: fn(&Call<'_>) -> Scope,
-) -> Result<Record, Error> {
-    let event_name = text_at(envelope, &["detail", "eventName"]).ok_or_else(|| {
-        Error::UnsupportedEvent(format!("{service} API call via CloudTrail without detail.eventName"))
-    })?;
+    let event_name = text_at(envelope, &["detail", "eventName"])
+        .ok_or_else(|| Error::UnsupportedEvent("an API call via CloudTrail without detail.eventName".to_owned()))?;
     let call = Call { detail: envelope.get("detail").unwrap_or(&Value::Null), event_name: &event_name, exempt_tag };
-    Ok(Record { scope: scope(&call), trigger: call.trigger(), time: time_of(envelope), alerts: AlertRequest::Changes })
+    Ok(Record { scope: call.scope(), trigger: call.trigger(), time: time_of(envelope), alerts: AlertRequest::Changes })
 }
 
 /// One CloudTrail record.
@@ -141,15 +126,14 @@ impl Call<'_> {
         if self.changed_nothing() {
             return Scope::default();
         }
+        // No call to API Gateway has the name of one to EC2.
+        if API_GATEWAY_CALLS.contains(&self.event_name) {
+            return Scope { rest_apis: self.may_concern_a_rest_api(), ..Scope::default() };
+        }
         match CALLS.iter().find(|(name, _)| *name == self.event_name) {
             Some((_, find_scope)) => find_scope(self).unwrap_or_else(Scope::region),
             None => Scope::default(),
         }
-    }
-
-    fn scope_of_rest_apis(&self) -> Scope {
-        let is_relevant = API_GATEWAY_CALLS.contains(&self.event_name) && !self.changed_nothing();
-        Scope { rest_apis: is_relevant && self.may_concern_a_rest_api(), ..Scope::default() }
     }
 
     /// Whether the call may concern a REST API. Two kinds of calls are known not to: those that tag another resource, which
@@ -480,10 +464,6 @@ mod tests {
 
     #[test]
     fn a_call_that_changes_a_rest_api_affects_the_rest_apis() {
-        let affects = |detail: &Value| {
-            let envelope = json!({"detail": detail});
-            read_api_gateway(&envelope, TAG).unwrap().scope
-        };
         let (apis, nothing) = (Scope { rest_apis: true, ..Scope::default() }, Scope::default());
         for name in API_GATEWAY_CALLS {
             let call = |fields: Value| {
@@ -491,26 +471,20 @@ mod tests {
                 detail.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
                 detail
             };
-            assert_eq!(affects(&call(json!({}))), apis, "{name}");
-            assert_eq!(affects(&call(json!({"errorCode": "NotFoundException"}))), nothing, "{name}");
-            assert_eq!(affects(&call(json!({"readOnly": true}))), nothing, "{name}");
+            assert_eq!(scope(&call(json!({}))), apis, "{name}");
+            assert_eq!(scope(&call(json!({"errorCode": "NotFoundException"}))), nothing, "{name}");
+            assert_eq!(scope(&call(json!({"readOnly": true}))), nothing, "{name}");
         }
-        for name in ["CreateDeployment", "CreateSubnet", "GetRestApis"] {
-            assert_eq!(affects(&json!({"eventName": name})), nothing, "{name}");
+        for name in ["CreateDeployment", "GetRestApis"] {
+            assert_eq!(scope(&json!({"eventName": name})), nothing, "{name}");
         }
-        assert_eq!(
-            read_api_gateway(&json!({"detail": {}}), TAG),
-            Err(Error::UnsupportedEvent("an API Gateway API call via CloudTrail without detail.eventName".into()))
-        );
     }
 
     #[test]
     fn a_tag_of_a_rest_api_matters_if_it_is_the_exemption_tag() {
         let api = "arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5";
-        let affects = |name: &str, request: &Value| {
-            let detail = json!({"eventName": name, "requestParameters": request});
-            read_api_gateway(&json!({"detail": detail}), TAG).unwrap().scope.rest_apis
-        };
+        let affects =
+            |name: &str, request: &Value| scope(&json!({"eventName": name, "requestParameters": request})).rest_apis;
         for (arn, is_api) in [
             (api.to_owned(), true),
             (format!("{api}/"), true),
@@ -687,7 +661,7 @@ mod tests {
         for envelope in [json!({}), json!({"detail": "x"}), json!({"detail": {"eventName": ""}})] {
             assert_eq!(
                 read(&envelope, TAG),
-                Err(Error::UnsupportedEvent("an EC2 API call via CloudTrail without detail.eventName".into())),
+                Err(Error::UnsupportedEvent("an API call via CloudTrail without detail.eventName".into())),
                 "{envelope}"
             );
         }

@@ -30,15 +30,12 @@ pub(super) fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: 
         return manual::read(payload);
     }
     match (text_at(payload, &["source"]), text_at(payload, &["detail-type"])) {
-        (Some(source), Some(detail_type)) if source == "aws.ec2" && detail_type == "AWS API Call via CloudTrail" => {
-            refuse_foreign(payload, account_region)?;
-            cloudtrail::read(payload, exempt_tag)
-        }
         (Some(source), Some(detail_type))
-            if source == "aws.apigateway" && detail_type == "AWS API Call via CloudTrail" =>
+            if ["aws.apigateway", "aws.ec2"].contains(&source.as_str())
+                && detail_type == "AWS API Call via CloudTrail" =>
         {
             refuse_foreign(payload, account_region)?;
-            cloudtrail::read_api_gateway(payload, exempt_tag)
+            cloudtrail::read(payload, exempt_tag)
         }
         (Some(source), Some(detail_type))
             if source == "aws.config" && detail_type == "Config Configuration Item Change" =>
