@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{
-    check::CheckName, dns_bypass, endpoint_access, endpoint_context::EndpointContext, endpoint_dns, endpoint_policy,
-    endpoint_private_dns, endpoint_problem::EndpointVerdict, endpoint_state, endpoint_zones, needed_facts::NeededFacts,
-    private_api, required_endpoints,
+use crate::{
+    checks::{
+        check::CheckName, dns_bypass, endpoint_access, endpoint_context::EndpointContext, endpoint_dns,
+        endpoint_policy, endpoint_private_dns, endpoint_problem::EndpointVerdict, endpoint_state, endpoint_zones,
+        needed_facts::NeededFacts, private_api, required_endpoints,
+    },
+    network::model::Endpoint,
 };
 
 /// The rule of a check of endpoints. It adds what it finds to the verdict.
@@ -38,6 +41,9 @@ pub struct CheckInfo {
     pub is_default: bool,
     /// Whether this version reads what it needs. The setting refuses the others.
     pub is_available: bool,
+    /// Whether it judges an endpoint only while the endpoint is available. In another state nobody knows whether the problem
+    /// still exists.
+    pub only_available: bool,
     /// The IAM actions that it needs beyond the four Describe calls that every check uses.
     pub actions: &'static [&'static str],
     /// What it finds, as one sentence for the README.
@@ -63,6 +69,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::GatewayRoute,
         is_default: true,
         is_available: true,
+        only_available: false,
         actions: &[],
         finds: "A route table has no gateway route to a required service.",
         rule: Rule::RouteTables,
@@ -71,6 +78,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::DnsBypass,
         is_default: true,
         is_available: true,
+        only_available: true,
         actions: &[],
         finds: "An interface endpoint attracts all traffic of its VPC to S3 or DynamoDB at a price per GB, although a \
                 gateway endpoint is free.",
@@ -80,6 +88,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointDns,
         is_default: true,
         is_available: true,
+        only_available: true,
         actions: &["ec2:DescribeVpcAttribute"],
         finds: "An interface endpoint is paid for and not used, because a DNS attribute of its VPC is off.",
         rule: Rule::Endpoints { evaluate: endpoint_dns::rule::evaluate, needs: endpoint_dns::rule::needs },
@@ -88,6 +97,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointAccess,
         is_default: true,
         is_available: true,
+        only_available: true,
         actions: &["ec2:DescribeSecurityGroups"],
         finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on port 443.",
         rule: Rule::Endpoints { evaluate: endpoint_access::rule::evaluate, needs: endpoint_access::rule::needs },
@@ -96,6 +106,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointState,
         is_default: true,
         is_available: true,
+        only_available: false,
         actions: &[],
         finds: "An endpoint is failed, rejected, expired, partial, or waits for its acceptance.",
         rule: Rule::Endpoints { evaluate: endpoint_state::rule::evaluate, needs: no_facts },
@@ -104,6 +115,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointZones,
         is_default: false,
         is_available: true,
+        only_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "An interface endpoint is missing in a zone that the VPC uses and the service offers.",
         rule: Rule::Endpoints { evaluate: endpoint_zones::rule::evaluate, needs: endpoint_zones::rule::needs },
@@ -112,6 +124,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointPolicy,
         is_default: false,
         is_available: true,
+        only_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "The policy of an endpoint allows everyone to do everything with every resource.",
         rule: Rule::Endpoints { evaluate: endpoint_policy::rule::evaluate, needs: endpoint_policy::rule::needs },
@@ -120,6 +133,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::EndpointPrivateDns,
         is_default: false,
         is_available: false,
+        only_available: true,
         actions: &CENTRAL_NAMES,
         finds: "An interface endpoint has no private DNS names, and nothing else serves them in its VPC.",
         rule: Rule::Endpoints {
@@ -131,6 +145,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::RequiredEndpoints,
         is_default: false,
         is_available: false,
+        only_available: false,
         actions: &CENTRAL_NAMES,
         finds: "A VPC has no interface endpoint for a service of `REQUIRED_INTERFACES`, and nothing else serves its names.",
         rule: Rule::Endpoints { evaluate: required_endpoints::rule::evaluate, needs: required_endpoints::rule::needs },
@@ -139,6 +154,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         name: CheckName::PrivateApi,
         is_default: false,
         is_available: false,
+        only_available: false,
         actions: &["apigateway:GET"],
         finds: "A private REST API names an endpoint that is gone, or its resource policy lets every VPC call it.",
         rule: Rule::Endpoints { evaluate: private_api::rule::evaluate, needs: private_api::rule::needs },
@@ -152,6 +168,12 @@ fn no_facts(_: &EndpointContext<'_>, _: &mut NeededFacts) {}
 #[must_use]
 pub fn is_available(name: CheckName) -> bool {
     CHECKS.iter().any(|check| check.name == name && check.is_available)
+}
+
+/// Whether the check judges the endpoint in its current state.
+#[must_use]
+pub fn judges_state_of(name: CheckName, endpoint: &Endpoint) -> bool {
+    endpoint.is_available() || !CHECKS.iter().any(|check| check.name == name && check.only_available)
 }
 
 /// The rules of these checks, as far as they judge endpoints.
@@ -218,7 +240,6 @@ mod tests {
         checks::endpoint_testing::{VPC, World, subnet_with},
         network::{
             endpoint_facts::RestApis,
-            model::Endpoint,
             service::GatewayService,
             testing::{gateway_endpoint, interface_endpoint},
         },
@@ -283,6 +304,23 @@ mod tests {
         assert_eq!(needed_facts(&default_checks(), &with.context()), needed);
         let only_gateway_route = BTreeSet::from([CheckName::GatewayRoute]);
         assert!(needed_facts(&only_gateway_route, &with.context()).is_empty());
+    }
+
+    #[test]
+    fn only_the_state_of_an_endpoint_that_is_not_available_is_judged() {
+        let pending = Endpoint { state: "pending".into(), ..interface_endpoint("vpce-0000000a", VPC, "ssm") };
+        let of_endpoints = [
+            CheckName::DnsBypass,
+            CheckName::EndpointDns,
+            CheckName::EndpointAccess,
+            CheckName::EndpointZones,
+            CheckName::EndpointPolicy,
+            CheckName::EndpointPrivateDns,
+        ];
+        for check in CheckName::ALL {
+            assert_eq!(judges_state_of(check, &pending), !of_endpoints.contains(&check), "{check:?}");
+            assert!(judges_state_of(check, &Endpoint { state: "Available".into(), ..pending.clone() }), "{check:?}");
+        }
     }
 
     #[test]
