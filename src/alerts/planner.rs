@@ -1567,6 +1567,35 @@ mod tests {
         assert_eq!(deleted.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::EndpointDeleted)]);
     }
 
+    /// While an endpoint is changed, it is `pending`. Then most checks say nothing about it.
+    #[test]
+    fn a_finding_stays_open_while_its_check_does_not_judge_the_state_of_the_endpoint() {
+        let in_state = |state: &str| {
+            let mut given = given_endpoint([], [endpoint_record()]);
+            given.network.endpoints[0].state = state.into();
+            given
+        };
+        for state in ["pending", "failed", "deleting", "odd"] {
+            assert_eq!(in_state(state).plans(), [], "{state}");
+        }
+        let fixed = [endpoint_resolved(&endpoint_record(), ResolutionReason::Fixed)];
+        assert_eq!(in_state("Available").steps(), fixed);
+
+        let mut exempt = in_state("pending");
+        exempt.network.endpoints[0].exemption = Some("endpoint-access".into());
+        assert_eq!(exempt.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::Exempt)]);
+
+        let problem = RecordedDefect {
+            check: CheckName::EndpointState,
+            service: SSM.into(),
+            defect: Recorded::Known(Defect::EndpointFailed),
+        };
+        let record = AlertRecord { problem: RecordedProblem::Endpoint(problem), ..endpoint_record() };
+        let mut of_state = given_endpoint([], [record.clone()]);
+        of_state.network.endpoints[0].state = "pending".into();
+        assert_eq!(of_state.steps(), [endpoint_resolved(&record, ResolutionReason::Fixed)], "it judges every state");
+    }
+
     #[test]
     fn the_findings_of_gateway_route_are_resolved_if_that_check_is_off() {
         let mut given = given([], [record()]);

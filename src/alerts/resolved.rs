@@ -14,7 +14,9 @@ use crate::{
         recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
     },
     channel::Channel,
-    checks::{check::CheckName, exemption::exempts_from, finding::SubnetRef, subject::SubjectKind},
+    checks::{
+        check::CheckName, exemption::exempts_from, finding::SubnetRef, list::judges_state_of, subject::SubjectKind,
+    },
     network::{
         endpoint_facts::RestApis,
         model::{Endpoint, RouteTable, Subnet, Vpc},
@@ -122,10 +124,19 @@ impl<'a> Resolver<'a> {
             None
         } else if self.exempt_problems.contains(&key) || self.has_exempting_tag(record, defect.check) {
             Some(ResolutionReason::Exempt)
-        } else if record.subject.kind == SubjectKind::RestApi && self.observation.rest_apis.is_none() {
+        } else if !self.is_judged(record, defect.check) {
             None
         } else {
             Some(ResolutionReason::Fixed)
+        }
+    }
+
+    /// Whether the check judged the subject: the REST APIs were read, or the endpoint is in a state that the check judges.
+    fn is_judged(&self, record: &AlertRecord, check: CheckName) -> bool {
+        let endpoint = self.endpoints.get(record.subject.id.as_str());
+        match record.subject.kind {
+            SubjectKind::RestApi => self.observation.rest_apis.is_some(),
+            _ => endpoint.is_none_or(|endpoint| judges_state_of(check, endpoint)),
         }
     }
 

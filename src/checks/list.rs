@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{
-    check::CheckName, dns_bypass, endpoint_access, endpoint_context::EndpointContext, endpoint_dns, endpoint_policy,
-    endpoint_private_dns, endpoint_problem::EndpointVerdict, endpoint_state, endpoint_zones, needed_facts::NeededFacts,
-    private_api, required_endpoints,
+use crate::{
+    checks::{
+        check::CheckName, dns_bypass, endpoint_access, endpoint_context::EndpointContext, endpoint_dns,
+        endpoint_policy, endpoint_private_dns, endpoint_problem::EndpointVerdict, endpoint_state, endpoint_zones,
+        needed_facts::NeededFacts, private_api, required_endpoints,
+    },
+    network::model::Endpoint,
 };
 
 /// The rule of a check of endpoints. It adds what it finds to the verdict.
@@ -36,6 +39,9 @@ pub struct CheckInfo {
     /// Whether it runs unless the settings say otherwise. The default is the checks that find something broken or
     /// something that costs money for nothing.
     pub is_default: bool,
+    /// Whether it judges an endpoint only while the endpoint is available. In another state nobody knows whether the problem
+    /// still exists.
+    pub only_available: bool,
     /// The IAM actions that it needs beyond the four Describe calls that every check uses.
     pub actions: &'static [&'static str],
     /// What it finds, as one sentence for the README.
@@ -60,6 +66,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::GatewayRoute,
         is_default: true,
+        only_available: false,
         actions: &[],
         finds: "A route table has no gateway route to a required service.",
         rule: Rule::RouteTables,
@@ -67,6 +74,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::DnsBypass,
         is_default: true,
+        only_available: true,
         actions: &[],
         finds: "An interface endpoint attracts all traffic of its VPC to S3 or DynamoDB at a price per GB, although a \
                 gateway endpoint is free.",
@@ -75,6 +83,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointDns,
         is_default: true,
+        only_available: true,
         actions: &["ec2:DescribeVpcAttribute"],
         finds: "An interface endpoint is paid for and not used, because a DNS attribute of its VPC is off.",
         rule: Rule::Endpoints { evaluate: endpoint_dns::rule::evaluate, needs: endpoint_dns::rule::needs },
@@ -82,6 +91,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointAccess,
         is_default: true,
+        only_available: true,
         actions: &["ec2:DescribeSecurityGroups"],
         finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on port 443.",
         rule: Rule::Endpoints { evaluate: endpoint_access::rule::evaluate, needs: endpoint_access::rule::needs },
@@ -89,6 +99,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointState,
         is_default: true,
+        only_available: false,
         actions: &[],
         finds: "An endpoint is failed, rejected, expired, partial, or waits for its acceptance.",
         rule: Rule::Endpoints { evaluate: endpoint_state::rule::evaluate, needs: no_facts },
@@ -96,6 +107,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointZones,
         is_default: false,
+        only_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "An interface endpoint is missing in a zone that the VPC uses and the service offers.",
         rule: Rule::Endpoints { evaluate: endpoint_zones::rule::evaluate, needs: endpoint_zones::rule::needs },
@@ -103,6 +115,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointPolicy,
         is_default: false,
+        only_available: true,
         actions: &["ec2:DescribeVpcEndpointServices"],
         finds: "The policy of an endpoint allows everyone to do everything with every resource.",
         rule: Rule::Endpoints { evaluate: endpoint_policy::rule::evaluate, needs: endpoint_policy::rule::needs },
@@ -110,6 +123,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::EndpointPrivateDns,
         is_default: false,
+        only_available: true,
         actions: &CENTRAL_NAMES,
         finds: "An interface endpoint has no private DNS names, and nothing else serves them in its VPC.",
         rule: Rule::Endpoints {
@@ -120,6 +134,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::RequiredEndpoints,
         is_default: false,
+        only_available: false,
         actions: &CENTRAL_NAMES,
         finds: "A VPC has no interface endpoint for a service of `REQUIRED_INTERFACES`, and nothing else serves its names.",
         rule: Rule::Endpoints { evaluate: required_endpoints::rule::evaluate, needs: required_endpoints::rule::needs },
@@ -127,6 +142,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
     CheckInfo {
         name: CheckName::PrivateApi,
         is_default: false,
+        only_available: false,
         actions: &["apigateway:GET"],
         finds: "A private REST API names an endpoint that is gone, or its resource policy lets every VPC call it.",
         rule: Rule::Endpoints { evaluate: private_api::rule::evaluate, needs: private_api::rule::needs },
@@ -135,6 +151,12 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
 
 /// The network alone is enough.
 fn no_facts(_: &EndpointContext<'_>, _: &mut NeededFacts) {}
+
+/// Whether the check judges the endpoint in its current state.
+#[must_use]
+pub fn judges_state_of(name: CheckName, endpoint: &Endpoint) -> bool {
+    endpoint.is_available() || !CHECKS.iter().any(|check| check.name == name && check.only_available)
+}
 
 /// The rules of these checks, as far as they judge endpoints.
 fn endpoint_rules(checks: &BTreeSet<CheckName>) -> impl Iterator<Item = (EndpointRule, EndpointNeeds)> {
@@ -200,7 +222,6 @@ mod tests {
         checks::endpoint_testing::{VPC, World, subnet_with},
         network::{
             endpoint_facts::RestApis,
-            model::Endpoint,
             service::GatewayService,
             testing::{gateway_endpoint, interface_endpoint},
         },
@@ -257,6 +278,23 @@ mod tests {
         assert_eq!(needed_facts(&default_checks(), &with.context()), needed);
         let only_gateway_route = BTreeSet::from([CheckName::GatewayRoute]);
         assert!(needed_facts(&only_gateway_route, &with.context()).is_empty());
+    }
+
+    #[test]
+    fn only_the_state_of_an_endpoint_that_is_not_available_is_judged() {
+        let pending = Endpoint { state: "pending".into(), ..interface_endpoint("vpce-0000000a", VPC, "ssm") };
+        let of_endpoints = [
+            CheckName::DnsBypass,
+            CheckName::EndpointDns,
+            CheckName::EndpointAccess,
+            CheckName::EndpointZones,
+            CheckName::EndpointPolicy,
+            CheckName::EndpointPrivateDns,
+        ];
+        for check in CheckName::ALL {
+            assert_eq!(judges_state_of(check, &pending), !of_endpoints.contains(&check), "{check:?}");
+            assert!(judges_state_of(check, &Endpoint { state: "Available".into(), ..pending.clone() }), "{check:?}");
+        }
     }
 
     #[test]
