@@ -7,6 +7,7 @@
 //! - No subscriber receives `opened` twice or `resolved` twice, unless there was a fault in between.
 //! - A second check of an unchanged network sends nothing.
 //! - No reminder is sent too early, and none is missing if reminders are on.
+//! - While a check cannot judge an endpoint, an open finding about it is neither resolved nor lost.
 //!
 //! The test computes the expected problems itself. It shares no logic with the planner, only the types of its input and
 //! output.
@@ -22,17 +23,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
     alerts::{
-        affected::{Affected, with_history},
+        affected::{Affected, vpcs_with_affected_endpoints, with_history},
         alert::{Alert, Change},
         history::{AlertHistory, AlertRecord, VpcHistory},
         observation::Observation,
         plan::Plan,
         planner::plans,
         policy::Policy,
-        recorded::Recorded,
+        recorded::{Recorded, RecordedProblem},
     },
     channel::Channel,
-    checks::{gateway_endpoint::rule::evaluate, list::default_checks, severity::Severity},
+    checks::{
+        check::CheckName,
+        endpoint_context::{EndpointContext, EndpointInput},
+        finding::{Finding, Problem as FoundProblem},
+        gateway_endpoint::rule::evaluate,
+        list::{default_checks, evaluate_endpoints},
+        severity::Severity,
+        subject::{Subject, SubjectKind},
+    },
     error::Error,
     events::{
         payload::Payload,
@@ -41,7 +50,9 @@ use gatewatch::{
     },
     network::{
         account::AccountRegion,
+        endpoint_facts::{EndpointFacts, IngressRule, SecurityGroup, TrafficSource},
         model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+        selection::VpcSelection,
         service::GatewayService,
     },
 };
@@ -61,6 +72,8 @@ const CASES: u32 = 300;
 
 const REGION: &str = "eu-west-1";
 const CHANNELS: [Channel; 2] = [Channel::Json, Channel::Text];
+/// The service of the interface endpoints.
+const SSM: &str = "com.amazonaws.eu-west-1.ssm";
 const SERVICES: [GatewayService; 2] = [GatewayService::DynamoDb, GatewayService::S3];
 
 /// How long a lease is valid.
@@ -116,7 +129,46 @@ enum NetworkChange {
     DeleteTable(Index),
     CreateVpc,
     DeleteVpc(Index),
+    CreateEndpoint(Index),
+    DeleteEndpoint(Index),
+    /// What the security group of an interface endpoint admits.
+    Access(Index, Access),
+    /// The state of an interface endpoint: an index into [`STATES`].
+    EndpointState(Index, usize),
+    /// The exemption tag of an interface endpoint: an index into [`TAGS`].
+    ExemptEndpoint(Index, usize),
 }
+
+/// What the security group of an interface endpoint admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Everybody,
+    /// The subnets with even numbers.
+    SomeSubnets,
+    Nobody,
+    /// It is the default group of the VPC, which admits its own members.
+    OwnMembers,
+    /// The members of another group. Nobody knows their addresses.
+    OtherMembers,
+}
+
+/// The states that an interface endpoint can have, with the defect of each. `odd` is a state that nobody knows.
+const STATES: [(&str, Option<&str>); 5] = [
+    ("available", None),
+    ("pending", None),
+    ("failed", Some("endpoint_failed")),
+    ("pendingAcceptance", Some("endpoint_pending_acceptance")),
+    ("odd", None),
+];
+
+/// The exemption tags that an interface endpoint can have, with the checks that each exempts from.
+const TAGS: [(Option<&str>, &[CheckName]); 5] = [
+    (None, &[]),
+    (Some("endpoint-access"), &[CheckName::EndpointAccess]),
+    (Some("endpoint-state"), &[CheckName::EndpointState]),
+    (Some(""), &[CheckName::EndpointAccess, CheckName::EndpointState]),
+    (Some("s3"), &[]),
+];
 
 /// Whether a table has a gateway route to a service, and if not, which gap it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +219,9 @@ fn conditions() -> impl Strategy<Value = Conditions> {
 fn network_change() -> impl Strategy<Value = NetworkChange> {
     let index = any::<Index>;
     let coverage = select(vec![Coverage::Covered, Coverage::Covered, Coverage::RouteInactive, Coverage::NotAssociated]);
+    let access =
+        select(vec![Access::Everybody, Access::SomeSubnets, Access::Nobody, Access::OwnMembers, Access::OtherMembers]);
+    let state = prop_oneof![1 => Just(0), 1 => select(vec![1, 2, 2, 3, 3, 4])];
     prop_oneof![
         6 => (index(), 0..2_usize, coverage)
             .prop_map(|(table, service, coverage)| NetworkChange::Coverage(table, service, coverage)),
@@ -179,6 +234,11 @@ fn network_change() -> impl Strategy<Value = NetworkChange> {
         1 => index().prop_map(NetworkChange::DeleteTable),
         1 => Just(NetworkChange::CreateVpc),
         1 => index().prop_map(NetworkChange::DeleteVpc),
+        2 => index().prop_map(NetworkChange::CreateEndpoint),
+        2 => index().prop_map(NetworkChange::DeleteEndpoint),
+        18 => (index(), access).prop_map(|(endpoint, access)| NetworkChange::Access(endpoint, access)),
+        12 => (index(), state).prop_map(|(endpoint, state)| NetworkChange::EndpointState(endpoint, state)),
+        2 => (index(), 0..TAGS.len()).prop_map(|(endpoint, tag)| NetworkChange::ExemptEndpoint(endpoint, tag)),
     ]
 }
 
@@ -201,7 +261,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// from the start, and the steps.
 fn simulation_input() -> impl Strategy<Value = (Severity, bool, TextTopic, Vec<Step>)> {
     let text_topic = prop_oneof![1 => Just(TextTopic::Missing), 1 => Just(TextTopic::WithoutSubscribers), 2 => Just(TextTopic::Subscribed)];
-    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), text_topic, vec(step(), 1..60))
+    (select(Severity::ALL.to_vec()), prop::bool::weighted(0.8), text_topic, vec(step(), 1..90))
 }
 
 #[derive(Clone, Debug)]
@@ -214,29 +274,57 @@ struct TableState {
     exempt: bool,
 }
 
+/// An interface endpoint.
+#[derive(Clone, Debug)]
+struct EndpointState {
+    id: String,
+    vpc: String,
+    access: Access,
+    /// An index into [`STATES`].
+    state: usize,
+    /// An index into [`TAGS`].
+    tag: usize,
+}
+
+impl EndpointState {
+    fn group_id(&self) -> String {
+        self.id.replace("vpce-", "sg-")
+    }
+
+    fn key(&self, check: CheckName) -> ProblemKey {
+        (self.id.clone(), check, SSM.to_owned())
+    }
+
+    fn is_exempt(&self, check: CheckName) -> bool {
+        TAGS[self.tag].1.contains(&check)
+    }
+}
+
 /// The current network.
 #[derive(Clone, Debug, Default)]
 struct CurrentNetwork {
     vpcs: Vec<String>,
     tables: Vec<TableState>,
+    endpoints: Vec<EndpointState>,
     /// The id of the table of each subnet, by the id of the subnet.
     subnets: BTreeMap<String, String>,
     /// The number of ids that were created. Each new id has the next number.
     created: u32,
 }
 
-/// What identifies a problem: the id of the table, and the service.
-type ProblemKey = (String, GatewayService);
+/// What identifies a problem: the id of the subject, the check and the service.
+type ProblemKey = (String, CheckName, String);
 
 fn key_of(alert: &Alert) -> ProblemKey {
-    (alert.subject().id.clone(), GatewayService::from_name(alert.service_name()).unwrap())
+    (alert.subject().id.clone(), alert.check(), alert.service_name().to_owned())
 }
 
 /// A problem, with the facts that an alert reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Problem {
     severity: Severity,
-    gap: &'static str,
+    /// The gap or the defect.
+    gap: String,
     subnets: BTreeSet<String>,
 }
 
@@ -258,7 +346,21 @@ impl CurrentNetwork {
         let vpc = self.id("vpc");
         self.vpcs.push(vpc.clone());
         self.create_table(vpc.clone(), true);
+        self.create_endpoint(vpc.clone());
         Scope { vpc_ids: [vpc].into(), ..Scope::default() }
+    }
+
+    /// Creates an interface endpoint that admits everybody.
+    fn create_endpoint(&mut self, vpc: String) -> Scope {
+        let id = self.id("vpce");
+        self.endpoints.push(EndpointState {
+            id: id.clone(),
+            vpc: vpc.clone(),
+            access: Access::Everybody,
+            state: 0,
+            tag: 0,
+        });
+        Scope { endpoints: [(id, Some(vpc))].into(), ..Scope::default() }
     }
 
     fn create_table(&mut self, vpc: String, main: bool) -> Scope {
@@ -279,6 +381,8 @@ impl CurrentNetwork {
     fn change(&mut self, change: &NetworkChange) -> Option<Scope> {
         let of_table =
             |table: &TableState| Scope { route_tables: [(table.id.clone(), None)].into(), ..Scope::default() };
+        let of_endpoint =
+            |endpoint: &EndpointState| Scope { endpoints: [(endpoint.id.clone(), None)].into(), ..Scope::default() };
         let deleted = |id: &String| Scope { deleted: [id.clone()].into(), ..Scope::default() };
         let pick = |n: &Index, many: usize| (many > 0).then(|| n.index(many));
         Some(match change {
@@ -334,14 +438,39 @@ impl CurrentNetwork {
                 deleted(&id)
             }
             NetworkChange::CreateVpc if self.vpcs.len() < 3 => self.create_vpc(),
-            NetworkChange::CreateVpc => return None,
             NetworkChange::DeleteVpc(n) => {
                 let vpc = self.vpcs.remove(pick(n, self.vpcs.len())?);
                 let deleted_tables: BTreeSet<String> =
                     self.tables.iter().filter(|table| table.vpc == vpc).map(|table| table.id.clone()).collect();
                 self.subnets.retain(|_, table| !deleted_tables.contains(table));
                 self.tables.retain(|table| !deleted_tables.contains(&table.id));
+                self.endpoints.retain(|endpoint| endpoint.vpc != vpc);
                 deleted(&vpc)
+            }
+            NetworkChange::CreateEndpoint(n) if self.endpoints.len() < 5 => {
+                let vpc = self.vpcs[pick(n, self.vpcs.len())?].clone();
+                self.create_endpoint(vpc)
+            }
+            NetworkChange::CreateVpc | NetworkChange::CreateEndpoint(_) => return None,
+            NetworkChange::DeleteEndpoint(n) => {
+                self.endpoints.remove(pick(n, self.endpoints.len())?);
+                // The record does not name the VPC.
+                Scope::region()
+            }
+            NetworkChange::Access(n, access) => {
+                let n = pick(n, self.endpoints.len())?;
+                self.endpoints[n].access = *access;
+                Scope { security_groups: [self.endpoints[n].group_id()].into(), ..Scope::default() }
+            }
+            NetworkChange::EndpointState(n, state) => {
+                let n = pick(n, self.endpoints.len())?;
+                self.endpoints[n].state = *state;
+                of_endpoint(&self.endpoints[n])
+            }
+            NetworkChange::ExemptEndpoint(n, tag) => {
+                let n = pick(n, self.endpoints.len())?;
+                self.endpoints[n].tag = *tag;
+                of_endpoint(&self.endpoints[n])
             }
         })
     }
@@ -362,10 +491,94 @@ impl CurrentNetwork {
                 };
                 let subnets = self.subnets_of(table);
                 let severity = if subnets.is_empty() { Severity::Low } else { EGRESSES[table.egress].1 };
-                problems.insert((table.id.clone(), service), Problem { severity, gap, subnets });
+                let key = (table.id.clone(), CheckName::GatewayRoute, service.name().to_owned());
+                problems.insert(key, Problem { severity, gap: gap.to_owned(), subnets });
+            }
+        }
+        for endpoint in &self.endpoints {
+            let of_checks = [
+                (CheckName::EndpointAccess, self.access_problem(endpoint)),
+                (CheckName::EndpointState, {
+                    let problem = |gap: &str| (Severity::Medium, gap.to_owned(), BTreeSet::new());
+                    STATES[endpoint.state].1.map(problem)
+                }),
+            ];
+            for (check, problem) in of_checks {
+                if let Some((severity, gap, subnets)) = problem.filter(|_| !endpoint.is_exempt(check)) {
+                    problems.insert(endpoint.key(check), Problem { severity, gap, subnets });
+                }
             }
         }
         problems
+    }
+
+    /// The subnets of a VPC, and those of them that the endpoint's group admits by their addresses.
+    fn admitted_by(&self, endpoint: &EndpointState) -> (BTreeSet<String>, BTreeSet<String>) {
+        let all: BTreeSet<String> = (self.tables.iter())
+            .filter(|table| table.vpc == endpoint.vpc)
+            .flat_map(|table| self.subnets_of(table))
+            .collect();
+        let admitted = match endpoint.access {
+            Access::Everybody => all.clone(),
+            Access::SomeSubnets => all.iter().filter(|id| number(id).is_multiple_of(2)).cloned().collect(),
+            Access::Nobody | Access::OwnMembers | Access::OtherMembers => BTreeSet::new(),
+        };
+        (all, admitted)
+    }
+
+    fn access_problem(&self, endpoint: &EndpointState) -> Option<(Severity, String, BTreeSet<String>)> {
+        let (all, admitted) = self.admitted_by(endpoint);
+        let outside = &all - &admitted;
+        if endpoint.state != 0 || outside.is_empty() {
+            return None;
+        }
+        let (severity, gap) = match endpoint.access {
+            Access::OtherMembers => return None,
+            Access::OwnMembers => (Severity::Medium, "default_group_only_members"),
+            _ if admitted.is_empty() => (Severity::High, "no_subnet_admitted"),
+            _ => (Severity::Medium, "some_subnets_not_admitted"),
+        };
+        Some((severity, gap.to_owned(), outside))
+    }
+
+    /// What nobody can say anything about: the access to an endpoint that is not available, or whose group admits members
+    /// of another group; and a state that nobody knows.
+    fn in_doubt(&self) -> BTreeSet<ProblemKey> {
+        let mut doubts = BTreeSet::new();
+        for endpoint in &self.endpoints {
+            let has_subnets = !self.admitted_by(endpoint).0.is_empty();
+            let is_access_unknown = endpoint.state != 0 || endpoint.access == Access::OtherMembers && has_subnets;
+            let is_state_unknown = STATES[endpoint.state].0 == "odd";
+            for (check, is_unknown) in
+                [(CheckName::EndpointAccess, is_access_unknown), (CheckName::EndpointState, is_state_unknown)]
+            {
+                if is_unknown && !endpoint.is_exempt(check) {
+                    doubts.insert(endpoint.key(check));
+                }
+            }
+        }
+        doubts
+    }
+
+    /// The security groups of the endpoints.
+    fn facts(&self) -> EndpointFacts {
+        let mut facts = EndpointFacts::default();
+        for endpoint in &self.endpoints {
+            let cidr = |text: String| TrafficSource::Cidr(text);
+            let sources = match endpoint.access {
+                Access::Everybody => vec![cidr("0.0.0.0/0".into())],
+                Access::SomeSubnets => self.admitted_by(endpoint).1.iter().map(|id| cidr(block(id))).collect(),
+                Access::Nobody => vec![cidr("192.0.2.0/24".into())],
+                Access::OwnMembers => vec![TrafficSource::Group(endpoint.group_id())],
+                Access::OtherMembers => vec![TrafficSource::Group("sg-0000ffff".into())],
+            };
+            let ingress = vec![IngressRule { protocol: "-1".into(), sources, ..IngressRule::default() }];
+            let (vpc_id, is_default) = (endpoint.vpc.clone(), endpoint.access == Access::OwnMembers);
+            let group =
+                SecurityGroup { id: endpoint.group_id(), vpc_id, is_default, ingress, ..SecurityGroup::default() };
+            facts.security_groups.insert(group.id.clone(), group);
+        }
+        facts
     }
 
     /// The network model of these VPCs.
@@ -384,7 +597,8 @@ impl CurrentNetwork {
                 for subnet_id in self.subnets_of(table) {
                     associations
                         .push(Association { subnet_id: Some(subnet_id.as_str().into()), ..Association::default() });
-                    network.subnets.push(Subnet { id: subnet_id, vpc_id: vpc_id.clone(), ..Subnet::default() });
+                    let cidrs = vec![block(&subnet_id).into()];
+                    network.subnets.push(Subnet { id: subnet_id, vpc_id: vpc_id.clone(), cidrs, ..Subnet::default() });
                 }
                 let mut routes = Vec::new();
                 routes.extend(EGRESSES[table.egress].0.map(|kind| route("0.0.0.0/0", kind, "x-0000000a".into())));
@@ -403,6 +617,19 @@ impl CurrentNetwork {
                     routes,
                 });
             }
+            for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.vpc == *vpc_id) {
+                network.endpoints.push(Endpoint {
+                    id: endpoint.id.clone(),
+                    vpc_id: vpc_id.clone(),
+                    kind: EndpointKind::Interface,
+                    service_name: SSM.into(),
+                    state: STATES[endpoint.state].0.into(),
+                    ip_address_type: Some("ipv4".into()),
+                    security_group_ids: vec![endpoint.group_id()],
+                    exemption: TAGS[endpoint.tag].0.map(str::to_owned),
+                    ..Endpoint::default()
+                });
+            }
             for (n, service) in SERVICES.into_iter().enumerate() {
                 let listed =
                     self.tables.iter().filter(|t| t.vpc == *vpc_id && t.coverage[n] != Coverage::NotAssociated);
@@ -419,6 +646,17 @@ impl CurrentNetwork {
         }
         network
     }
+}
+
+/// The number in an id.
+fn number(id: &str) -> u32 {
+    u32::from_str_radix(id.rsplit('-').next().unwrap(), 16).unwrap()
+}
+
+/// The addresses of a subnet.
+fn block(subnet_id: &str) -> String {
+    let [_, _, high, low] = number(subnet_id).to_be_bytes();
+    format!("10.{high}.{low}.0/24")
 }
 
 /// What one subscriber knows about one problem.
@@ -443,9 +681,16 @@ struct SubscriberView {
 #[derive(Clone, Debug)]
 struct Planned {
     plans: Vec<Plan>,
-    /// The tables whose findings are sent as `reported` if the lease cannot be acquired.
-    reported_tables: BTreeSet<String>,
+    /// The tables, and the VPCs with the endpoints, whose findings are sent as `reported` if the lease cannot be acquired.
+    reported: [BTreeSet<String>; 2],
     now: Timestamp,
+}
+
+impl Planned {
+    fn reports(&self, subject: &Subject, vpc_id: &str) -> bool {
+        let [tables, vpcs] = &self.reported;
+        if subject.kind == SubjectKind::RouteTable { tables.contains(&subject.id) } else { vpcs.contains(vpc_id) }
+    }
 }
 
 /// The state of a simulation.
@@ -557,12 +802,19 @@ impl Simulation {
                 || scope.vpc_ids.contains(id)
                 || scope.route_tables.contains_key(id)
                 || scope.subnets.contains_key(id)
+                || scope.endpoints.contains_key(id)
+                || scope.security_groups.contains(id)
                 || scope.deleted.contains(id)
         };
         let mut vpcs: BTreeSet<String> = self.network.vpcs.iter().filter(|id| names(id)).cloned().collect();
         for table in &self.network.tables {
             if names(&table.id) || self.network.subnets_of(table).iter().any(names) {
                 vpcs.insert(table.vpc.clone());
+            }
+        }
+        for endpoint in &self.network.endpoints {
+            if names(&endpoint.id) || names(&endpoint.group_id()) {
+                vpcs.insert(endpoint.vpc.clone());
             }
         }
         if can_read {
@@ -587,13 +839,33 @@ impl Simulation {
         let checked = with_history(scope, &history, &network).tables_in(&network, &self.account_region).route_table_ids;
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let result = evaluate(&network, &checked, &self.policy.required_services, &self.account_region, today);
-        let (findings, exempt) = (&result.findings, &result.exempt);
+        let facts = self.network.facts();
+        let endpoint_vpcs = if scope.region {
+            VpcSelection::Region
+        } else {
+            VpcSelection::Vpcs(vpcs_with_affected_endpoints(scope, &network, &history))
+        };
+        let of_endpoints = evaluate_endpoints(
+            &self.policy.checks,
+            &EndpointContext::new(EndpointInput {
+                network: &network,
+                facts: &facts,
+                account_region: &self.account_region,
+                vpcs: &endpoint_vpcs,
+                route_table_services: &self.policy.required_services,
+                required_interfaces: &BTreeSet::new(),
+                organization_id: None,
+                today,
+            }),
+        );
+        let findings: Vec<Finding> =
+            result.findings.into_iter().chain(of_endpoints.problems.into_iter().map(Finding::from)).collect();
         let observation = Observation {
             network: &network,
-            findings,
-            exempt,
-            exempt_problems: &[],
-            unassessed: &BTreeSet::new(),
+            findings: &findings,
+            exempt: &result.exempt,
+            exempt_problems: &of_endpoints.exempt,
+            unassessed: &of_endpoints.unassessed,
             rest_apis: None,
             affected: &affected,
             account_region: &self.account_region,
@@ -605,9 +877,13 @@ impl Simulation {
         {
             planned = plans(&observation, &history, &self.policy.clone().without([Channel::Text].into()));
         }
-        let reported = affected.iter().filter(|affected| affected.reports_without_history());
-        let reported_tables = reported.flat_map(|affected| affected.route_table_ids.iter().cloned()).collect();
-        Planned { plans: planned, reported_tables, now: self.now }
+        self.check_that_doubt_resolves_nothing(&planned, &history);
+        let reporting = || affected.iter().filter(|affected| affected.reports_without_history());
+        let reported = [
+            reporting().flat_map(|affected| affected.route_table_ids.iter().cloned()).collect(),
+            reporting().flat_map(|affected| affected.endpoint_vpc_ids.iter().cloned()).collect(),
+        ];
+        Planned { plans: planned, reported, now: self.now }
     }
 
     /// Acquires the lease of each VPC, publishes its alerts and writes its records. Returns whether every VPC got its
@@ -621,9 +897,7 @@ impl Simulation {
             };
             if conditions.fault == Fault::LeaseFails {
                 self.publish(
-                    &Plan::Untracked(
-                        tracked.to_untracked(|record| planned.reported_tables.contains(&record.subject.id)),
-                    ),
+                    &Plan::Untracked(tracked.to_untracked(|record| planned.reports(&record.subject, &record.vpc_id))),
                     planned.now,
                     conditions,
                 );
@@ -685,6 +959,9 @@ impl Simulation {
                 view.receive(alert, now, conditions.fault == Fault::Crash, self.policy.min_severity);
                 received.entry(*channel).or_default().insert(alert.finding_id().to_owned());
                 self.count(alert.change().name());
+                if alert.check() != CheckName::GatewayRoute {
+                    self.count(&format!("{} {}", alert.check().name(), alert.change().name()));
+                }
                 if alert.change() == Change::Opened && alert.since() != Some(now) {
                     self.count("opened later");
                 }
@@ -704,7 +981,8 @@ impl Simulation {
     /// Checks what every subscriber knows after a sweep without a fault.
     fn check_subscribers(&mut self) {
         self.count("sweeps without a fault");
-        let problems = self.network.problems();
+        let (problems, in_doubt) = (self.network.problems(), self.network.in_doubt());
+        let mut open_in_doubt = 0;
         for (channel, views) in &self.subscribers {
             let is_subscribed = self.has_subscribers(*channel);
             assert!(is_subscribed || views.is_empty(), "{channel:?} has no subscribers, but received {views:?}");
@@ -731,18 +1009,44 @@ impl Simulation {
                 }
             }
             for (key, view) in views.iter().filter(|(_, view)| view.open) {
-                assert!(problems.contains_key(key), "{channel:?} knows {key:?} as open: {view:?}");
+                assert!(
+                    problems.contains_key(key) || in_doubt.contains(key),
+                    "{channel:?} knows {key:?} as open: {view:?}"
+                );
+                open_in_doubt += u32::from(in_doubt.contains(key));
             }
+        }
+        *self.counts.entry("open and in doubt".to_owned()).or_default() += open_in_doubt;
+    }
+
+    /// A plan neither resolves nor reopens a finding that is open in this alert history, and that nobody can judge now.
+    fn check_that_doubt_resolves_nothing(&self, planned: &[Plan], history: &AlertHistory) {
+        let in_doubt = self.network.in_doubt();
+        let key = |record: &AlertRecord| -> ProblemKey {
+            (record.subject.id.clone(), record.problem.check(), record.problem.service_name().to_owned())
+        };
+        let open: BTreeSet<&str> = (history.records())
+            .filter(|record| record.is_open() && in_doubt.contains(&key(record)))
+            .map(|record| record.finding_id.as_str())
+            .collect();
+        for (_, outgoing) in planned.iter().flat_map(Plan::outgoing) {
+            let alert = &outgoing.alert;
+            assert!(!open.contains(alert.finding_id()), "nobody knows whether it still exists: {alert:?}");
         }
     }
 
     /// Checks that without an alert history every channel receives `reported` for every problem that is severe enough in
     /// the VPCs that the scope names. A check of the whole Region sends nothing.
     fn check_reported(&self, plans: &[Plan], scope: &Scope) {
-        let vpc_of = |table_id: &String| &self.network.tables.iter().find(|table| table.id == *table_id).unwrap().vpc;
+        let vpc_of = |id: &String| {
+            let of_table = self.network.tables.iter().find(|table| table.id == *id).map(|table| &table.vpc);
+            of_table
+                .or_else(|| self.network.endpoints.iter().find(|endpoint| endpoint.id == *id).map(|e| &e.vpc))
+                .unwrap()
+        };
         let expected: BTreeSet<ProblemKey> = (self.network.problems().into_iter())
-            .filter(|((table, _), problem)| {
-                scope.vpc_ids.contains(vpc_of(table)) && problem.severity >= self.policy.min_severity
+            .filter(|((subject, ..), problem)| {
+                scope.vpc_ids.contains(vpc_of(subject)) && problem.severity >= self.policy.min_severity
             })
             .map(|(key, _)| key)
             .collect();
@@ -788,11 +1092,17 @@ impl SubscriberView {
             assert_eq!(alert.since(), self.since, "`since` has changed, {}", context());
         }
         let gap = match (alert.open_finding(), alert.resolved_finding()) {
-            (Some(finding), _) => finding.missing_route().unwrap().gap.name(),
+            (Some(finding), _) => match &finding.problem {
+                FoundProblem::MissingRoute(missing) => missing.gap.name(),
+                FoundProblem::Endpoint(defect) => defect.defect.name(),
+            },
             (None, Some(resolved)) => {
                 let open_for = now.duration_since(resolved.since).as_secs();
                 assert!(had_fault || resolved.resolution.open_seconds == open_for);
-                resolved.problem.missing_route().unwrap().gap.name()
+                match &resolved.problem {
+                    RecordedProblem::MissingRoute(missing) => missing.gap.name(),
+                    RecordedProblem::Endpoint(defect) => defect.defect.name(),
+                }
             }
             (None, None) => panic!("{alert:?}"),
         };
@@ -801,7 +1111,7 @@ impl SubscriberView {
             since: alert.since(),
             problem: Some(Problem {
                 severity: alert.severity(),
-                gap: ["route_inactive", "not_associated"].into_iter().find(|name| gap == *name).unwrap(),
+                gap: gap.to_owned(),
                 subnets: alert.subnets().iter().map(|subnet| subnet.id.clone()).collect(),
             }),
             // The reminder to a channel that was informed later is due when it is due for the others.
@@ -842,12 +1152,25 @@ fn each_kind_of_event_occurs_in_the_simulations() {
     }
     let expected = [
         "Covered",
+        "EndpointDeleted",
         "Exempt",
+        "Fixed",
         "TableDeleted",
         "VpcDeleted",
         "changed",
         "crashed",
+        "endpoint-access changed",
+        "endpoint-access opened",
+        "endpoint-access reminder",
+        "endpoint-access reported",
+        "endpoint-access resolved",
+        "endpoint-access worsened",
+        "endpoint-state changed",
+        "endpoint-state opened",
+        "endpoint-state reminder",
+        "endpoint-state resolved",
         "lost lease",
+        "open and in doubt",
         "opened",
         "opened later",
         "reminder",

@@ -1575,8 +1575,12 @@ mod tests {
             given.network.endpoints[0].state = state.into();
             given
         };
-        for state in ["pending", "failed", "deleting", "odd"] {
+        for state in ["pending", "failed", "odd"] {
             assert_eq!(in_state(state).plans(), [], "{state}");
+        }
+        for state in ["deleting", "Deleted"] {
+            let deleted = [endpoint_resolved(&endpoint_record(), ResolutionReason::EndpointDeleted)];
+            assert_eq!(in_state(state).steps(), deleted, "{state}");
         }
         let fixed = [endpoint_resolved(&endpoint_record(), ResolutionReason::Fixed)];
         assert_eq!(in_state("Available").steps(), fixed);

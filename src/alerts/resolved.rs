@@ -158,7 +158,8 @@ impl<'a> Resolver<'a> {
         } else if !self.vpcs.contains_key(record.vpc_id.as_str()) {
             Some(ResolutionReason::VpcDeleted)
         } else {
-            let is_gone = record.subject.kind == SubjectKind::VpcEndpoint && !self.endpoints.contains_key(subject);
+            let is_gone = record.subject.kind == SubjectKind::VpcEndpoint
+                && self.endpoints.get(subject).is_none_or(|endpoint| endpoint.is_deleted());
             is_gone.then_some(ResolutionReason::EndpointDeleted)
         }
     }

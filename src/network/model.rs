@@ -269,6 +269,12 @@ impl Endpoint {
         self.state.eq_ignore_ascii_case("available")
     }
 
+    /// Whether it was deleted. EC2 still returns such an endpoint for a while.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        ["deleting", "deleted"].iter().any(|state| self.state.eq_ignore_ascii_case(state))
+    }
+
     /// Whether it lists the table.
     #[must_use]
     pub fn lists(&self, table: &RouteTable) -> bool {
