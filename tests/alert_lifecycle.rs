@@ -852,6 +852,7 @@ impl Simulation {
                 facts: &facts,
                 account_region: &self.account_region,
                 vpcs: &endpoint_vpcs,
+                checks_rest_apis: false,
                 route_table_services: &self.policy.required_services,
                 required_interfaces: &BTreeSet::new(),
                 organization_id: None,
