@@ -235,7 +235,7 @@ def evaluate_functions_in_conditions() -> None:
 
     CloudFormation evaluates them. The template tests in this way whether a list contains a name.
     """
-    from ministack.services.cloudformation import changesets, engine, handlers
+    from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
     evaluate: Callable[[dict[str, Any], dict[str, Any]], dict[str, bool]] = engine._evaluate_conditions
     joined = {"Fn::Join": ["", {"Fn::Split": ["-", "a-b"]}]}
@@ -262,7 +262,7 @@ def evaluate_functions_in_conditions() -> None:
         conditions = resolve(template.get("Conditions", {}), parameters)
         return evaluate(template | {"Conditions": conditions}, parameters)
 
-    for module in (changesets, engine, handlers):
+    for module in (changesets, engine, handlers, stacks):
         module._evaluate_conditions = evaluate_resolved
 
 
