@@ -2,8 +2,15 @@
 //!
 //! A document is untrusted text. Reading it ends in a policy or in `None`, never in a panic. The grammar is that of
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>; a list of one value may be the value
-//! itself, and the names of elements, operators and keys are compared without regard to case.
+//! itself, and the names of elements, operators and keys are compared without regard to case. IAM allows no name twice in an
+//! object, so such a document has no meaning that anybody can rely on.
 
+use std::{collections::BTreeSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 /// A policy document.
@@ -208,7 +215,8 @@ impl Statement {
 impl Policy {
     /// Reads a document. `None` if it is not a policy.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::from_value(&serde_json::from_str(text).ok()?)
+        let Unambiguous(value) = serde_json::from_str(text).ok()?;
+        Self::from_value(&value)
     }
 
     /// Reads the resource policy of a REST API. API Gateway returns the document with its quotes and slashes escaped once
@@ -238,8 +246,69 @@ impl Policy {
     }
 }
 
+/// A JSON value in which no object has a name twice. `serde_json` alone would keep the last of them.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UnambiguousVisitor).map(Self)
+    }
+}
+
+struct UnambiguousVisitor;
+
+impl<'de> Visitor<'de> for UnambiguousVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value without duplicate names")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Unambiguous(value)) = members.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unambiguous(value))) = members.next_entry::<String, Unambiguous>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name stands twice in an object"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
 fn statement(value: &Value, position: usize) -> Option<Statement> {
-    let object = value.as_object()?;
+    let object = value.as_object().filter(|object| has_distinct_names(object))?;
     let is_allow = match member(object, "Effect")?.as_str()? {
         "Allow" => true,
         "Deny" => false,
@@ -258,6 +327,12 @@ fn statement(value: &Value, position: usize) -> Option<Statement> {
         resources: element(object, "Resource", "NotResource", texts)?,
         conditions: member(object, "Condition").map_or(Some(Vec::new()), conditions)?,
     })
+}
+
+/// Whether no two names differ only in their case. Nobody knows which of the two counts.
+fn has_distinct_names(object: &Map<String, Value>) -> bool {
+    let names: BTreeSet<String> = object.keys().map(|name| name.to_ascii_lowercase()).collect();
+    names.len() == object.len()
 }
 
 /// The member with this name, compared without regard to case. `None` if there is none or more than one.

@@ -1,7 +1,8 @@
 """Every fault of every call to DynamoDB: findings are sent all the same, the record fails, and nothing is lost.
 
 The alert history knows two findings at first: one that is still open, and one whose table has been deleted. So there is
-something of each kind: a finding that must not be sent again, two that are new, and one that is resolved.
+something of each kind: a finding that must not be sent again, three that are new, and one that is resolved. One of the
+new ones is about an endpoint.
 """
 
 import json
@@ -17,6 +18,7 @@ from local.deployment import Deployment
 from local.inbox import Inbox, Message
 from local.networks import DYNAMODB, S3
 from tests.local_cloud.support import history
+from tests.local_cloud.support.endpoint_problems import SHOP_FINDINGS, build_shop_with_endpoint
 from tests.local_cloud.support.fault_matrix import Call, Case, Fault, run_cases
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error, fault_proxy, hang, user_agent
 from tests.local_cloud.support.figures import AddFigure
@@ -144,16 +146,17 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def world(cloud: Cloud, stack: Deployment) -> Iterator[World]:
-    """The demo's network with three gaps, and a VPC without any. The deployed function receives no events."""
+    """A network with four findings, and a VPC without any. The deployed function receives no events."""
     with stack.without_events():
         cloud.empty_the_region()
         build = networks.Builder(cloud.client("ec2"))
-        shop, quiet = networks.build_shop(build.ec2), build.vpc("quiet", "10.93.0.0/16")
+        shop, quiet = build_shop_with_endpoint(build.ec2), build.vpc("quiet", "10.93.0.0/16")
         for service in (S3, DYNAMODB):
             build.gateway_endpoint(service, quiet, [build.main_table(quiet)])
         sandbox = Sandbox(cloud, "dynamodb-undisturbed")
         with sandbox.function() as function:
             assert function.invoke(batch(shop=shop, quiet=quiet)) == NO_FAILURES
+        # The first is about a route table.
         known, *new = [alert["findingId"] for alert in sandbox.alerts]
         stored = history.items(sandbox.dynamodb, sandbox.table)
         items = {item.get("findingId", {}).get("S", "lease"): item for item in stored}
@@ -361,13 +364,13 @@ def test_a_failing_topic_does_not_block_the_others_and_receives_later(
     assert counts(received_first) == {"json": 1, "text": 0, "chat": 1}
     assert changes(received_first["json"]) == world.opened
     assert counts(received_second) == {"json": 0, "text": 0, "chat": 0}
-    assert pending == [["text"]] * 3
+    assert pending == [["text"]] * SHOP_FINDINGS
     assert third == NO_FAILURES
     assert counts(received_third) == {"json": 0, "text": 1, "chat": 0}
     assert received_third["text"][0].attributes["changes"] == '["opened"]'
     assert fourth == NO_FAILURES
     assert counts(received_fourth) == {"json": 0, "text": 0, "chat": 0}
-    assert [alert["pending"] for alert in sandbox.alerts] == [[]] * 3
+    assert [alert["pending"] for alert in sandbox.alerts] == [[]] * SHOP_FINDINGS
     assert sandbox.held_leases == []
     kind = "deleted" if missing else "denied"
     figure(f"one topic of three {kind}: the others received the alert once, this one once later")

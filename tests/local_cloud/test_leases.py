@@ -15,14 +15,13 @@ from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Message
 from tests.local_cloud.support.bare_function import BareFunction
+from tests.local_cloud.support.endpoint_problems import SHOP_FINDINGS, build_shop_with_endpoint
 from tests.local_cloud.support.figures import AddFigure
 from tests.local_cloud.support.messages import NO_FAILURES, batch, changes, failed
 from tests.local_cloud.support.pausing_proxy import pausing_proxy
 from tests.local_cloud.support.sandbox import Sandbox, lease_is_held
 
 AT_ONCE = 20
-GAPS = 4
-"""The number of findings in the network: three route tables without a gateway route, and one endpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +29,7 @@ def shop(cloud: Cloud, stack: Deployment) -> Iterator[str]:
     """A VPC with gaps, and with an endpoint that admits nobody. The deployed function receives no events."""
     with stack.without_events():
         cloud.empty_the_region()
-        build = networks.Builder(cloud.client("ec2"))
-        vpc = networks.build_shop(build.ec2)
-        subnet = build.subnet("endpoints", vpc, "10.20.30.0/24", "a")
-        build.interface_endpoint(networks.SSM, vpc, subnet, SecurityGroupIds=[])
-        yield vpc
+        yield build_shop_with_endpoint(cloud.client("ec2"))
 
 
 # --- Many functions at once -------------------------------------------------------------------------------------------
@@ -55,9 +50,9 @@ def test_one_of_twenty_functions_sends_the_alert(cloud: Cloud, shop: str, figure
     assert retried == [NO_FAILURES] * len(late)
     received = sandbox.received()
     assert {channel: len(messages) for channel, messages in received.items()} == {"json": 1, "text": 1, "chat": 1}
-    assert [change for change, _ in changes(received["json"])] == ["opened"] * GAPS
+    assert [change for change, _ in changes(received["json"])] == ["opened"] * SHOP_FINDINGS
     alerts = [(alert["state"], alert["change"], alert["pending"]) for alert in sandbox.alerts]
-    assert alerts == [("open", "opened", [])] * GAPS
+    assert alerts == [("open", "opened", [])] * SHOP_FINDINGS
     assert [lease["claims"] for lease in sandbox.leases] == [1]
     assert sandbox.held_leases == []
     figure(f"{AT_ONCE} functions at once on one VPC: 1 alert on each of 3 topics, {len(late)} retried")
@@ -206,7 +201,7 @@ def same_on_all_topics(received: dict[str, list[Message]]) -> list[str]:
     return [",".join(change for change, _ in changes([message])) for message in received["json"]]
 
 
-ALERT = ",".join(["opened"] * GAPS)
+ALERT = ",".join(["opened"] * SHOP_FINDINGS)
 
 
 @pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.name)
@@ -224,7 +219,7 @@ def test_a_killed_function_loses_no_alert(kill: Kill, shop: str, aftermaths: dic
         assert aftermath.lease is not None
         assert SECONDS < aftermath.lease <= LEASE + 1
     assert (aftermath.after, aftermath.last, aftermath.sent_last) == (NO_FAILURES, NO_FAILURES, 0)
-    assert aftermath.alerts == [("open", "opened", [])] * GAPS
+    assert aftermath.alerts == [("open", "opened", [])] * SHOP_FINDINGS
     assert aftermath.held_leases == 0
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from local import networks
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
 from local.networks import Builder
+from tests.local_cloud.support.endpoint_problems import build_shop_with_endpoint
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error, fault_proxy
 from tests.local_cloud.support.messages import as_reported
 
@@ -75,6 +75,8 @@ FAILS_FIRST = [
     pytest.param("ec2", "DescribeRouteTables", error("RequestLimitExceeded", 503, times=7), id="throttled"),
     pytest.param("ec2", "DescribeVpcEndpoints", TRUNCATED | {"times": 1}, id="truncated"),
     pytest.param("ec2", "DescribeSubnets", RESET | {"times": 6}, id="reset"),
+    pytest.param("ec2", "DescribeSecurityGroups", error("RequestLimitExceeded", 503, times=7), id="groups-throttled"),
+    pytest.param("ec2", "DescribeVpcAttribute", TRUNCATED | {"times": 1}, id="attribute-truncated"),
     pytest.param("sns", "Publish", error("AuthorizationError", 403, times=1), id="not-accepted"),
 ]
 
@@ -106,6 +108,8 @@ def test_a_failed_record_is_retried_and_handled(
 
 FAILS_FOR_GOOD = [
     pytest.param("ec2", "DescribeVpcs", error("UnauthorizedOperation", 403), id="read-denied"),
+    # The role has not got the permission of a new check yet.
+    pytest.param("ec2", "DescribeSecurityGroups", error("UnauthorizedOperation", 403), id="groups-denied"),
     pytest.param("sns", "Publish", error("AuthorizationError", 403), id="publish-denied"),
 ]
 
@@ -161,8 +165,8 @@ def test_a_message_that_is_not_accepted_does_not_repeat_others(
 
 
 def build_and_ask(build: Builder, stack: Deployment) -> tuple[str, list[dict[str, Any]]]:
-    """Builds the shop; returns its VPC, and the findings that a function without faults reports."""
-    shop = networks.build_shop(build.ec2)
+    """Builds findings of both kinds; returns their VPC, and what a function without faults reports."""
+    shop = build_shop_with_endpoint(build.ec2)
     findings = stack.invoke({"check": {"vpcIds": [shop]}, "publish": False})["findings"]
     assert findings, "there is something to lose"
     return shop, findings

@@ -372,6 +372,157 @@ mod tests {
         assert_eq!(judge(&policy(&statements), Some(OURS)), PolicyVerdict::Bounded);
     }
 
+    /// What AWS's samples for single services add to the statements above: narrow actions, resources of AWS, lists of
+    /// accounts, keys with several colons, and members in another order. Each is bounded alone, also with every action.
+    #[test]
+    fn a_statement_like_those_of_the_samples_for_one_service_is_bounded() {
+        let accounts = json!(["123456789012", "210987654321"]);
+        let ours = |key: &str, value: &str| json!({"StringEquals": {"aws:PrincipalOrgID": OURS, key: value}});
+        for (service, changes) in [
+            (
+                "s3",
+                json!({"Resource": "arn:aws:s3:::partner-bucket/*", "Condition": {"StringEquals": {
+                    "aws:PrincipalAccount": accounts, "aws:ResourceAccount": accounts,
+                }}}),
+            ),
+            (
+                "s3",
+                json!({"Resource": "arn:aws:s3:::partner-bucket/*", "Condition": {"StringEquals": {
+                    "aws:PrincipalOrgID": OURS, "aws:ResourceAccount": accounts,
+                }}}),
+            ),
+            ("ec2", json!({"Action": "ec2:RunInstances", "Condition": ours("ec2:Owner", "amazon")})),
+            (
+                "cloudformation",
+                json!({"Action": ["cloudformation:CreateChangeSet"], "Resource": [
+                    "arn:aws:cloudformation:eu-west-1:aws:transform/*",
+                ]}),
+            ),
+            ("imagebuilder", json!({"Resource": ["arn:aws:imagebuilder:eu-west-1:aws:component/*"]})),
+            ("lambda", json!({"Resource": ["arn:aws:lambda:*:210987654321:layer:*"]})),
+            (
+                "ssm",
+                json!({"Action": ["ssm:Get*", "ssm:List*", "ssm:StartSession"], "Resource": [
+                    "arn:aws:ssm:eu-west-1::parameter/aws/*", "arn:aws:ssm:eu-west-1::document/*",
+                ]}),
+            ),
+            ("iot", json!({"Resource": "arn:aws:iot:*::jobtemplate/*"})),
+            ("ecr.api", json!({"Resource": "arn:aws:ecr:eu-west-1:210987654321:repository/*"})),
+            ("sts", json!({"Principal": {"Federated": "*"}, "Action": ["sts:AssumeRoleWithWebIdentity"]})),
+            ("iam", json!({"Resource": "arn:aws:iam::aws:policy/*"})),
+            ("any", json!({"Condition": ours("aws:PrincipalTag/dp:exclude:resource", "true")})),
+            ("any", json!({"Condition": ours("aws:PrincipalTag/resource-perimeter-exception", "true")})),
+        ] {
+            let document = policy(&[
+                with(&json!({"Principal": {"AWS": "*"}, "Condition": ours("aws:ResourceOrgID", OURS)})),
+                with(&changes),
+            ]);
+            assert_eq!(word(&document), "bounded", "{service}: {changes}");
+            let mut every_action = with(&changes);
+            every_action["Action"] = json!("*");
+            // The statement for federated principals is bounded by its actions alone here.
+            if service != "sts" {
+                assert_eq!(word(&policy(&[every_action])), "bounded", "{service}: {changes}");
+            }
+        }
+        let other_order = r#"{"Statement": [{"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+            "Resource": "*", "Action": "*", "Principal": {"AWS": "*"}, "Effect": "Allow", "Sid": "Last"}],
+            "Version": "2012-10-17"}"#;
+        assert_eq!(word(other_order), "bounded");
+    }
+
+    /// A document is text that anybody with the right to change the endpoint can write.
+    #[test]
+    fn escapes_and_white_space_change_nothing_and_duplicate_names_mean_nothing() {
+        let bound = r#""Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}"#;
+        let rest = r#""Principal": "*", "Action": "*", "Resource": "*""#;
+        let statement = |members: &str| format!(r#"{{"Statement": [{{{members}}}]}}"#);
+        check(&[
+            // Escapes in names and values.
+            (
+                statement(r#""Eff\u0065ct": "\u0041llow", "Principal": "\u002a", "Action": "\u002A", "Resource": "*""#),
+                "default",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Conditio\u006e": {{"StringEquals": {{"aws:\u0050rincipalOrgID": "o-a1b2c3d4e5"}}}}"#
+                )),
+                "bounded",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringLike": {{"aws:PrincipalOrgID": "\u002a"}}}}"#
+                )),
+                "open",
+            ),
+            (statement(&format!("\t\"Effect\" :\r\n\"Allow\" , {rest}\n")), "default"),
+            // Letters that only look like those of a known name.
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"аws:PrincipalOrgID": "o-a1b2c3d4e5"}}}}"#
+                )),
+                "open",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"aws:PrincipalOrgID\u0000": "o-a1b2c3d4e5"}}}}"#
+                )),
+                "open",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"String Equals": {{"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}}"#
+                )),
+                "open",
+            ),
+            (statement(&format!(r#""Effect": "Ａllow", {rest}"#)), "in doubt"),
+            // A half of a surrogate pair is no character.
+            (statement(&format!(r#""Effect": "Allow", {rest}, "Sid": "\ud800""#)), "in doubt"),
+            // Names that stand twice: in the statement, the condition and the document; in the same or another spelling.
+            (statement(&format!(r#""Effect": "Allow", {rest}, {bound}, "Condition": {{}}"#)), "in doubt"),
+            (statement(&format!(r#""Effect": "Allow", {rest}, "Condition": {{}}, {bound}"#)), "in doubt"),
+            (statement(&format!(r#""Effect": "Allow", {rest}, "condition": {{}}, {bound}"#)), "in doubt"),
+            (statement(&format!(r#""Effect": "Deny", "Effect": "Allow", {rest}"#)), "in doubt"),
+            (statement(&format!(r#""Effect": "Allow", "\u0045ffect": "Allow", {rest}"#)), "in doubt"),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"aws:PrincipalOrgID": "a", "aws:PrincipalOrgID": "b"}}}}"#
+                )),
+                "in doubt",
+            ),
+            (format!(r#"{{"Statement": [], "Statement": [{{"Effect": "Allow", {rest}}}]}}"#), "in doubt"),
+            (format!(r#"{{"Statement": [{{"Effect": "Allow", {rest}}}], "statement": []}}"#), "in doubt"),
+            // Deep nesting where no policy has any.
+            (
+                statement(&format!(r#""Effect": "Allow", {rest}, "Other": {}1{}"#, "[".repeat(200), "]".repeat(200))),
+                "in doubt",
+            ),
+            (
+                statement(&format!(r#""Effect": "Allow", {rest}, "Other": {}1{}"#, "[".repeat(50), "]".repeat(50))),
+                "default",
+            ),
+            // Numbers that no integer holds.
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"aws:PrincipalAccount": 1e400}}}}"#
+                )),
+                "in doubt",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"aws:PrincipalAccount": 1.5}}}}"#
+                )),
+                "bounded",
+            ),
+            (
+                statement(&format!(
+                    r#""Effect": "Allow", {rest}, "Condition": {{"StringEquals": {{"aws:PrincipalAccount": -7}}}}"#
+                )),
+                "bounded",
+            ),
+        ]);
+    }
+
     #[test]
     fn the_required_organization_has_to_be_among_the_named_ones() {
         let named = |value: &Value| under(&json!({"StringEquals": {"aws:PrincipalOrgID": value}}));

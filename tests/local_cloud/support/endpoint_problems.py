@@ -5,10 +5,20 @@ The expectations are those of the tables at the head of `src/checks/*/rule.rs`.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from local.networks import BOUNDED_POLICY, DYNAMODB, FOR_ALL_REQUESTS, ONLY_INBOUND, S3, SSM, Builder, https_from
+from local.networks import (
+    BOUNDED_POLICY,
+    DYNAMODB,
+    FOR_ALL_REQUESTS,
+    ONLY_INBOUND,
+    S3,
+    SSM,
+    Builder,
+    build_shop,
+    https_from,
+)
 
 DEFAULT_CHECKS = ("gateway-route", "dns-bypass", "endpoint-dns", "endpoint-access", "endpoint-state")
 ALL_CHECKS = (*DEFAULT_CHECKS, "endpoint-zones", "endpoint-policy")
@@ -23,6 +33,21 @@ def policy(**condition: Any) -> str:
     """Returns the policy that allows everything under a condition on one key: `policy(**{key: value})`."""
     statement: dict[str, Any] = EVERYTHING | ({"Condition": {"StringEquals": condition}} if condition else {})
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+SHOP_FINDINGS = 4
+"""The number of findings that the default checks have about `build_shop_with_endpoint`."""
+
+
+def build_shop_with_endpoint(ec2: Any) -> str:
+    """Builds the demo's network with an endpoint that admits only its own group; returns the VPC's id.
+
+    So there are findings of both kinds: three about route tables and one about an endpoint.
+    """
+    build, vpc = Builder(ec2), build_shop(ec2)
+    subnet = build.subnet("endpoints", vpc, "10.20.30.0/24", "a")
+    build.interface_endpoint(SSM, vpc, subnet, SecurityGroupIds=[])
+    return vpc
 
 
 @dataclass(frozen=True)
@@ -109,16 +134,39 @@ class Problem:
     """Why the finding is resolved in the end."""
     fix: Callable[[Site], None] | None = None
     """How a person fixes it if no command does."""
+    variant: str = ""
+    """What distinguishes it from others with the same defect."""
 
     @property
     def name(self) -> str:
         """The name of the test."""
-        return "-".join([self.check, self.defect, *(["organization"] if "ORGANIZATION_ID" in self.settings else [])])
+        return "-".join(part for part in (self.check, self.defect, self.variant) if part)
 
 
 def _attract_all_requests(site: Site) -> list[Expected]:
     site.build.ec2.modify_vpc_endpoint(VpcEndpointId=site.s3, DnsOptions=FOR_ALL_REQUESTS)
     return [Expected(site.s3, site.subnets, {"gatewayEndpointId": site.gateway, "uncoveredRouteTableIds": []})]
+
+
+def _delete_gateway(site: Site) -> None:
+    site.build.ec2.delete_vpc_endpoints(VpcEndpointIds=[site.gateway])
+
+
+def _remove_table(site: Site) -> None:
+    main = site.build.main_table(site.vpc)
+    site.build.ec2.modify_vpc_endpoint(VpcEndpointId=site.gateway, RemoveRouteTableIds=[main])
+
+
+def _attract_without_gateway(site: Site) -> list[Expected]:
+    [expected] = _attract_all_requests(site)
+    main = site.build.main_table(site.vpc)
+    return [replace(expected, evidence={"gatewayEndpointId": None, "uncoveredRouteTableIds": [main]})]
+
+
+def _attract_beside_uncovered_table(site: Site) -> list[Expected]:
+    [expected] = _attract_all_requests(site)
+    main = site.build.main_table(site.vpc)
+    return [replace(expected, evidence={"gatewayEndpointId": site.gateway, "uncoveredRouteTableIds": [main]})]
 
 
 def _turn_dns_support_off(site: Site) -> list[Expected]:
@@ -225,11 +273,22 @@ OF_ORGANIZATION = POLICY | {"ORGANIZATION_ID": ORGANIZATION}
 def _about_policy(
     defect: str, severity: str, change: Callable[[Site], list[Expected]], settings: dict[str, str]
 ) -> Problem:
-    return Problem("endpoint-policy", defect, severity, change, "ModifyVpcEndpoint", settings, fix=_bound_policy)
+    variant = "organization" if "ORGANIZATION_ID" in settings else ""
+    event = "ModifyVpcEndpoint"
+    return Problem("endpoint-policy", defect, severity, change, event, settings, fix=_bound_policy, variant=variant)
+
+
+def _about_bypass(variant: str, prepare: Callable[[Site], None], change: Callable[[Site], list[Expected]]) -> Problem:
+    # The table without a gateway route would be a finding of `gateway-route`.
+    alone = {"CHECKS": "dns-bypass"}
+    defect, event = "private_dns_for_all_requests", "ModifyVpcEndpoint"
+    return Problem("dns-bypass", defect, "HIGH", change, event, alone, prepare, variant=variant)
 
 
 PROBLEMS = [
     Problem("dns-bypass", "private_dns_for_all_requests", "HIGH", _attract_all_requests, "ModifyVpcEndpoint"),
+    _about_bypass("no-gateway-endpoint", _delete_gateway, _attract_without_gateway),
+    _about_bypass("uncovered-table", _remove_table, _attract_beside_uncovered_table),
     Problem("endpoint-dns", "vpc_dns_support_off", "HIGH", _turn_dns_support_off, "ModifyVpcAttribute"),
     Problem("endpoint-dns", "vpc_dns_host_names_off", "HIGH", _turn_dns_host_names_off, "ModifyVpcAttribute"),
     Problem("endpoint-access", "no_subnet_admitted", "HIGH", _admit_nobody, "RevokeSecurityGroupIngress"),
