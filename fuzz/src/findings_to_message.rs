@@ -21,7 +21,7 @@ use gatewatch::{
         endpoint_problem::{Defect, problem_id},
         finding::{Finding, Gap, Problem, finding_id},
         gateway_endpoint::rule::evaluate,
-        list::{evaluate_endpoints, is_available},
+        list::evaluate_endpoints,
         severity::Severity,
         subject::{Subject, SubjectKind},
     },
@@ -87,7 +87,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let mut checks = BTreeSet::from([CheckName::GatewayRoute]);
     let mut facts = EndpointFacts::default();
     if bytes.yes() {
-        checks = CheckName::ALL.into_iter().filter(|check| is_available(*check)).collect();
+        checks = CheckName::ALL.into();
         facts = endpoint_facts(&mut bytes, &mut network, region);
         add_endpoint_records(&mut bytes, &network, &account_region, &mut history);
     }
@@ -111,6 +111,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
             facts: &facts,
             account_region: &account_region,
             vpcs: &vpcs,
+            checks_rest_apis: scope.concerns_rest_apis(),
             route_table_services: &policy.required_services,
             required_interfaces: &BTreeSet::new(),
             organization_id,

@@ -8,7 +8,6 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use crate::{
     alerts::{
         affected::{Affected, vpcs_with_affected_endpoints, with_history},
-        history::AlertHistory,
         observation::Observation,
         plan::Plan,
         planner::plans,

@@ -267,8 +267,9 @@ where
     let why = describe(error);
     let read = match error.code() {
         Some("AccessDenied" | "AccessDeniedException") => OptionalRead::Denied,
-        Some("InvalidInput" | "ResourceNotFoundException") => OptionalRead::NotRead,
-        Some("Throttling" | "ThrottlingException") => OptionalRead::NotRead,
+        Some("InvalidInput" | "ResourceNotFoundException" | "Throttling" | "ThrottlingException") => {
+            OptionalRead::NotRead
+        }
         _ if matches!(error, SdkError::DispatchFailure(_)) => OptionalRead::NotRead,
         _ => return Err(Error::Ec2ReadFailed(format!("{operation}: {why}"))),
     };
