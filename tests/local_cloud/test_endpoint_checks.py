@@ -124,7 +124,7 @@ def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(build: Bui
     rest = {name: value for name, value in report.items() if name != "findings"}
     assert rest == {
         "scope": "region",
-        "checked": {"vpcs": 3, "subnets": 7, "routeTables": 6},
+        "checked": {"vpcs": 3, "subnets": 7, "routeTables": 6, "endpoints": 14},
         "exempt": [],
         "unassessed": [],
         "notFound": [],
