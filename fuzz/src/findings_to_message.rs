@@ -80,6 +80,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let policy = Policy {
         checks: default_checks(),
         required_services,
+        required_interfaces: BTreeSet::new(),
         min_severity,
         remind_after,
         channels,

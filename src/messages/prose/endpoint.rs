@@ -328,6 +328,9 @@ pub(super) fn outcome(
         Recorded::Known(ResolutionReason::Exempt) => {
             format!("{named} is exempt now from the check {}.", check.name())
         }
+        Recorded::Known(ResolutionReason::NotRequired) => {
+            format!("{named} does not need a private way to {service} any more. It may have none.")
+        }
         Recorded::Known(ResolutionReason::EndpointDeleted | ResolutionReason::ApiDeleted) => {
             format!("{named} was deleted. This ends the problem that {} found.", check.name())
         }
