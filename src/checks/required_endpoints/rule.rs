@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     checks::{
-        central_names::{Service, service_of},
+        central_names::{Serving, serving},
         check::CheckName,
         endpoint_context::{Draft, EndpointContext, short_name},
         endpoint_problem::{
@@ -54,16 +54,16 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
             continue;
         };
         let central = if service.private_dns_names.is_empty() {
-            Service::NotServed
+            Serving::NotServed
         } else {
-            service_of(facts.central_names.get(&vpc.id), &service.private_dns_names, &name)
+            serving(facts.central_names.get(&vpc.id), &service.private_dns_names, &name)
         };
         match central {
-            Service::Served => {}
-            Service::InDoubt(reason, ids) => {
+            Serving::Served => {}
+            Serving::InDoubt(reason, ids) => {
                 context.add_doubt(in_doubt(reason, ids), vpc.exemption.as_deref(), verdict);
             }
-            Service::NotServed => context.report(CHECK, draft(context, vpc, &name, service), verdict),
+            Serving::NotServed => context.report(CHECK, draft(context, vpc, &name, service), verdict),
         }
     }
 }
@@ -143,7 +143,7 @@ mod tests {
     use crate::{
         checks::{
             endpoint_problem::{EndpointProblem, ExemptProblem, problem_id},
-            endpoint_testing::{VPC, World, doubts, only},
+            endpoint_testing::{VPC, World, doubts, nothing_central, only},
             finding::SubnetRef,
         },
         network::{
@@ -180,12 +180,7 @@ mod tests {
             ..EndpointService::default()
         };
         world.facts.services.insert(SERVICE.into(), service);
-        let nothing = CentralNames {
-            hosted_zones: OptionalRead::Read(BTreeSet::new()),
-            profile_resources: OptionalRead::Read(BTreeSet::new()),
-            forwarded_domains: OptionalRead::Read(BTreeSet::new()),
-        };
-        world.facts.central_names.insert(VPC.into(), nothing);
+        world.facts.central_names.insert(VPC.into(), nothing_central());
         world
     }
 
