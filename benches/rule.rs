@@ -159,6 +159,7 @@ fn planning(criterion: &mut Criterion) {
     let policy = Policy {
         checks: default_checks(),
         required_services: SERVICES.into(),
+        required_interfaces: BTreeSet::new(),
         min_severity: Severity::Low,
         remind_after: None,
         channels: [Channel::Json].into(),

@@ -720,6 +720,7 @@ impl Simulation {
             policy: Policy {
                 checks: default_checks(),
                 required_services: SERVICES.into(),
+                required_interfaces: BTreeSet::new(),
                 min_severity,
                 remind_after: has_reminders.then_some(WEEK),
                 channels: [Channel::Json].into(),

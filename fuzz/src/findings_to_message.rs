@@ -92,7 +92,15 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
         add_endpoint_records(&mut bytes, &network, &account_region, &mut history);
     }
     let organization_id = bytes.one_of(&[None, Some("o-a1b2c3d4e5")]);
-    let policy = Policy { checks, required_services, min_severity, remind_after, channels, without_subscribers };
+    let policy = Policy {
+        checks,
+        required_services,
+        required_interfaces: BTreeSet::new(),
+        min_severity,
+        remind_after,
+        channels,
+        without_subscribers,
+    };
 
     let scope = payload.scope();
     let resolved = with_history(&scope, &history, &network).tables_in(&network, &account_region);

@@ -355,6 +355,7 @@ mod tests {
         Policy {
             checks: default_checks(),
             required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+            required_interfaces: BTreeSet::from(["ssm".to_owned()]),
             min_severity: Severity::Low,
             remind_after: Some(SignedDuration::from_hours(7 * 24)),
             channels: BTreeSet::from([Channel::Json, Channel::Text]),
@@ -1620,6 +1621,41 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_about_a_vpc_is_not_fixed_if_the_settings_or_its_subnets_do_not_need_the_service_any_more() {
+        let subject = Subject { kind: SubjectKind::Vpc, id: A.into(), name: None };
+        let record = AlertRecord { subject, ..endpoint_record() };
+        let resolved = |reason| [endpoint_resolved(&record, reason)];
+        let with = |change: fn(&mut Given)| {
+            let mut given = given_endpoint([], [record.clone()]);
+            change(&mut given);
+            given.steps()
+        };
+        let other_service = |given: &mut Given| given.policy.required_interfaces = BTreeSet::from(["kms".to_owned()]);
+        assert_eq!(with(other_service), resolved(ResolutionReason::NotRequired));
+        let no_subnets = |given: &mut Given| given.network.subnets.retain(|subnet| subnet.vpc_id != A);
+        assert_eq!(reasons(with(no_subnets)), [ResolutionReason::NotRequired]);
+        let foreign_subnets = |given: &mut Given| {
+            for subnet in &mut given.network.subnets {
+                subnet.owner_id = Some("210987654321".into());
+            }
+        };
+        assert_eq!(reasons(with(foreign_subnets)), [ResolutionReason::NotRequired]);
+        // Only a finding about a VPC depends on the setting.
+        let mut of_endpoint = given_endpoint([], [endpoint_record()]);
+        other_service(&mut of_endpoint);
+        assert_eq!(of_endpoint.steps(), [endpoint_resolved(&endpoint_record(), ResolutionReason::Fixed)]);
+    }
+
+    /// Why the steps resolve.
+    fn reasons(steps: Vec<Step>) -> Vec<ResolutionReason> {
+        let reason = |step: Step| match step.record.state {
+            RecordState::Resolved(Resolution { reason: Recorded::Known(reason), .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        steps.into_iter().map(reason).collect()
+    }
+
+    #[test]
     fn a_finding_about_a_rest_api_is_resolved_only_if_the_apis_were_read() {
         let subject = Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: None };
         let problem = RecordedProblem::Endpoint(RecordedDefect {
@@ -1652,6 +1688,10 @@ mod tests {
         };
         assert_eq!(reason(with(Some(&["a1b2c3d4e5"]))), Recorded::Known(ResolutionReason::Fixed));
         assert_eq!(reason(with(Some(&["f6a7b8c9d0"]))), Recorded::Known(ResolutionReason::ApiDeleted));
+        // A tag on the API exempts it, also from what could not be judged.
+        let mut tagged = with(Some(&["a1b2c3d4e5"]));
+        tagged.rest_apis.as_mut().unwrap().apis[0].exemption = Some("private-api".into());
+        assert_eq!(reason(tagged), Recorded::Known(ResolutionReason::Exempt));
         // No scope names a REST API, so only a check of the whole Region affects it.
         let mut of_a_vpc = with(Some(&[]));
         of_a_vpc.scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };

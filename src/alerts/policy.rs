@@ -18,6 +18,8 @@ pub struct Policy {
     pub checks: BTreeSet<CheckName>,
     /// The services that every route table must have a gateway route to.
     pub required_services: BTreeSet<GatewayService>,
+    /// The short names of the services that every VPC must have a private way to, such as `ssm`.
+    pub required_interfaces: BTreeSet<String>,
     /// The minimum severity. Findings below it send no alert, except `resolved` for a finding that was sent before.
     pub min_severity: Severity,
     /// How long after the last alert a reminder about an open finding is due; `None` for no reminders.

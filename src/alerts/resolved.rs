@@ -15,7 +15,8 @@ use crate::{
     },
     channel::Channel,
     checks::{
-        check::CheckName, exemption::exempts_from, finding::SubnetRef, list::judges_state_of, subject::SubjectKind,
+        check::CheckName, endpoint_context::short_name, exemption::exempts_from, finding::SubnetRef,
+        list::judges_state_of, subject::SubjectKind,
     },
     network::{
         endpoint_facts::RestApis,
@@ -124,11 +125,24 @@ impl<'a> Resolver<'a> {
             None
         } else if self.exempt_problems.contains(&key) || self.has_exempting_tag(record, defect.check) {
             Some(ResolutionReason::Exempt)
+        } else if !self.is_required(record, defect) {
+            Some(ResolutionReason::NotRequired)
         } else if !self.is_judged(record, defect.check) {
             None
         } else {
             Some(ResolutionReason::Fixed)
         }
+    }
+
+    /// Whether the settings still ask for what the finding misses. Only a finding about a VPC depends on them: the VPC needs
+    /// the services that the settings name, as long as it has a subnet of its own.
+    fn is_required(&self, record: &AlertRecord, defect: &RecordedDefect) -> bool {
+        let Observation { account_region, network, .. } = self.observation;
+        let is_own_subnet =
+            |subnet: &Subnet| subnet.vpc_id == record.vpc_id && !account_region.is_foreign(subnet.owner_id.as_deref());
+        record.subject.kind != SubjectKind::Vpc
+            || (self.policy.required_interfaces.contains(short_name(&defect.service, &account_region.region))
+                && network.subnets.iter().any(is_own_subnet))
     }
 
     /// Whether the check judged the subject: the REST APIs were read, or the endpoint is in a state that the check judges.
@@ -140,13 +154,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Whether the endpoint or the VPC of the record has a tag that exempts from the check. What cannot be judged then is
-    /// neither unassessed nor an exempt problem.
+    /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What cannot be
+    /// judged then is neither unassessed nor an exempt problem.
     fn has_exempting_tag(&self, record: &AlertRecord, check: CheckName) -> bool {
         let today = self.observation.now.to_zoned(TimeZone::UTC).date();
-        let endpoint = self.endpoints.get(record.subject.id.as_str()).map(|endpoint| &endpoint.exemption);
+        let subject = record.subject.id.as_str();
+        let api = self.observation.rest_apis.into_iter().flat_map(|apis| &apis.apis).find(|api| api.id == subject);
+        let own = if record.subject.kind == SubjectKind::RestApi {
+            api.map(|api| &api.exemption)
+        } else {
+            self.endpoints.get(subject).map(|endpoint| &endpoint.exemption)
+        };
         let vpc = self.vpcs.get(record.vpc_id.as_str()).map(|vpc| &vpc.exemption);
-        endpoint.into_iter().chain(vpc).any(|tag| exempts_from(tag.as_deref(), check, today))
+        own.into_iter().chain(vpc).any(|tag| exempts_from(tag.as_deref(), check, today))
     }
 
     /// The reason, if the subject does not exist any more.

@@ -241,6 +241,7 @@ fn policy(settings: &Settings) -> Policy {
     Policy {
         checks: settings.checks.clone(),
         required_services: settings.required_services.clone(),
+        required_interfaces: settings.required_interfaces.clone(),
         min_severity: settings.min_severity,
         remind_after: settings.remind_after,
         channels: settings.topics.keys().copied().collect(),
@@ -265,6 +266,7 @@ mod tests {
                 "MIN_SEVERITY" => "MEDIUM",
                 "REMIND_DAYS" => "1",
                 "CHECKS" => "endpoint-dns,gateway-route",
+                "REQUIRED_INTERFACES" => "ssm",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -274,6 +276,7 @@ mod tests {
             Policy {
                 checks: BTreeSet::from([CheckName::GatewayRoute, CheckName::EndpointDns]),
                 required_services: BTreeSet::from([GatewayService::S3, GatewayService::DynamoDb]),
+                required_interfaces: BTreeSet::from(["ssm".to_owned()]),
                 min_severity: Severity::Medium,
                 remind_after: Some(SignedDuration::from_hours(24)),
                 channels: BTreeSet::from([Channel::Json, Channel::Chat]),

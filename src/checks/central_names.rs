@@ -8,8 +8,9 @@
 //! | a hosted zone with one of the names, also through a profile | served |
 //! | an endpoint for the service in a profile | served |
 //! | else a hosted zone with a parent of a name, such as `amazonaws.com` | in doubt: `may_be_served_centrally` |
+//! | else a hosted zone below a name that began with `*.`, such as `*.execute-api.eu-west-1.amazonaws.com` | in doubt: `may_be_served_centrally` |
 //! | else a hosted zone or an endpoint in a profile, of which no more is known | in doubt: `may_be_served_centrally` |
-//! | else a rule that forwards a name or a parent of it | in doubt: `may_be_served_centrally` |
+//! | else a rule that forwards a name, a parent of it, or something below a name that began with `*.` | in doubt: `may_be_served_centrally` |
 //! | else a read that AWS denied | in doubt: `read_denied` |
 //! | else a read that nobody made | in doubt: `fact_missing` |
 //! | none of these | not served |
@@ -23,7 +24,7 @@ use crate::{
 
 /// Whether something central serves the names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum Serving {
     /// It does.
     Served,
     /// Nothing does.
@@ -33,9 +34,9 @@ pub(super) enum Service {
 }
 
 /// Whether something central serves one of these private names of the service.
-pub(super) fn service_of(central: Option<&CentralNames>, names: &BTreeSet<String>, service_name: &str) -> Service {
-    let Some(central) = central else { return Service::InDoubt(UnassessedReason::FactMissing, BTreeSet::new()) };
-    let names: Vec<String> = names.iter().map(|name| normal(name)).collect();
+pub(super) fn serving(central: Option<&CentralNames>, names: &BTreeSet<String>, service_name: &str) -> Serving {
+    let Some(central) = central else { return Serving::InDoubt(UnassessedReason::FactMissing, BTreeSet::new()) };
+    let names: Vec<PrivateName> = names.iter().map(|name| PrivateName::new(name)).collect();
     let mut search = Search::default();
     match &central.hosted_zones {
         OptionalRead::Read(zones) => {
@@ -75,16 +76,16 @@ struct Search {
 }
 
 impl Search {
-    fn zone(&mut self, id: &str, zone: &str, names: &[String]) {
+    fn zone(&mut self, id: &str, zone: &str, names: &[PrivateName]) {
         let zone = normal(zone);
-        if names.contains(&zone) {
+        if names.iter().any(|name| name.text == zone) {
             self.is_served = true;
-        } else if names.iter().any(|name| is_in(name, &zone)) {
+        } else if names.iter().any(|name| name.may_be_in(&zone)) {
             self.may_serve.insert(id.to_owned());
         }
     }
 
-    fn profile_resource(&mut self, resource: &ProfileResource, names: &[String], service_name: &str) {
+    fn profile_resource(&mut self, resource: &ProfileResource, names: &[PrivateName], service_name: &str) {
         match resource {
             ProfileResource::HostedZone { arn, name: Some(name) } => self.zone(arn, name, names),
             ProfileResource::Endpoint { service_name: Some(name), .. } => self.is_served |= name == service_name,
@@ -96,8 +97,9 @@ impl Search {
         }
     }
 
-    fn rule(&mut self, domain: &str, names: &[String]) {
-        if names.iter().any(|name| is_in(name, &normal(domain))) {
+    fn rule(&mut self, domain: &str, names: &[PrivateName]) {
+        let domain_name = normal(domain);
+        if names.iter().any(|name| name.may_be_in(&domain_name)) {
             self.may_serve.insert(domain.to_owned());
         }
     }
@@ -109,18 +111,39 @@ impl Search {
         }
     }
 
-    fn result(self) -> Service {
+    fn result(self) -> Serving {
         if self.is_served {
-            Service::Served
+            Serving::Served
         } else if !self.may_serve.is_empty() {
-            Service::InDoubt(UnassessedReason::MayBeServedCentrally, self.may_serve)
+            Serving::InDoubt(UnassessedReason::MayBeServedCentrally, self.may_serve)
         } else if self.is_denied {
-            Service::InDoubt(UnassessedReason::ReadDenied, BTreeSet::new())
+            Serving::InDoubt(UnassessedReason::ReadDenied, BTreeSet::new())
         } else if self.is_incomplete {
-            Service::InDoubt(UnassessedReason::FactMissing, BTreeSet::new())
+            Serving::InDoubt(UnassessedReason::FactMissing, BTreeSet::new())
         } else {
-            Service::NotServed
+            Serving::NotServed
         }
+    }
+}
+
+/// A private name of the service.
+#[derive(Debug)]
+struct PrivateName {
+    /// The name, [normal](normal).
+    text: String,
+    /// Whether it began with `*.`: clients use names below it, such as that of a registry or an API.
+    is_wildcard: bool,
+}
+
+impl PrivateName {
+    fn new(name: &str) -> Self {
+        let text = normal(name);
+        Self { is_wildcard: name.starts_with('*') || name.starts_with("\\052"), text }
+    }
+
+    /// Whether this zone or domain has the name or a part of what it stands for.
+    fn may_be_in(&self, domain: &str) -> bool {
+        is_in(&self.text, domain) || (self.is_wildcard && is_in(domain, &self.text))
     }
 }
 
@@ -140,6 +163,7 @@ fn is_in(name: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::endpoint_testing::nothing_central;
 
     fn set(texts: &[&str]) -> BTreeSet<String> {
         texts.iter().map(|&text| text.to_owned()).collect()
@@ -149,39 +173,34 @@ mod tests {
         OptionalRead::Read(value)
     }
 
-    /// Everything was read, and nothing was found.
-    fn nothing() -> CentralNames {
-        CentralNames {
-            hosted_zones: read(BTreeSet::new()),
-            profile_resources: read(BTreeSet::new()),
-            forwarded_domains: read(BTreeSet::new()),
-        }
-    }
-
-    fn of(central: &CentralNames) -> Service {
+    fn of(central: &CentralNames) -> Serving {
         let names = set(&["ssm.eu-west-1.amazonaws.com", "*.ssm.eu-west-1.api.aws"]);
-        service_of(Some(central), &names, "com.amazonaws.eu-west-1.ssm")
+        serving(Some(central), &names, "com.amazonaws.eu-west-1.ssm")
     }
 
-    fn may_be(ids: &[&str]) -> Service {
-        Service::InDoubt(UnassessedReason::MayBeServedCentrally, set(ids))
+    fn may_be(ids: &[&str]) -> Serving {
+        Serving::InDoubt(UnassessedReason::MayBeServedCentrally, set(ids))
     }
 
     #[test]
     fn a_hosted_zone_serves_its_name_and_may_serve_names_below() {
         for (zone, expected) in [
-            ("ssm.eu-west-1.amazonaws.com.", Service::Served),
-            ("SSM.eu-west-1.amazonaws.com", Service::Served),
-            ("ssm.eu-west-1.api.aws.", Service::Served),
-            ("\\052.ssm.eu-west-1.api.aws.", Service::Served),
+            ("ssm.eu-west-1.amazonaws.com.", Serving::Served),
+            ("SSM.eu-west-1.amazonaws.com", Serving::Served),
+            ("ssm.eu-west-1.api.aws.", Serving::Served),
+            ("\\052.ssm.eu-west-1.api.aws.", Serving::Served),
             ("amazonaws.com.", may_be(&["amazonaws.com."])),
             (".", may_be(&["."])),
-            ("ssm.eu-west-2.amazonaws.com.", Service::NotServed),
-            ("m.eu-west-1.amazonaws.com.", Service::NotServed),
-            ("a.ssm.eu-west-1.amazonaws.com.", Service::NotServed),
-            ("corp.example.", Service::NotServed),
+            ("ssm.eu-west-2.amazonaws.com.", Serving::NotServed),
+            ("m.eu-west-1.amazonaws.com.", Serving::NotServed),
+            ("a.ssm.eu-west-1.amazonaws.com.", Serving::NotServed),
+            // Below a name that began with `*.`, one zone serves one of many names.
+            ("a.ssm.eu-west-1.api.aws.", may_be(&["a.ssm.eu-west-1.api.aws."])),
+            ("a.b.ssm.eu-west-1.api.aws.", may_be(&["a.b.ssm.eu-west-1.api.aws."])),
+            ("assm.eu-west-1.api.aws.", Serving::NotServed),
+            ("corp.example.", Serving::NotServed),
         ] {
-            assert_eq!(of(&CentralNames { hosted_zones: read(set(&[zone])), ..nothing() }), expected, "{zone}");
+            assert_eq!(of(&CentralNames { hosted_zones: read(set(&[zone])), ..nothing_central() }), expected, "{zone}");
         }
     }
 
@@ -196,15 +215,15 @@ mod tests {
             service_name: name.map(str::to_owned),
         };
         for (resource, expected) in [
-            (zone(Some("ssm.eu-west-1.amazonaws.com.")), Service::Served),
-            (zone(Some("corp.example.")), Service::NotServed),
+            (zone(Some("ssm.eu-west-1.amazonaws.com.")), Serving::Served),
+            (zone(Some("corp.example.")), Serving::NotServed),
             (zone(None), may_be(&["arn:aws:route53:::hostedzone/Z1"])),
-            (endpoint(Some("com.amazonaws.eu-west-1.ssm")), Service::Served),
-            (endpoint(Some("com.amazonaws.eu-west-1.kms")), Service::NotServed),
+            (endpoint(Some("com.amazonaws.eu-west-1.ssm")), Serving::Served),
+            (endpoint(Some("com.amazonaws.eu-west-1.kms")), Serving::NotServed),
             (endpoint(None), may_be(&["vpce-0000000f"])),
-            (ProfileResource::Other { arn: "arn:aws:route53resolver:::x".into() }, Service::NotServed),
+            (ProfileResource::Other { arn: "arn:aws:route53resolver:::x".into() }, Serving::NotServed),
         ] {
-            let central = CentralNames { profile_resources: read([resource.clone()].into()), ..nothing() };
+            let central = CentralNames { profile_resources: read([resource.clone()].into()), ..nothing_central() };
             assert_eq!(of(&central), expected, "{resource:?}");
         }
     }
@@ -215,10 +234,12 @@ mod tests {
             ("amazonaws.com.", may_be(&["amazonaws.com."])),
             ("ssm.eu-west-1.amazonaws.com", may_be(&["ssm.eu-west-1.amazonaws.com"])),
             (".", may_be(&["."])),
-            ("corp.example", Service::NotServed),
+            ("corp.example", Serving::NotServed),
+            ("a.ssm.eu-west-1.amazonaws.com", Serving::NotServed),
+            ("123456789012.ssm.eu-west-1.api.aws", may_be(&["123456789012.ssm.eu-west-1.api.aws"])),
         ] {
             assert_eq!(
-                of(&CentralNames { forwarded_domains: read(set(&[domain])), ..nothing() }),
+                of(&CentralNames { forwarded_domains: read(set(&[domain])), ..nothing_central() }),
                 expected,
                 "{domain}"
             );
@@ -227,16 +248,16 @@ mod tests {
 
     #[test]
     fn what_nobody_could_read_is_in_doubt_unless_something_else_serves_the_name() {
-        let in_doubt = |reason| Service::InDoubt(reason, BTreeSet::new());
-        let denied = || CentralNames { profile_resources: OptionalRead::Denied, ..nothing() };
-        assert_eq!(of(&nothing()), Service::NotServed);
+        let in_doubt = |reason| Serving::InDoubt(reason, BTreeSet::new());
+        let denied = || CentralNames { profile_resources: OptionalRead::Denied, ..nothing_central() };
+        assert_eq!(of(&nothing_central()), Serving::NotServed);
         assert_eq!(of(&denied()), in_doubt(UnassessedReason::ReadDenied));
         assert_eq!(of(&CentralNames::default()), in_doubt(UnassessedReason::FactMissing));
-        assert_eq!(service_of(None, &set(&["a"]), "b"), in_doubt(UnassessedReason::FactMissing));
+        assert_eq!(serving(None, &set(&["a"]), "b"), in_doubt(UnassessedReason::FactMissing));
         let both = CentralNames { forwarded_domains: OptionalRead::NotRead, ..denied() };
         assert_eq!(of(&both), in_doubt(UnassessedReason::ReadDenied));
         let served = CentralNames { hosted_zones: read(set(&["ssm.eu-west-1.amazonaws.com."])), ..both };
-        assert_eq!(of(&served), Service::Served);
+        assert_eq!(of(&served), Serving::Served);
         assert_eq!(of(&CentralNames { forwarded_domains: read(set(&["."])), ..denied() }), may_be(&["."]));
     }
 }

@@ -21,7 +21,7 @@ use compact_str::CompactString;
 
 use crate::network::{
     account::AccountRegion,
-    endpoint_facts::EndpointFacts,
+    endpoint_facts::{CentralNames, EndpointFacts, OptionalRead},
     model::{Endpoint, Network, Subnet},
     selection::VpcSelection,
     service::GatewayService,
@@ -94,6 +94,15 @@ impl World {
         let mut verdict = EndpointVerdict::default();
         rule(&self.context(), &mut verdict);
         verdict
+    }
+}
+
+/// Everything that may serve private names was read, and nothing was found.
+pub fn nothing_central() -> CentralNames {
+    CentralNames {
+        hosted_zones: OptionalRead::Read(BTreeSet::new()),
+        profile_resources: OptionalRead::Read(BTreeSet::new()),
+        forwarded_domains: OptionalRead::Read(BTreeSet::new()),
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) enum Values {
 
 impl Values {
     /// Whether the element leaves nothing out. `is_everything` says so of one value. All but a few also counts.
-    fn is_open(&self, is_everything: impl Fn(&str) -> bool) -> bool {
+    pub(super) fn is_open(&self, is_everything: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Listed(values) => values.iter().any(|value| is_everything(value)),
             Self::Except(values) => !values.iter().any(|value| is_everything(value)),
@@ -133,9 +133,36 @@ impl Condition {
         let is_positive = if self.key == SERVICE_KEY {
             operator == "bool" && self.values.iter().all(|value| value.eq_ignore_ascii_case("true"))
         } else {
-            POSITIVE.contains(&operator) && !self.values.iter().any(|value| is_everything(value))
+            POSITIVE.contains(&operator) && !self.names_everything()
         };
         if is_positive { self.sides() } else { Bounds::NONE }
+    }
+
+    fn names_everything(&self) -> bool {
+        self.values.iter().any(|value| is_everything(value))
+    }
+
+    /// Whether the key says where a request to a private API comes from
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-aws-condition-keys.html>).
+    fn is_about_source(&self) -> bool {
+        ["aws:sourcevpc", "aws:sourcevpce"].contains(&self.key.as_str())
+    }
+
+    /// Whether an `Allow` with the condition lets in the requests of listed VPCs or endpoints only.
+    pub(super) fn bounds_source(&self) -> bool {
+        self.is_about_source() && self.bounds().any()
+    }
+
+    /// Whether that depends on whether requests always have the key.
+    pub(super) fn may_bound_source(&self) -> bool {
+        let operator = self.operator.strip_prefix("forallvalues:").unwrap_or(&self.operator);
+        let operator = operator.strip_suffix("ifexists").unwrap_or(operator);
+        self.is_about_source() && POSITIVE.contains(&operator) && !self.names_everything()
+    }
+
+    /// Whether a `Deny` with the condition shuts out the requests of all but the listed VPCs or endpoints.
+    pub(super) fn shuts_out_sources(&self) -> bool {
+        self.is_about_source() && self.shuts_out().any()
     }
 
     /// The sides that the condition bounds in a `Deny`: it holds for all but the listed values.
@@ -145,7 +172,7 @@ impl Condition {
         let is_negated = if self.key == SERVICE_KEY {
             operator == "bool" && self.values.iter().all(|value| value.eq_ignore_ascii_case("false"))
         } else {
-            NEGATED.contains(&operator) && !self.values.iter().any(|value| is_everything(value))
+            NEGATED.contains(&operator) && !self.names_everything()
         };
         if is_negated { self.sides() } else { Bounds::NONE }
     }
@@ -235,14 +262,6 @@ impl Policy {
         let statements =
             statements.iter().enumerate().map(|(n, value)| statement(value, n)).collect::<Option<Vec<_>>>()?;
         (!statements.is_empty()).then_some(Self { statements })
-    }
-
-    /// Whether a condition of any statement has one of these keys, in lower case.
-    pub(super) fn has_condition_on(&self, keys: &[&str]) -> bool {
-        self.statements
-            .iter()
-            .flat_map(|statement| &statement.conditions)
-            .any(|condition| keys.contains(&condition.key.as_str()))
     }
 }
 
@@ -415,7 +434,7 @@ fn is_every_action(pattern: &str) -> bool {
 
 /// Whether the pattern leaves no principal or resource out: `*`, or an ARN that names neither an account nor a resource,
 /// such as `arn:aws:s3:::*` or `arn:aws:iam::*:role/*`.
-fn is_everything(pattern: &str) -> bool {
+pub(super) fn is_everything(pattern: &str) -> bool {
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let [_, _, _, _, account, resource] = parts.as_slice() else {
         return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*'));

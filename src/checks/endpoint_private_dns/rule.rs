@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     checks::{
-        central_names::{Service, service_of},
+        central_names::{Serving, serving},
         check::CheckName,
         endpoint_context::{Draft, EndpointContext, short_name, subject_of},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
@@ -44,10 +44,10 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
         if names.is_empty() {
             continue;
         }
-        match service_of(facts.central_names.get(&endpoint.vpc_id), names, &endpoint.service_name) {
-            Service::Served => {}
-            Service::InDoubt(reason, ids) => context.doubt(CHECK, endpoint, reason, ids, verdict),
-            Service::NotServed => context.report(CHECK, draft(context, endpoint, names), verdict),
+        match serving(facts.central_names.get(&endpoint.vpc_id), names, &endpoint.service_name) {
+            Serving::Served => {}
+            Serving::InDoubt(reason, ids) => context.doubt(CHECK, endpoint, reason, ids, verdict),
+            Serving::NotServed => context.report(CHECK, draft(context, endpoint, names), verdict),
         }
     }
 }
@@ -101,7 +101,7 @@ fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, names: &BTre
 mod tests {
     use super::*;
     use crate::{
-        checks::endpoint_testing::{Decision, VPC, World, doubt, doubts, exempt, only, problem},
+        checks::endpoint_testing::{Decision, VPC, World, doubt, doubts, exempt, nothing_central, only, problem},
         network::{
             endpoint_facts::{CentralNames, EndpointService, OptionalRead},
             testing::{interface_endpoint, subnet},
@@ -121,12 +121,7 @@ mod tests {
         let mut world = World::new(&[subnet("subnet-0000000a", VPC)], std::slice::from_ref(endpoint));
         let service = EndpointService { private_dns_names: names(), ..EndpointService::default() };
         world.facts.services.insert(endpoint.service_name.to_string(), service);
-        let nothing = CentralNames {
-            hosted_zones: OptionalRead::Read(BTreeSet::new()),
-            profile_resources: OptionalRead::Read(BTreeSet::new()),
-            forwarded_domains: OptionalRead::Read(BTreeSet::new()),
-        };
-        world.facts.central_names.insert(VPC.into(), nothing);
+        world.facts.central_names.insert(VPC.into(), nothing_central());
         world
     }
 

@@ -8,11 +8,14 @@
 //!
 //! | given such an API | then |
 //! |---|---|
-//! | that names an endpoint that is gone | `associated_endpoint_gone`, `MEDIUM` |
-//! | whose resource policy allows something, without a condition on `aws:SourceVpc` or `aws:SourceVpce` | `policy_without_source_vpc`, `MEDIUM`: every VPC may call it |
-//! | without a resource policy, or whose policy allows nothing | in order: nobody can call it |
+//! | whose resource policy lets every VPC call it ([`super::access`]) | `policy_without_source_vpc`, `MEDIUM`; the evidence names endpoints that are gone as well |
+//! | else that names an endpoint that is gone | `associated_endpoint_gone`, `MEDIUM` |
+//! | else whose resource policy names the VPCs or endpoints, or lets nobody call it | in order |
 //! | that names an endpoint that is not visible | not assessed: `endpoint_not_visible` |
-//! | whose resource policy cannot be read | not assessed: `unreadable_policy` |
+//! | whose resource policy cannot be read, or depends on what nobody can say | not assessed: `unreadable_policy` |
+//!
+//! The policy comes first, because only the event of a deletion says that an endpoint is gone: later it is not visible. A
+//! finding about the policy is the same before and after.
 //!
 //! An API belongs to the Region and to no VPC. The check judges nothing if the APIs were not read.
 
@@ -27,17 +30,13 @@ use crate::{
             UnassessedReason,
         },
         needed_facts::NeededFacts,
-        policy::Policy,
+        private_api::access::{Access, access},
         severity::Severity,
     },
     network::endpoint_facts::{RestApi, RestApis},
 };
 
 const CHECK: CheckName = CheckName::PrivateApi;
-
-/// The conditions that say from where a private API may be called
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-aws-condition-keys.html>).
-const SOURCE_KEYS: [&str; 2] = ["aws:sourcevpc", "aws:sourcevpce"];
 
 /// Judges the private REST APIs of the Region.
 pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
@@ -52,7 +51,7 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
         let (gone, rest): (Vec<&str>, Vec<&str>) = named.into_iter().partition(|id| deleted.contains(id));
         let (there, invisible): (Vec<&str>, Vec<&str>) =
             rest.into_iter().partition(|id| apis.endpoint_ids.contains(*id));
-        let access = access(api);
+        let access = access(api.policy.as_deref());
         let mut doubt = |reason, ids: &[&str]| {
             let unassessed = Unassessed {
                 check: CHECK,
@@ -67,14 +66,14 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
         if !invisible.is_empty() {
             doubt(UnassessedReason::EndpointNotVisible, &invisible);
         }
-        if access == Access::Unreadable {
+        if access == Access::InDoubt {
             doubt(UnassessedReason::UnreadablePolicy, &[]);
         }
-        let (defect, fix) = if !gone.is_empty() {
+        let (defect, fix) = if access == Access::EveryVpc {
+            (Defect::PolicyWithoutSourceVpc, EndpointFix::ReviewApiPolicy { api_id: api.id.clone() })
+        } else if !gone.is_empty() {
             let fix = EndpointFix::RemoveAssociatedEndpoints { api_id: api.id.clone(), endpoint_ids: texts(&gone) };
             (Defect::AssociatedEndpointGone, fix)
-        } else if access == Access::EveryVpc {
-            (Defect::PolicyWithoutSourceVpc, EndpointFix::ReviewApiPolicy { api_id: api.id.clone() })
         } else {
             continue;
         };
@@ -93,7 +92,7 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
                 has_source_condition: match access {
                     Access::SomeVpcs => Some(true),
                     Access::EveryVpc => Some(false),
-                    Access::Nobody | Access::Unreadable => None,
+                    Access::Nobody | Access::InDoubt => None,
                 },
             },
             fix,
@@ -106,29 +105,6 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
 /// Adds the facts that [`evaluate`] needs.
 pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
     needed.rest_apis |= context.input.checks_rest_apis;
-}
-
-/// Who may call an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    /// Nobody: there is no policy, or it allows nothing.
-    Nobody,
-    /// The policy has a condition on the source.
-    SomeVpcs,
-    /// It has none.
-    EveryVpc,
-    /// The policy cannot be read.
-    Unreadable,
-}
-
-fn access(api: &RestApi) -> Access {
-    let Some(text) = api.policy.as_deref().filter(|text| !text.trim().is_empty()) else { return Access::Nobody };
-    match Policy::parse_escaped(text) {
-        None => Access::Unreadable,
-        Some(policy) if policy.has_condition_on(&SOURCE_KEYS) => Access::SomeVpcs,
-        Some(policy) if policy.statements.iter().any(|statement| statement.is_allow) => Access::EveryVpc,
-        Some(_) => Access::Nobody,
-    }
 }
 
 /// The endpoints that are deleted, or are being deleted.
@@ -220,10 +196,10 @@ mod tests {
         expected(Defect::AssociatedEndpointGone, evidence, fix)
     }
 
-    fn for_all(there: &[&str]) -> EndpointVerdict {
+    fn for_all(there: &[&str], gone: &[&str]) -> EndpointVerdict {
         let evidence = Evidence::RestApi {
             endpoint_ids: texts(there),
-            gone_endpoint_ids: Vec::new(),
+            gone_endpoint_ids: texts(gone),
             has_source_condition: Some(false),
         };
         let fix = EndpointFix::ReviewApiPolicy { api_id: "a1b2c3d4e5".into() };
@@ -246,13 +222,21 @@ mod tests {
         let named = ["vpce-0000000d", "vpce-0000000a", "vpce-0000000d"];
         let expected = gone(&["vpce-0000000a"], &["vpce-0000000d"], Some(true));
         assert_eq!(world(&[api(&named, Some(BOUNDED))]).verdict(evaluate), expected);
-        // It precedes the policy.
-        let both = world(&[api(&["vpce-0000000d"], Some(FOR_ALL))]);
-        assert_eq!(both.verdict(evaluate), gone(&[], &["vpce-0000000d"], Some(false)));
         let mut deleting = world(&[api(&["vpce-0000000e"], None)]);
         let endpoint = interface_endpoint("vpce-0000000e", VPC, "execute-api");
         deleting.network.endpoints.push(Endpoint { state: "Deleting".into(), ..endpoint });
         assert_eq!(deleting.verdict(evaluate), gone(&[], &["vpce-0000000e"], None));
+    }
+
+    /// The next sweep does not know that the endpoint is gone.
+    #[test]
+    fn a_policy_for_every_vpc_is_the_same_problem_before_and_after_a_sweep() {
+        let mut both = world(&[api(&["vpce-0000000d"], Some(FOR_ALL))]);
+        assert_eq!(both.verdict(evaluate), for_all(&[], &["vpce-0000000d"]));
+        both.facts.rest_apis.as_mut().unwrap().deleted_endpoint_ids.clear();
+        let mut at_the_sweep = for_all(&[], &[]);
+        at_the_sweep.unassessed.insert(in_doubt(UnassessedReason::EndpointNotVisible, &["vpce-0000000d"]));
+        assert_eq!(both.verdict(evaluate), at_the_sweep);
     }
 
     #[test]
@@ -260,14 +244,17 @@ mod tests {
         let world_with = |policy| world(&[api(&["vpce-0000000f"], Some(policy))]);
         let not_visible = in_doubt(UnassessedReason::EndpointNotVisible, &["vpce-0000000f"]);
         assert_eq!(world_with(BOUNDED).verdict(evaluate), doubts([not_visible.clone()]));
-        let mut both = for_all(&[]);
+        let mut both = for_all(&[], &[]);
         both.unassessed.insert(not_visible);
         assert_eq!(world_with(FOR_ALL).verdict(evaluate), both);
     }
 
     #[test]
     fn a_policy_without_a_condition_on_the_source_lets_every_vpc_in() {
-        assert_eq!(world(&[api(&["vpce-0000000a"], Some(FOR_ALL))]).verdict(evaluate), for_all(&["vpce-0000000a"]));
+        assert_eq!(
+            world(&[api(&["vpce-0000000a"], Some(FOR_ALL))]).verdict(evaluate),
+            for_all(&["vpce-0000000a"], &[])
+        );
         for condition in
             [r#""StringEquals":{"aws:SourceVpc":"vpc-0000000a"}"#, r#""stringlike":{"AWS:SOURCEVPCE":["vpce-*"]}"#]
         {
@@ -277,17 +264,17 @@ mod tests {
         for condition in [r#""IpAddress":{"aws:VpcSourceIp":"10.0.0.0/8"}"#, r#""Bool":{"aws:SecureTransport":"true"}"#]
         {
             let policy = FOR_ALL.replace("\"Effect\"", &format!("\"Condition\":{{{condition}}},\"Effect\""));
-            assert_eq!(world(&[api(&[], Some(&policy))]).verdict(evaluate), for_all(&[]), "{policy}");
+            assert_eq!(world(&[api(&[], Some(&policy))]).verdict(evaluate), for_all(&[], &[]), "{policy}");
         }
     }
 
     #[test]
     fn the_policy_may_be_escaped_once_more() {
         let escape = |text: &str| text.replace('\n', "").replace('/', "\\/").replace('"', "\\\"");
-        assert_eq!(world(&[api(&[], Some(&escape(FOR_ALL)))]).verdict(evaluate), for_all(&[]));
+        assert_eq!(world(&[api(&[], Some(&escape(FOR_ALL)))]).verdict(evaluate), for_all(&[], &[]));
         assert_eq!(world(&[api(&[], Some(&escape(BOUNDED)))]).verdict(evaluate), EndpointVerdict::default());
         let quoted = format!("\"{}\"", escape(FOR_ALL));
-        assert_eq!(world(&[api(&[], Some(&quoted))]).verdict(evaluate), for_all(&[]));
+        assert_eq!(world(&[api(&[], Some(&quoted))]).verdict(evaluate), for_all(&[], &[]));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! | given a VPC with own subnets and a required service | then |
 //! |---|---|
 //! | an interface endpoint of the VPC for the service works or is being made, whoever owns it | in order |
-//! | else the service is not known: its name is wrong, or the Region does not have it | not assessed: `fact_missing` |
+//! | else the service is not known by any of its names: it is wrong, or the Region does not have it | not assessed: `fact_missing` |
 //! | else something central serves its private names ([`crate::checks::central_names`]) | in order |
 //! | else nobody can say whether something central does | not assessed, with the reason |
 //! | none of these | `endpoint_missing`, `MEDIUM` |
+//!
+//! China names some services `cn.com.amazonaws.<region>.<service>`; there the service may have either name, and the problem
+//! has the one that EC2 returns.
 //!
 //! An endpoint works or is being made in the states `available`, `partial`, `pending` and `pendingAcceptance`. A service
 //! without private names cannot be served centrally by name.
@@ -15,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     checks::{
-        central_names::{Service, service_of},
+        central_names::{Serving, serving},
         check::CheckName,
         endpoint_context::{Draft, EndpointContext, short_name},
         endpoint_problem::{
@@ -37,33 +40,33 @@ const CHECK: CheckName = CheckName::RequiredEndpoints;
 pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
     let facts = context.input.facts;
     for (vpc, short) in missing(context) {
-        let region = &context.input.account_region.region;
-        let name = format!("com.amazonaws.{region}.{short}");
-        let in_doubt = |reason, ids: BTreeSet<String>| Unassessed {
+        let in_doubt = |name: &str, reason, ids: BTreeSet<String>| Unassessed {
             check: CHECK,
             subject: subject_of(vpc),
-            service: name.clone(),
+            service: name.to_owned(),
             vpc_id: Some(vpc.id.clone()),
             reason,
             in_doubt: ids.into_iter().collect(),
         };
-        // China lists some services with the prefix `cn.`.
-        let Some(service) = facts.services.get(&name).or_else(|| facts.services.get(&format!("cn.{name}"))) else {
-            let unknown = in_doubt(UnassessedReason::FactMissing, BTreeSet::new());
-            context.add_doubt(unknown, vpc.exemption.as_deref(), verdict);
+        let names = service_names(context, short);
+        let Some((name, service)) = names.iter().find_map(|name| facts.services.get_key_value(name)) else {
+            for name in names {
+                let unknown = in_doubt(&name, UnassessedReason::FactMissing, BTreeSet::new());
+                context.add_doubt(unknown, vpc.exemption.as_deref(), verdict);
+            }
             continue;
         };
         let central = if service.private_dns_names.is_empty() {
-            Service::NotServed
+            Serving::NotServed
         } else {
-            service_of(facts.central_names.get(&vpc.id), &service.private_dns_names, &name)
+            serving(facts.central_names.get(&vpc.id), &service.private_dns_names, name)
         };
         match central {
-            Service::Served => {}
-            Service::InDoubt(reason, ids) => {
-                context.add_doubt(in_doubt(reason, ids), vpc.exemption.as_deref(), verdict);
+            Serving::Served => {}
+            Serving::InDoubt(reason, ids) => {
+                context.add_doubt(in_doubt(name, reason, ids), vpc.exemption.as_deref(), verdict);
             }
-            Service::NotServed => context.report(CHECK, draft(context, vpc, &name, service), verdict),
+            Serving::NotServed => context.report(CHECK, draft(context, vpc, name, service), verdict),
         }
     }
 }
@@ -71,9 +74,16 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
 /// Adds the facts that [`evaluate`] needs.
 pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
     for (vpc, short) in missing(context) {
-        needed.services.insert(format!("com.amazonaws.{}.{short}", context.input.account_region.region));
+        needed.services.extend(service_names(context, short));
         needed.central_names_of.insert(vpc.id.clone());
     }
+}
+
+/// The names that a service with this short name can have in the Region.
+fn service_names(context: &EndpointContext<'_>, short: &str) -> Vec<String> {
+    let region = &context.input.account_region.region;
+    let common = format!("com.amazonaws.{region}.{short}");
+    if region.starts_with("cn-") { vec![format!("cn.{common}"), common] } else { vec![common] }
 }
 
 /// The VPCs that have no interface endpoint for a required service, with the short name of the service.
@@ -143,7 +153,7 @@ mod tests {
     use crate::{
         checks::{
             endpoint_problem::{EndpointProblem, ExemptProblem, problem_id},
-            endpoint_testing::{VPC, World, doubts, only},
+            endpoint_testing::{VPC, World, doubts, nothing_central, only},
             finding::SubnetRef,
         },
         network::{
@@ -180,12 +190,7 @@ mod tests {
             ..EndpointService::default()
         };
         world.facts.services.insert(SERVICE.into(), service);
-        let nothing = CentralNames {
-            hosted_zones: OptionalRead::Read(BTreeSet::new()),
-            profile_resources: OptionalRead::Read(BTreeSet::new()),
-            forwarded_domains: OptionalRead::Read(BTreeSet::new()),
-        };
-        world.facts.central_names.insert(VPC.into(), nothing);
+        world.facts.central_names.insert(VPC.into(), nothing_central());
         world
     }
 
@@ -260,6 +265,26 @@ mod tests {
         ] {
             let verdict = world(std::slice::from_ref(&endpoint)).verdict(evaluate);
             assert_eq!(verdict, if serves { EndpointVerdict::default() } else { expected() }, "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn in_china_the_service_has_one_of_two_names() {
+        const COMMON: &str = "com.amazonaws.cn-north-1.ssm";
+        const CHINESE: &str = "cn.com.amazonaws.cn-north-1.ssm";
+        let mut world = world(&[]);
+        world.account_region.region = "cn-north-1".into();
+        let service = world.facts.services.remove(SERVICE).unwrap();
+        assert_eq!(world.needed(needs).services, BTreeSet::from([COMMON.to_owned(), CHINESE.to_owned()]));
+        let unknown: Vec<String> =
+            world.verdict(evaluate).unassessed.into_iter().map(|unassessed| unassessed.service).collect();
+        assert_eq!(unknown, [CHINESE, COMMON], "an open finding with either name stays open");
+        for name in [COMMON, CHINESE] {
+            world.facts.services = [(name.to_owned(), service.clone())].into();
+            let [problem] = world.verdict(evaluate).problems.try_into().unwrap();
+            assert_eq!(problem.service, name);
+            let EndpointFix::CreateInterfaceEndpoint { service_name, .. } = problem.fix else { panic!() };
+            assert_eq!(service_name, name);
         }
     }
 

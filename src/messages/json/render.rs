@@ -196,6 +196,7 @@ mod tests {
         let policy = Policy {
             checks: default_checks(),
             required_services: required(),
+            required_interfaces: BTreeSet::new(),
             min_severity,
             remind_after: None,
             channels: BTreeSet::from([Channel::Json]),

@@ -278,10 +278,12 @@ fn rest_api(defect: Defect, existing: &[String], gone: &[String]) -> Vec<Line<'s
             rest,
         ]
     } else {
-        vec![
-            "Its resource policy has no condition on aws:SourceVpc or aws:SourceVpce.".to_owned(),
-            "So every VPC with an endpoint for execute-api may call it, also in other accounts.".to_owned(),
-        ]
+        let open = [
+            "Its resource policy allows requests without naming their VPC or endpoint (aws:SourceVpc, aws:SourceVpce).",
+            "So every VPC with an endpoint for execute-api may call it, also in other accounts.",
+        ];
+        let missing = format!("These endpoints of the API do not exist: {}. Remove them as well.", list(gone));
+        open.map(str::to_owned).into_iter().chain((!gone.is_empty()).then_some(missing)).collect()
     };
     lines.into_iter().map(Line::from).collect()
 }
@@ -327,6 +329,9 @@ pub(super) fn outcome(
         Recorded::Known(ResolutionReason::Fixed) => fixed(named, check, service),
         Recorded::Known(ResolutionReason::Exempt) => {
             format!("{named} is exempt now from the check {}.", check.name())
+        }
+        Recorded::Known(ResolutionReason::NotRequired) => {
+            format!("{named} does not need a private way to {service} any more. It may have none.")
         }
         Recorded::Known(ResolutionReason::EndpointDeleted | ResolutionReason::ApiDeleted) => {
             format!("{named} was deleted. This ends the problem that {} found.", check.name())

@@ -308,6 +308,10 @@ fn the_text_of_each_change_of_an_endpoint() {
         ("the VPC was deleted", deleted(ResolutionReason::VpcDeleted)),
         ("the check is off", deleted(ResolutionReason::CheckOff)),
     ];
+    let of_vpc = of_the_other_checks().into_iter().map(|(_, problem)| problem);
+    let missing = of_vpc.filter(|problem| problem.check == CheckName::RequiredEndpoints);
+    let not_required = missing.map(|problem| resolved(problem.into(), ResolutionReason::NotRequired));
+    let alerts = alerts.into_iter().chain(not_required.map(|alert| ("not required", [alert]))).collect::<Vec<_>>();
     let call = api_call();
     let scenarios: Vec<_> = alerts.iter().map(|(name, alerts)| (*name, alert_group(&call, alerts))).collect();
     assert_snapshots("endpoint_changes", &scenarios);
