@@ -81,7 +81,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
         }
         network.route_tables.push(RouteTable {
             id: id("rtb", TABLES_PER_VPC * number + table),
-            vpc_id: vpc_id.clone(),
+            vpc_id: vpc_id.as_str().into(),
             name: Some("private".into()),
             owner_id: Some("123456789012".into()),
             exemption: None,
@@ -92,7 +92,7 @@ fn add_vpc(network: &mut Network, number: usize, is_covered: bool) {
     for subnet in 0..SUBNETS_PER_VPC {
         network.subnets.push(Subnet {
             id: id("subnet", SUBNETS_PER_VPC * number + subnet),
-            vpc_id: vpc_id.clone(),
+            vpc_id: vpc_id.as_str().into(),
             name: Some("app".into()),
             availability_zone: Some("eu-west-1a".into()),
             cidr: Some(format!("10.0.{subnet}.0/24").into()),

@@ -598,7 +598,12 @@ impl CurrentNetwork {
                     associations
                         .push(Association { subnet_id: Some(subnet_id.as_str().into()), ..Association::default() });
                     let cidrs = vec![block(&subnet_id).into()];
-                    network.subnets.push(Subnet { id: subnet_id, vpc_id: vpc_id.clone(), cidrs, ..Subnet::default() });
+                    network.subnets.push(Subnet {
+                        id: subnet_id,
+                        vpc_id: vpc_id.as_str().into(),
+                        cidrs,
+                        ..Subnet::default()
+                    });
                 }
                 let mut routes = Vec::new();
                 routes.extend(EGRESSES[table.egress].0.map(|kind| route("0.0.0.0/0", kind, "x-0000000a".into())));
@@ -609,7 +614,7 @@ impl CurrentNetwork {
                 }
                 network.route_tables.push(RouteTable {
                     id: table.id.clone(),
-                    vpc_id: vpc_id.clone(),
+                    vpc_id: vpc_id.as_str().into(),
                     name: None,
                     owner_id: None,
                     exemption: table.exempt.then(String::new),

@@ -474,7 +474,7 @@ impl Inputs<'_> {
                 let mut records = self.history.records().filter(|record| record.subject.id == table.id);
                 names(&table.vpc_id, &table.id) || records.any(has_deletion) || self.may_have_lost_subnets(scope, table)
             })
-            .map(|table| (table.vpc_id.clone(), table.id.clone()))
+            .map(|table| (table.vpc_id.to_string(), table.id.clone()))
             .collect();
         let vpcs: BTreeSet<String> = affected.iter().map(|(vpc_id, _)| vpc_id.clone()).collect();
         // In a VPC that is checked, findings about tables that are deleted or are edge tables now are resolved.
@@ -709,7 +709,7 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
                 .collect();
             network.route_tables.push(RouteTable {
                 id: bytes.id("rtb-", n),
-                vpc_id: vpc_id.clone(),
+                vpc_id: vpc_id.as_str().into(),
                 name: bytes.name().map(Into::into),
                 owner_id: owner.as_deref().map(Into::into),
                 exemption: bytes.exemption(),
@@ -731,7 +731,7 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
             }
             network.subnets.push(Subnet {
                 id,
-                vpc_id: vpc_id.clone(),
+                vpc_id: vpc_id.as_str().into(),
                 name: if bytes.yes() { bytes.name() } else { common_name.clone() }.map(Into::into),
                 availability_zone: bytes.yes().then(|| format!("{region}a").into()),
                 cidr: bytes.yes().then(|| "10.0.1.0/24".into()),
@@ -938,7 +938,7 @@ fn alert_history(bytes: &mut Bytes<'_>, network: &Network, account_region: &Acco
         (vpc_id, format!("rtb-{n:015x}ff"))
     });
     let deleted: Vec<(String, String)> = deleted.collect();
-    let existing = network.route_tables.iter().map(|table| (table.vpc_id.clone(), table.id.clone()));
+    let existing = network.route_tables.iter().map(|table| (table.vpc_id.to_string(), table.id.clone()));
     let mut history = BTreeMap::<String, VpcHistory>::new();
     for (vpc_id, table) in existing.chain(deleted) {
         let version = u64::from(bytes.next());

@@ -247,7 +247,7 @@ fn network() -> Network {
     let id = |prefix: &str, n: u8| format!("{prefix}0a1b2c3d4e5f6{n:04}");
     let table = |id: &str, vpc_id: String, association: Association| RouteTable {
         id: id.to_owned(),
-        vpc_id,
+        vpc_id: vpc_id.into(),
         name: None,
         owner_id: None,
         exemption: None,
@@ -255,7 +255,8 @@ fn network() -> Network {
         routes: Vec::new(),
     };
     let main = || Association { main: true, ..Association::default() };
-    let subnet = |n, in_vpc| Subnet { id: id(ids::SUBNET, n), vpc_id: id(ids::VPC, in_vpc), ..Subnet::default() };
+    let subnet =
+        |n, in_vpc| Subnet { id: id(ids::SUBNET, n), vpc_id: id(ids::VPC, in_vpc).into(), ..Subnet::default() };
     let gateway = Endpoint {
         id: id(ids::ENDPOINT, 1),
         vpc_id: id(ids::VPC, 1),

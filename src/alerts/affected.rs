@@ -112,7 +112,7 @@ fn affected_ids(
     let mut tables = with_history(scope, history, network).tables_in(network, account_region).route_table_ids;
     let mut vpcs: BTreeSet<String> = (network.route_tables.iter())
         .filter(|table| tables.contains(&table.id))
-        .map(|table| table.vpc_id.clone())
+        .map(|table| table.vpc_id.to_string())
         .collect();
     // The snapshot has every table of each VPC that was read. So a table that is only in the history was deleted, or is
     // an edge table now.
@@ -200,8 +200,8 @@ pub fn with_history(scope: &Scope, history: &AlertHistory, network: &Network) ->
     let is_available = matches!(history, AlertHistory::Available(_));
     if is_available && !scope.region && has_unknown_subnet(scope, history.records()) {
         for table in tables_that_lost_their_subnets(history, network) {
-            if !scope.vpc_ids.contains(&table.vpc_id) {
-                let vpc_id = || Some(table.vpc_id.clone());
+            if !scope.vpc_ids.contains(table.vpc_id.as_str()) {
+                let vpc_id = || Some(table.vpc_id.to_string());
                 extended.route_tables.entry(table.id.clone()).or_insert_with(vpc_id);
             }
         }

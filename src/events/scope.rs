@@ -120,7 +120,7 @@ impl Scope {
             || network.route_tables.iter().filter(|table| !account_region.is_foreign(table.owner_id.as_deref()));
         for table in own_tables() {
             if self.region
-                || self.vpc_ids.contains(&table.vpc_id)
+                || self.vpc_ids.contains(table.vpc_id.as_str())
                 || self.route_tables.contains_key(&table.id)
                 || self.nat_gateways.iter().any(|id| table.routes_to_nat_gateway(id))
             {
@@ -128,7 +128,7 @@ impl Scope {
             }
         }
         for subnet in &network.subnets {
-            if self.region || self.vpc_ids.contains(&subnet.vpc_id) || self.subnets.contains_key(&subnet.id) {
+            if self.region || self.vpc_ids.contains(subnet.vpc_id.as_str()) || self.subnets.contains_key(&subnet.id) {
                 match effective.of(subnet) {
                     _ if account_region.is_foreign(subnet.owner_id.as_deref()) => {
                         tables.not_assessed.insert(NotAssessed::shared(subnet));
@@ -156,14 +156,16 @@ impl Scope {
     /// cost nothing more.
     #[must_use]
     pub fn endpoint_vpcs_in(&self, network: &Network) -> BTreeSet<String> {
-        let all = network.vpcs.iter().filter(|_| self.region).map(|vpc| &vpc.id);
-        let of_subnets =
-            network.subnets.iter().filter(|subnet| self.subnets.contains_key(&subnet.id)).map(|subnet| &subnet.vpc_id);
+        let all = network.vpcs.iter().filter(|_| self.region).map(|vpc| vpc.id.as_str());
+        let of_subnets = (network.subnets.iter())
+            .filter(|subnet| self.subnets.contains_key(&subnet.id))
+            .map(|subnet| subnet.vpc_id.as_str());
         let of_endpoints = (network.endpoints.iter())
             .filter(|endpoint| self.endpoints.contains_key(&endpoint.id) || self.concerns_groups_of(endpoint))
-            .map(|endpoint| &endpoint.vpc_id);
+            .map(|endpoint| endpoint.vpc_id.as_str());
         let in_payload = self.subnets.values().chain(self.endpoints.values()).flatten();
-        self.vpc_ids.iter().chain(all).chain(of_subnets).chain(of_endpoints).chain(in_payload).cloned().collect()
+        let named = self.vpc_ids.iter().chain(in_payload).map(String::as_str);
+        named.chain(all).chain(of_subnets).chain(of_endpoints).map(str::to_owned).collect()
     }
 
     /// Whether the endpoint is an interface endpoint that uses one of the named security groups.

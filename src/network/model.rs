@@ -39,7 +39,7 @@ pub struct Subnet {
     /// `subnet-…`
     pub id: String,
     /// The VPC it is in.
-    pub vpc_id: String,
+    pub vpc_id: CompactString,
     /// The value of its `Name` tag.
     pub name: Option<CompactString>,
     /// Such as `eu-west-1a`.
@@ -76,7 +76,7 @@ pub struct RouteTable {
     /// `rtb-…`
     pub id: String,
     /// The VPC it is in.
-    pub vpc_id: String,
+    pub vpc_id: CompactString,
     /// The value of its `Name` tag.
     pub name: Option<CompactString>,
     /// The account that owns it.

@@ -52,6 +52,6 @@ impl NotAssessed {
     }
 
     fn new(subnet: &Subnet, reason: NotAssessedReason) -> Self {
-        Self { subnet_id: subnet.id.clone(), vpc_id: subnet.vpc_id.clone(), reason }
+        Self { subnet_id: subnet.id.clone(), vpc_id: subnet.vpc_id.to_string(), reason }
     }
 }

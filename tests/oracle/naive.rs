@@ -115,7 +115,7 @@ fn evaluate_table(case: &Case, table: &RouteTable, service: &str) -> TableResult
     // "The affected subnets, sorted by id."
     affected.sort();
     TableResult::Finding(Box::new(Finding {
-        vpc: table.vpc_id.clone(),
+        vpc: table.vpc_id.to_string(),
         main: is_main(table),
         gap: gap.to_owned(),
         severity: severity.to_owned(),

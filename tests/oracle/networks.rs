@@ -411,7 +411,7 @@ fn build(drafts: &[VpcDraft]) -> Network {
         for (position, subnet) in draft.subnets.iter().enumerate() {
             network.subnets.push(Subnet {
                 id: id("subnet-", vpc_index, subnet.rank, position),
-                vpc_id: vpc_id.clone(),
+                vpc_id: vpc_id.as_str().into(),
                 owner_id: if draft.shared { Some(OTHER_ACCOUNT.into()) } else { subnet.owner.map(Into::into) },
                 ipv6_native: subnet.ipv6_native,
                 exemption: subnet.exemption.clone(),
@@ -447,7 +447,7 @@ fn tables(vpc_index: usize, draft: &VpcDraft) -> Vec<RouteTable> {
         }
         tables.push(RouteTable {
             id: id("rtb-", vpc_index, table.rank, position),
-            vpc_id: id("vpc-", vpc_index, 0, 0),
+            vpc_id: id("vpc-", vpc_index, 0, 0).into(),
             name: None,
             owner_id: if draft.shared {
                 Some(OTHER_ACCOUNT.into())

@@ -17,12 +17,8 @@ const SUBNET: &str = "subnet-00000000000000001";
 
 /// A VPC with one subnet and no route table.
 fn case() -> Case {
-    let subnet = Subnet {
-        id: SUBNET.to_owned(),
-        vpc_id: VPC.to_owned(),
-        owner_id: Some(OWN_ACCOUNT.into()),
-        ..Subnet::default()
-    };
+    let subnet =
+        Subnet { id: SUBNET.to_owned(), vpc_id: VPC.into(), owner_id: Some(OWN_ACCOUNT.into()), ..Subnet::default() };
     Case {
         network: Network {
             vpcs: vec![Vpc { id: VPC.to_owned(), ..Vpc::default() }],
@@ -42,7 +38,7 @@ fn case() -> Case {
 fn table(association: Association) -> RouteTable {
     RouteTable {
         id: TABLE.to_owned(),
-        vpc_id: VPC.to_owned(),
+        vpc_id: VPC.into(),
         name: None,
         owner_id: Some(OWN_ACCOUNT.into()),
         exemption: None,

@@ -31,7 +31,7 @@ pub(super) fn subnet(subnet: types::Subnet, exempt_tag: &str) -> Option<Subnet> 
         availability_zone: subnet.availability_zone.map(Into::into),
         availability_zone_id: subnet.availability_zone_id.map(Into::into),
         owner_id: subnet.owner_id.map(Into::into),
-        vpc_id: subnet.vpc_id?,
+        vpc_id: subnet.vpc_id?.into(),
         id: subnet.subnet_id?,
     })
 }
@@ -45,7 +45,7 @@ pub(super) fn route_table(table: types::RouteTable, exempt_tag: &str) -> Option<
         associations: table.associations().iter().map(association).collect(),
         routes,
         owner_id: table.owner_id.map(Into::into),
-        vpc_id: table.vpc_id?,
+        vpc_id: table.vpc_id?.into(),
         id: table.route_table_id?,
     })
 }

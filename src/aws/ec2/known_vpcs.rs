@@ -34,9 +34,9 @@ impl KnownVpcs {
         if network.subnets.len() + network.route_tables.len() + network.endpoints.len() > MAX_RESOURCES {
             return;
         }
-        let resources = (network.subnets.iter().map(|subnet| (&subnet.id, &subnet.vpc_id)))
-            .chain(network.route_tables.iter().map(|table| (&table.id, &table.vpc_id)))
-            .chain(endpoints.map(|endpoint| (&endpoint.id, &endpoint.vpc_id)));
+        let resources = (network.subnets.iter().map(|subnet| (&subnet.id, subnet.vpc_id.as_str())))
+            .chain(network.route_tables.iter().map(|table| (&table.id, table.vpc_id.as_str())))
+            .chain(endpoints.map(|endpoint| (&endpoint.id, endpoint.vpc_id.as_str())));
         let mut vpc_of = self.vpc_of();
         for (id, vpc_id) in resources {
             if vpc_of.contains_key(id) {
@@ -45,7 +45,7 @@ impl KnownVpcs {
             if vpc_of.len() >= MAX_RESOURCES {
                 vpc_of.clear();
             }
-            vpc_of.insert(id.clone(), vpc_id.clone());
+            vpc_of.insert(id.clone(), vpc_id.to_owned());
         }
     }
 

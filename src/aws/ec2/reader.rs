@@ -85,17 +85,15 @@ impl Reader<'_> {
         )?;
         let affects = |endpoint: &&Endpoint| self.checks_endpoints || endpoint.kind == EndpointKind::Gateway;
         let uses_group = |endpoint: &&Endpoint| scope.concerns_groups_of(endpoint);
-        let vpc_ids: BTreeSet<String> = (scope.vpc_ids.iter())
-            .chain(
-                [&scope.subnets, &scope.route_tables, &scope.endpoints]
-                    .into_iter()
-                    .flat_map(|placed| placed.values().flatten()),
-            )
-            .chain(subnets.iter().map(|subnet| &subnet.vpc_id))
-            .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| &table.vpc_id))
-            .chain(endpoints.iter().filter(affects).map(|endpoint| &endpoint.vpc_id))
-            .chain(interfaces.iter().filter(uses_group).map(|endpoint| &endpoint.vpc_id))
-            .cloned()
+        let placed = [&scope.subnets, &scope.route_tables, &scope.endpoints];
+        let in_payload = scope.vpc_ids.iter().chain(placed.into_iter().flat_map(|placed| placed.values().flatten()));
+        let vpc_ids: BTreeSet<String> = in_payload
+            .map(String::as_str)
+            .chain(subnets.iter().map(|subnet| subnet.vpc_id.as_str()))
+            .chain(route_tables.iter().chain(&tables_of_nat_gateways).map(|table| table.vpc_id.as_str()))
+            .chain(endpoints.iter().filter(affects).map(|endpoint| endpoint.vpc_id.as_str()))
+            .chain(interfaces.iter().filter(uses_group).map(|endpoint| endpoint.vpc_id.as_str()))
+            .map(str::to_owned)
             .chain([of_subnets, of_tables, of_endpoints].into_iter().flatten())
             .collect();
         let is_complete = subnets.len() + route_tables.len() + endpoints.len() == looked_for;

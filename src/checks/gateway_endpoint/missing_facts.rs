@@ -41,7 +41,7 @@ impl MissingFacts {
             let Some(table) = tables.get(finding.subject.id.as_str()) else { continue };
             if finding.subnets.is_empty() {
                 if table.is_unassociated() {
-                    missing.nat_gateways_of_vpcs.insert(table.vpc_id.clone());
+                    missing.nat_gateways_of_vpcs.insert(table.vpc_id.to_string());
                 }
                 continue;
             }

@@ -109,7 +109,7 @@ pub fn evaluate(
                 let finding = finding(table, &affected, service, &gap, interface, account_region);
                 verdict.findings.push(Finding { exemption, ..finding });
             } else {
-                let (vpc_id, route_table_id) = (table.vpc_id.clone(), table.id.clone());
+                let (vpc_id, route_table_id) = (table.vpc_id.to_string(), table.id.clone());
                 verdict.exempt.push(Exempt { service, vpc_id, route_table_id, exempted_by });
             }
         }
@@ -222,7 +222,7 @@ fn finding(
         severity,
         account,
         region: account_region.region.clone(),
-        vpc_id: table.vpc_id.clone(),
+        vpc_id: table.vpc_id.to_string(),
         subnets: affected,
         exemption: None,
         problem: Problem::MissingRoute(MissingRoute {

@@ -565,7 +565,7 @@ mod tests {
         let id = format!("vpc-\n\u{1f4a5}{}", "x".repeat(200));
         network.vpcs[0].id.clone_from(&id);
         for table in network.route_tables.iter_mut().filter(|table| table.vpc_id == A) {
-            table.vpc_id.clone_from(&id);
+            table.vpc_id = id.as_str().into();
         }
         let subjects: Vec<_> =
             messages_after(&network, &some_call()).into_iter().map(|message| message.subject).collect();

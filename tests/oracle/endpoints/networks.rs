@@ -207,7 +207,7 @@ fn table() -> impl Strategy<Value = (RouteTable, Vec<u8>)> {
         });
         let table = RouteTable {
             id: String::new(),
-            vpc_id: String::new(),
+            vpc_id: "".into(),
             name: None,
             owner_id: None,
             exemption: None,
@@ -317,13 +317,17 @@ fn build(drafts: Vec<Draft>) -> (Network, EndpointFacts) {
             (group.id.clone(), group)
         }));
         let subnets: Vec<Subnet> = (draft.subnets.into_iter().enumerate())
-            .map(|(position, subnet)| Subnet { id: id("subnet", number, position), vpc_id: vpc_id.clone(), ..subnet })
+            .map(|(position, subnet)| Subnet {
+                id: id("subnet", number, position),
+                vpc_id: vpc_id.as_str().into(),
+                ..subnet
+            })
             .collect();
         // A subnet has at most one explicit association.
         let mut explicit = BTreeSet::new();
         for (position, (mut table, subnets_of_table)) in draft.tables.into_iter().enumerate() {
             table.id = id("rtb", number, position);
-            table.vpc_id.clone_from(&vpc_id);
+            table.vpc_id = vpc_id.as_str().into();
             table.associations = subnets_of_table
                 .into_iter()
                 .filter(|subnet| position > 0 && explicit.insert(*subnet))
