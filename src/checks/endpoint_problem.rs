@@ -264,7 +264,8 @@ pub enum EndpointFix {
         /// The endpoint.
         endpoint_id: String,
     },
-    /// `CreateVpcEndpoint`, with one subnet in each zone that the service offers.
+    /// `CreateVpcEndpoint`, with one subnet in each zone that the service offers, and without private DNS: with it, clients
+    /// outside the endpoint's group would time out from that moment.
     CreateInterfaceEndpoint {
         /// The VPC.
         vpc_id: String,
@@ -315,6 +316,9 @@ pub enum EndpointCaution {
     NetworkAcls,
     /// A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change.
     NewEndpointId,
+    /// The new endpoint has the VPC's default group and no private DNS. Its names must come last: clients outside the group
+    /// would time out.
+    GroupBeforePrivateDns,
     /// AWS charges for the endpoint by the hour in each zone, and per GB.
     HourlyCharge,
     /// A policy that is too narrow stops package repositories, image layers and patching.

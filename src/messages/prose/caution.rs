@@ -59,6 +59,12 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
             "A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change."
                 .to_owned()
         }
+        EndpointCaution::GroupBeforePrivateDns => format!(
+            "The new endpoint has the default security group of the VPC and no private DNS names, so requests keep their way. \
+             First give it a security group that admits the VPC on port 443. Then turn private DNS on, with aws ec2 \
+             modify-vpc-endpoint and --private-dns-enabled: from then on the names of {service} resolve to the endpoint in \
+             the whole VPC, and clients that its group does not admit time out."
+        ),
         EndpointCaution::HourlyCharge => {
             "AWS charges for the endpoint by the hour in each zone, and for every GB.".to_owned()
         }

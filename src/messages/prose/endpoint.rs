@@ -254,10 +254,6 @@ fn private_names<'a>(
     if finding.subject.kind == SubjectKind::Vpc {
         lines
             .push(format!("So requests to {service} take the public way, for example through a NAT gateway, or fail."));
-        lines.push(
-            "The new endpoint gets the default security group of the VPC, unless you add --security-group-ids."
-                .to_owned(),
-        );
     } else {
         lines.push(format!("So requests to {service} by its usual names do not use the endpoint."));
         lines.push("AWS charges for the endpoint by the hour all the same.".to_owned());
