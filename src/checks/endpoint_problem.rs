@@ -116,6 +116,36 @@ named!(Defect {
     PolicyWithoutSourceVpc => "policy_without_source_vpc",
 });
 
+impl Defect {
+    /// Whether the defect is about particular subnets, so that another subnet makes it worse. The subnets of another defect are
+    /// those that the subject serves: a new one in the VPC joins them, and nothing else is wrong than before.
+    #[must_use]
+    pub fn concerns_particular_subnets(self) -> bool {
+        match self {
+            Self::NoSubnetAdmitted
+            | Self::SomeSubnetsNotAdmitted
+            | Self::DefaultGroupOnlyMembers
+            | Self::ZonesMissing
+            | Self::SingleZone => true,
+            Self::PrivateDnsForAllRequests
+            | Self::VpcDnsSupportOff
+            | Self::VpcDnsHostNamesOff
+            | Self::EndpointFailed
+            | Self::EndpointRejected
+            | Self::EndpointExpired
+            | Self::EndpointPartial
+            | Self::EndpointPendingAcceptance
+            | Self::DefaultPolicy
+            | Self::OpenPolicy
+            | Self::PolicyNotBoundedToOrganization
+            | Self::PrivateDnsOff
+            | Self::EndpointMissing
+            | Self::AssociatedEndpointGone
+            | Self::PolicyWithoutSourceVpc => false,
+        }
+    }
+}
+
 /// The facts that decided a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
