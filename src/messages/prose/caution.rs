@@ -110,6 +110,11 @@ fn about_route(caution: Caution, services: &[ServiceName<'_>]) -> String {
     }
 }
 
+/// What stands above cautions.
+pub(in crate::messages) fn heading(has_command: bool) -> &'static str {
+    if has_command { "Before you run this" } else { "Before you change it" }
+}
+
 /// What a message says if it has no room for the cautions.
 pub(in crate::messages) const NO_ROOM_FOR_CAUTIONS: &str = "The commands have side effects that do not fit into this card. Read them in \
                                                the message on the JSON topic.";
