@@ -47,6 +47,21 @@ pub struct EndpointProblem {
     pub cautions: BTreeSet<EndpointCaution>,
 }
 
+/// What a verdict is sorted by: VPC, subject, check and service.
+type SortKey<'a> = (Option<&'a str>, &'a str, CheckName, &'a str);
+
+impl EndpointProblem {
+    pub(super) fn sort_key(&self) -> SortKey<'_> {
+        (self.vpc_id.as_deref(), &self.subject.id, self.check, &self.service)
+    }
+}
+
+impl ExemptProblem {
+    pub(super) fn sort_key(&self) -> SortKey<'_> {
+        (self.vpc_id.as_deref(), &self.subject.id, self.check, &self.service)
+    }
+}
+
 /// What is wrong with a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Defect {
