@@ -35,7 +35,7 @@ pub struct Settings {
     pub organization_id: Option<String>,
     /// `MIN_SEVERITY`: findings below it are in the report, but are not sent.
     pub min_severity: Severity,
-    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table, subnet or endpoint.
+    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table, subnet, endpoint or REST API.
     pub exempt_tag: String,
     /// `LEDGER_TABLE`: the DynamoDB table with the alert history. Without one, every finding is sent each time.
     pub ledger_table: Option<String>,
