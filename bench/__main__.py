@@ -13,7 +13,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import agreement, burst, cold, plots, rule, size, sweep, throttled, warm
+from bench import agreement, burst, cold, groups, plots, rule, size, sweep, throttled, warm
 from bench.build import RESULTS, build
 from bench.figures import RUNS, Row, table
 from bench.function import programs
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Session], list[Row]]] = {
     "sweep": sweep.measure,
     "rule": rule.measure,
     "burst": burst.measure,
+    "groups": groups.measure,
     "size": size.measure,
 }
 

@@ -31,6 +31,20 @@ def route_created(*tables: int) -> dict[str, Any]:
     return batch(events)
 
 
+GROUP_CALLS = [
+    (ROOT / "events" / f"{name}.json").read_text()
+    for name in ("authorize-security-group-ingress", "revoke-security-group-ingress", "modify-security-group-rules")
+]
+"""The examples of calls that change the rules of a security group."""
+EXAMPLE_GROUP = "sg-0a1b2c3d4e5f60001"
+
+
+def group_changed(call: int, group: int) -> dict[str, Any]:
+    """An event about a security group, by one of the calls."""
+    event: dict[str, Any] = json.loads(GROUP_CALLS[call].replace(EXAMPLE_GROUP, resource("sg", group)))
+    return event
+
+
 def batch(events: list[dict[str, Any]]) -> dict[str, Any]:
     """A batch of SQS."""
     records = [

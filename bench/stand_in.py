@@ -82,7 +82,13 @@ class StandIn:
         )
 
     def reset(
-        self, vpcs: int, gaps: int = 0, latency_ms: int = 0, buckets: bool = False, keeps_writes: bool = False
+        self,
+        vpcs: int,
+        gaps: int = 0,
+        latency_ms: int = 0,
+        buckets: bool = False,
+        keeps_writes: bool = False,
+        interface_endpoints: int = 0,
     ) -> None:
         """Sets up the network for the next measurement. The history is empty, the buckets full, the counters zero."""
         settings = {
@@ -91,6 +97,7 @@ class StandIn:
             "latency_ms": latency_ms,
             "buckets": buckets,
             "keeps_writes": keeps_writes,
+            "interface_endpoints": interface_endpoints,
         }
         self._control("reset", settings)
 

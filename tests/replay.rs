@@ -183,7 +183,7 @@ fn events_with_several_wrong_values_pass_the_checks() -> Result {
 
 #[test]
 fn messages_for_random_networks_pass_the_checks() -> Result {
-    let outcome = runner(CASES).run(&prop::collection::vec(any::<u8>(), 0..1000), |bytes| {
+    let outcome = runner(CASES).run(&prop::collection::vec(any::<u8>(), 0..4000), |bytes| {
         findings_to_message::check(&bytes, assert_answer, assert_notification);
         Ok(())
     });

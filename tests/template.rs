@@ -59,6 +59,23 @@ fn the_rule_lets_through_exactly_the_relevant_config_items() {
     assert_eq!(types, [expected.clone(), expected], "complete items and summaries");
 }
 
+/// The rules that a queue policy lets send.
+fn senders(policy: &str) -> BTreeSet<String> {
+    let text = resource(policy);
+    let rules = text.split("!GetAtt ").skip(1).filter_map(|rest| rest.split_once(".Arn").map(|(rule, _)| rule));
+    rules.filter(|rule| rule.ends_with("Rule")).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_rule_may_send_to_its_queues() {
+    let rules = TEMPLATE.lines().filter_map(|line| line.strip_prefix("  ").and_then(|line| line.strip_suffix("Rule:")));
+    let rules: BTreeSet<String> =
+        rules.filter(|name| !name.starts_with(' ')).map(|name| format!("{name}Rule")).collect();
+    assert_eq!(senders("DeliveryDeadLetterQueuePolicy"), rules);
+    let without_sweep: BTreeSet<String> = rules.into_iter().filter(|rule| rule != "SweepRule").collect();
+    assert_eq!(senders("ChangesQueuePolicy"), without_sweep);
+}
+
 #[test]
 fn the_parameter_allows_exactly_the_known_services() {
     let alternatives = TEMPLATE.lines().find_map(|line| line.trim().strip_prefix("AllowedPattern: ^(s3|")).unwrap();

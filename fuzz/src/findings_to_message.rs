@@ -4,21 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::{
     alerts::{
-        affected::{Affected, with_history},
+        affected::{Affected, vpcs_with_affected_endpoints, with_history},
         alert::{Alert, OpenChange, Resolution, ResolutionReason},
         history::{AlertHistory, AlertRecord, RecordState, VpcHistory},
         observation::Observation,
         plan::{Plan, TrackedPlan},
         planner::plans,
         policy::Policy,
-        recorded::{Recorded, RecordedProblem, RecordedRoute},
+        recorded::{Recorded, RecordedDefect, RecordedProblem, RecordedRoute},
     },
     app::report::{Report, Sent},
     channel::Channel,
     checks::{
-        finding::{Finding, Gap, finding_id},
+        check::CheckName,
+        endpoint_context::{EndpointContext, EndpointInput},
+        endpoint_problem::{Defect, problem_id},
+        finding::{Finding, Gap, Problem, finding_id},
         gateway_endpoint::rule::evaluate,
-        list::default_checks,
+        list::evaluate_endpoints,
         severity::Severity,
         subject::{Subject, SubjectKind},
     },
@@ -37,7 +40,10 @@ use gatewatch::{
     },
     network::{
         account::AccountRegion,
+        endpoint_facts::{EndpointFacts, EndpointService, IngressRule, SecurityGroup, TrafficSource, VpcDns},
+        ids::is_id,
         model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
+        selection::VpcSelection,
         service::GatewayService,
     },
 };
@@ -69,16 +75,25 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let account_region = AccountRegion { partition: "aws".into(), account, region: region.into() };
     let min_severity = bytes.one_of(&Severity::ALL);
     let required_services = bytes.some_of(&GatewayService::ALL);
-    let network = network(&mut bytes, region);
+    let mut network = network(&mut bytes, region);
     let mut payload = payload(&mut bytes, &network);
     // The history comes after the network, so inputs that fuzzing found before the history existed keep their meaning.
-    let history = alert_history(&mut bytes, &network, &account_region);
+    let mut history = alert_history(&mut bytes, &network, &account_region);
     add_deletions(&mut bytes, &mut payload, &network, &history);
     let remind_after = bytes.one_of(&[None, Some(SignedDuration::from_hours(7 * 24))]);
     let channels = bytes.some_of(&CHANNELS);
     let without_subscribers = BTreeSet::new();
+    // So do the checks of endpoints: inputs that fuzzing found before them end here.
+    let mut checks = BTreeSet::from([CheckName::GatewayRoute]);
+    let mut facts = EndpointFacts::default();
+    if bytes.yes() {
+        checks = CheckName::ALL.into();
+        facts = endpoint_facts(&mut bytes, &mut network, region);
+        add_endpoint_records(&mut bytes, &network, &account_region, &mut history);
+    }
+    let organization_id = bytes.one_of(&[None, Some("o-a1b2c3d4e5")]);
     let policy = Policy {
-        checks: default_checks(),
+        checks,
         required_services,
         required_interfaces: BTreeSet::new(),
         min_severity,
@@ -92,7 +107,27 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
     let today = jiff::civil::date(2026, 11, 23);
     let verdict = evaluate(&network, &resolved.route_table_ids, &policy.required_services, &account_region, today);
     let checked = resolved.route_table_ids.clone();
-    let report = Report::new(scope, &network, resolved, verdict, Sent::default());
+    let vpcs = if scope.region {
+        VpcSelection::Region
+    } else {
+        VpcSelection::Vpcs(vpcs_with_affected_endpoints(&scope, &network, &history))
+    };
+    let of_endpoints = evaluate_endpoints(
+        &policy.checks,
+        &EndpointContext::new(EndpointInput {
+            network: &network,
+            facts: &facts,
+            account_region: &account_region,
+            vpcs: &vpcs,
+            checks_rest_apis: scope.concerns_rest_apis(),
+            route_table_services: &policy.required_services,
+            required_interfaces: &BTreeSet::new(),
+            organization_id,
+            today,
+        }),
+    );
+    let (exempt_problems, unassessed) = (of_endpoints.exempt.clone(), of_endpoints.unassessed.clone());
+    let report = Report::new(scope, &network, resolved, verdict, Sent::default()).with_endpoints(of_endpoints);
     check_report(&report, &checked, &policy.required_services, assert_answer);
 
     let affected = Affected::of_records(&payload, &network, &history, &account_region);
@@ -101,8 +136,8 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
         network: &network,
         findings,
         exempt,
-        exempt_problems: &[],
-        unassessed: &BTreeSet::new(),
+        exempt_problems: &exempt_problems,
+        unassessed: &unassessed,
         rest_apis: None,
         affected: &affected,
         account_region: &account_region,
@@ -147,18 +182,24 @@ fn check_report(
     assert!(results.iter().all(|(table, service)| checked.contains(*table) && required.contains(service)));
     assert!(report.findings.is_sorted_by_key(Finding::sort_key));
     let answer = answer::Report::from(report);
-    for finding in &answer.findings {
+    for (finding, found) in answer.findings.iter().zip(&report.findings) {
         assert!(!finding.reason().contains(UNTRUSTED_MARK), "{}", finding.reason());
         let fix = finding.remediation();
         if let Some(command) = &fix.aws_cli {
-            let is_harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-".contains(c);
-            assert!(command.starts_with("aws ec2 ") && command.chars().all(is_harmless), "{command}");
+            let is_harmless = |c: char| c.is_ascii_alphanumeric() || " .:&/-=".contains(c);
+            // Only the rule of a security group needs quotes. Then nothing in them has a meaning for a shell.
+            let mut parts = command.split('\'');
+            let outside: String = parts.by_ref().step_by(2).collect();
+            assert!(command.starts_with("aws ec2 ") && outside.chars().all(is_harmless), "{command}");
+            let is_rule = |c: char| c.is_ascii_alphanumeric() || ".:/=,[]{}".contains(c);
+            assert!(command.split('\'').skip(1).step_by(2).all(|part| part.chars().all(is_rule)), "{command}");
         }
         for text in [&fix.cloud_formation, &fix.terraform].into_iter().flatten() {
             assert!(text.chars().all(|c| c == '\n' || c == ' ' || c.is_ascii_graphic()), "{text}");
         }
         let changes_something = fix.aws_cli.as_ref().is_some_and(|command| !command.contains("describe-vpc-endpoints"));
-        assert!(changes_something || fix.cautions.is_empty(), "cautions without a change: {fix:?}");
+        let is_route = found.missing_route().is_some();
+        assert!(!is_route || changes_something || fix.cautions.is_empty(), "cautions without a change: {fix:?}");
         for caution in &fix.cautions {
             assert!(caution.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{caution}");
         }
@@ -204,7 +245,11 @@ impl Inputs<'_> {
             first
         };
         for finding in self.observation.findings {
-            let is_reminder_due = finding.severity >= self.policy.min_severity && is_affected(&finding.subject.id);
+            let is_affected = match finding.problem {
+                Problem::MissingRoute(_) => is_affected(&finding.subject.id),
+                Problem::Endpoint(_) => self.affects_endpoints_of(&finding.vpc_id, |record| self.sends(record)),
+            };
+            let is_reminder_due = finding.severity >= self.policy.min_severity && is_affected;
             for channel in CHANNELS {
                 let alert = alert_for(&finding.id, channel);
                 let is_configured = self.policy.channels.contains(&channel);
@@ -229,6 +274,12 @@ impl Inputs<'_> {
         }
         for record in self.history.records() {
             let is_found = self.observation.findings.iter().any(|finding| finding.id == record.finding_id);
+            if record.subject.kind == SubjectKind::VpcEndpoint {
+                for channel in &self.policy.channels {
+                    self.check_resolution(record, is_found, *channel, alert_for(&record.finding_id, *channel));
+                }
+                continue;
+            }
             let table = self.observation.network.route_tables.iter().find(|table| table.id == record.subject.id);
             // The state of another account's table is not known, so an open finding about it cannot be resolved. A
             // resolved one stays resolved.
@@ -247,6 +298,50 @@ impl Inputs<'_> {
                 assert_eq!(alert.is_some(), (is_resolved_now && is_reminder_due) || is_still_due, "{record:?}");
             }
         }
+    }
+
+    /// The finding about an endpoint is resolved only if a record affects it, and if it is known to be gone.
+    fn check_resolution(&self, record: &AlertRecord, is_found: bool, channel: Channel, alert: Option<&Alert>) {
+        let is_affected = self.affects_endpoints_of(&record.vpc_id, |record| self.sends(record));
+        let network = self.observation.network;
+        let endpoint = network.endpoints.iter().find(|endpoint| endpoint.id == record.subject.id);
+        let is_deleted = endpoint.is_none() || network.vpcs.iter().all(|vpc| vpc.id != record.vpc_id);
+        let is_in_doubt = self.observation.unassessed.iter().any(|doubt| {
+            (doubt.check, &doubt.subject.id, doubt.service.as_str())
+                == (record.problem.check(), &record.subject.id, record.problem.service_name())
+        });
+        let is_resolved = alert.is_some_and(Alert::is_resolved);
+        assert!(!is_resolved || is_affected, "not affected: {record:?}");
+        if record.is_open() && is_resolved {
+            assert!(!is_found && record.notified.contains(&channel), "not resolved: {record:?}");
+            assert!(is_deleted || !is_in_doubt, "nobody knows whether it is resolved: {record:?}");
+        }
+        if record.is_open() && is_affected && is_deleted && !is_found && record.notified.contains(&channel) {
+            assert!(is_resolved, "its endpoint is gone: {record:?}");
+        }
+    }
+
+    /// Whether one of these records affects the endpoints of the VPC: it names the Region or the VPC, or deletes the VPC,
+    /// an endpoint or a subnet that a finding about an endpoint of the VPC names.
+    fn affects_endpoints_of(&self, vpc_id: &str, includes: impl Fn(&Record) -> bool) -> bool {
+        self.payload
+            .records()
+            .filter(|record| includes(record))
+            .any(|record| self.names_endpoints_of(&record.scope, vpc_id))
+    }
+
+    fn names_endpoints_of(&self, scope: &Scope, vpc_id: &str) -> bool {
+        let is_deleted = |id: &String| scope.deleted.contains(id);
+        let has_deletion = |record: &AlertRecord| {
+            record.subject.kind == SubjectKind::VpcEndpoint
+                && record.vpc_id == vpc_id
+                && (is_deleted(&record.vpc_id)
+                    || is_deleted(&record.subject.id)
+                    // Malformed ids of a table and an endpoint can be the same.
+                    || scope.route_tables.contains_key(&record.subject.id)
+                    || record.subnet_ids.iter().any(is_deleted))
+        };
+        scope.region || scope.vpc_ids.contains(vpc_id) || self.history.records().any(has_deletion)
     }
 
     /// On each channel, the messages of a plan hold all its alerts, complete and once.
@@ -287,8 +382,13 @@ impl Inputs<'_> {
     fn check_bodies(&self, plan: &Plan, messages: &[Message], alerts: &[&Alert]) {
         let bodies: Vec<Value> =
             messages.iter().map(|message| serde_json::from_str(&message.body).unwrap_or_default()).collect();
-        let triggers =
-            self.affected().iter().filter(|tables| tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())).count();
+        let asking = self.payload.records().filter(|record| record.alerts != AlertRequest::None);
+        let triggers = (asking.zip(self.affected()))
+            .filter(|(record, tables)| {
+                tables.iter().any(|(vpc_id, _)| vpc_id == plan.vpc_id())
+                    || self.names_endpoints_of(&record.scope, plan.vpc_id())
+            })
+            .count();
         let name =
             self.observation.network.vpcs.iter().find(|vpc| vpc.id == plan.vpc_id()).and_then(|vpc| vpc.name.clone());
         let name = name.map_or(Value::Null, Value::String);
@@ -372,7 +472,7 @@ impl Inputs<'_> {
         let mut affected: BTreeSet<(String, String)> = checkable()
             .filter(|table| {
                 let mut records = self.history.records().filter(|record| record.subject.id == table.id);
-                names(&table.vpc_id, &table.id) || records.any(has_deletion)
+                names(&table.vpc_id, &table.id) || records.any(has_deletion) || self.may_have_lost_subnets(scope, table)
             })
             .map(|table| (table.vpc_id.clone(), table.id.clone()))
             .collect();
@@ -386,6 +486,25 @@ impl Inputs<'_> {
             }
         }
         affected
+    }
+
+    /// Whether the scope deletes a subnet that no open finding about a table names, so that the table may have used it: it
+    /// has no subnet and no open finding now.
+    fn may_have_lost_subnets(&self, scope: &Scope, table: &RouteTable) -> bool {
+        let open = || self.history.records().filter(|record| record.is_open());
+        let names = |record: &AlertRecord, id: &String| {
+            record.subject.kind == SubjectKind::RouteTable && record.subnet_ids.contains(id)
+        };
+        let mut unknown = (scope.deleted.iter())
+            .filter(|id| is_id("subnet-", id))
+            .filter(|id| open().all(|record| !names(record, id)));
+        let effective = self.observation.network.effective_tables();
+        let is_used =
+            || self.observation.network.subnets.iter().any(|s| effective.of(s).is_some_and(|used| used.id == table.id));
+        matches!(self.history, AlertHistory::Available(_))
+            && unknown.next().is_some()
+            && open().all(|record| record.subject.id != table.id)
+            && !is_used()
     }
 
     /// Whether the own account owns the table. `true` if one of the two accounts is not known.
@@ -641,6 +760,128 @@ fn network(bytes: &mut Bytes<'_>, region: &str) -> Network {
         }
     }
     network
+}
+
+/// What the checks of endpoints read: hostile groups, services and policies. Completes the endpoints of the network.
+fn endpoint_facts(bytes: &mut Bytes<'_>, network: &mut Network, region: &str) -> EndpointFacts {
+    const OPEN: &str = r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
+    let mut facts = EndpointFacts::default();
+    for (n, vpc) in network.vpcs.iter().enumerate() {
+        if bytes.below(8) != 1 {
+            facts.vpc_dns.insert(vpc.id.clone(), VpcDns { support: bytes.yes(), host_names: bytes.yes() });
+        }
+        let sources = (0..bytes.below(4)).map(|_| match bytes.below(6) {
+            0 => TrafficSource::Cidr("10.0.1.0/25".into()),
+            1 => TrafficSource::Cidr("::/0".into()),
+            2 => TrafficSource::Cidr(bytes.name().unwrap_or_default()),
+            3 => TrafficSource::Group(bytes.name().unwrap_or_default()),
+            4 => TrafficSource::PrefixList(bytes.name().unwrap_or_default()),
+            _ => TrafficSource::Cidr("192.0.2.0/24".into()),
+        });
+        let rule = IngressRule {
+            sources: sources.collect(),
+            protocol: bytes.one_of(&["-1", "tcp", "6", "udp", "$(id)"]).into(),
+            from_port: bytes.one_of(&[None, Some(443), Some(0), Some(-1)]),
+            to_port: bytes.one_of(&[None, Some(443), Some(65535), Some(i32::MIN)]),
+        };
+        let group = SecurityGroup {
+            id: bytes.id("sg-", n),
+            name: bytes.name(),
+            vpc_id: vpc.id.clone(),
+            is_default: bytes.yes(),
+            ingress: vec![rule],
+        };
+        facts.security_groups.insert(group.id.clone(), group);
+    }
+    for subnet in &mut network.subnets {
+        subnet.availability_zone_id = bytes.one_of(&[None, Some("euw1-az1"), Some("euw1-az2")]).map(Into::into);
+    }
+    for endpoint in &mut network.endpoints {
+        if endpoint.kind == EndpointKind::Interface && bytes.yes() {
+            endpoint.service_name =
+                format!("com.amazonaws.{region}.{}", bytes.one_of(&["ssm", "ecr.api", "logs"])).into();
+        }
+        endpoint.name = bytes.name();
+        endpoint.exemption = match bytes.below(6) {
+            1 => Some("endpoint-access/dns-bypass until=2026-11-23".into()),
+            2 => Some("endpoint-state".into()),
+            3 => bytes.name(),
+            _ => None,
+        };
+        endpoint.private_dns_enabled = bytes.yes();
+        endpoint.private_dns_only_for_inbound_resolver = bytes.one_of(&[None, Some(false), Some(true)]);
+        let in_vpc = network.subnets.iter().filter(|subnet| subnet.vpc_id == endpoint.vpc_id);
+        endpoint.subnet_ids = in_vpc.filter(|_| bytes.yes()).map(|subnet| subnet.id.clone()).collect();
+        let groups = facts.security_groups.values().filter(|group| group.vpc_id == endpoint.vpc_id);
+        endpoint.security_group_ids = groups.filter(|_| bytes.below(4) != 1).map(|group| group.id.clone()).collect();
+        endpoint.policy_document = match bytes.below(5) {
+            0 => None,
+            1 => Some(OPEN.into()),
+            2 => Some(OPEN.replace("\"Effect\"", "\"Sid\": \"¤ $(id) <@here>\", \"Effect\"")),
+            3 => bytes.name(),
+            _ => Some(OPEN.replace("\"*\"}", "\"arn:aws:s3:::a/*\"}")),
+        };
+        (endpoint.last_error, endpoint.failure_reason) = (bytes.name(), bytes.name());
+        endpoint.requester_managed = bytes.below(8) == 1;
+        let service = EndpointService {
+            availability_zone_ids: ["euw1-az1", "euw1-az2"]
+                .into_iter()
+                .filter(|_| bytes.yes())
+                .map(str::to_owned)
+                .collect(),
+            policy_supported: bytes.one_of(&[Some(true), None, Some(false)]),
+            ..EndpointService::default()
+        };
+        if bytes.below(8) != 1 {
+            facts.services.insert(endpoint.service_name.to_string(), service);
+        }
+    }
+    facts
+}
+
+/// Adds records about endpoints that exist, and about some that were deleted.
+fn add_endpoint_records(
+    bytes: &mut Bytes<'_>,
+    network: &Network,
+    account_region: &AccountRegion,
+    history: &mut AlertHistory,
+) {
+    const KNOWN: [(CheckName, Defect); 5] = [
+        (CheckName::DnsBypass, Defect::PrivateDnsForAllRequests),
+        (CheckName::EndpointDns, Defect::VpcDnsSupportOff),
+        (CheckName::EndpointAccess, Defect::SomeSubnetsNotAdmitted),
+        (CheckName::EndpointState, Defect::EndpointFailed),
+        (CheckName::EndpointPolicy, Defect::OpenPolicy),
+    ];
+    let AlertHistory::Available(vpcs) = history else { return };
+    let existing = network.endpoints.iter().map(|e| (e.vpc_id.clone(), e.id.clone(), e.service_name.to_string()));
+    let deleted = (network.vpcs.iter().enumerate())
+        .map(|(n, vpc)| (vpc.id.clone(), format!("vpce-{n:015x}ff"), "com.amazonaws.ssm".to_owned()));
+    for (vpc_id, id, service) in existing.chain(deleted).collect::<Vec<(String, String, String)>>() {
+        for (check, defect) in KNOWN {
+            if bytes.below(4) != 1 {
+                continue;
+            }
+            // The subject and the problem of the record of a table are replaced.
+            let of_table =
+                record_of(bytes, &vpc_id, "rtb-00000000000000fff", GatewayService::S3, network, account_region);
+            let account = account_region.account.clone().unwrap_or_default();
+            let record = AlertRecord {
+                finding_id: problem_id(account_region, &account, check, &id, &service),
+                account,
+                subject: Subject { kind: SubjectKind::VpcEndpoint, id: id.clone(), name: bytes.name() },
+                problem: RecordedProblem::Endpoint(RecordedDefect {
+                    check,
+                    service: service.clone(),
+                    defect: Recorded::Known(defect),
+                }),
+                ..of_table
+            };
+            let vpc = vpcs.entry(vpc_id.clone()).or_default();
+            vpc.records.retain(|before| before.finding_id != record.finding_id);
+            vpc.records.push(record);
+        }
+    }
 }
 
 fn payload(bytes: &mut Bytes<'_>, network: &Network) -> Payload {

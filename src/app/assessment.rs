@@ -1,6 +1,6 @@
 //! The steps read, check and plan: what one read of the network leads to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::try_join;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -8,7 +8,6 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use crate::{
     alerts::{
         affected::{Affected, vpcs_with_affected_endpoints, with_history},
-        history::AlertHistory,
         observation::Observation,
         plan::Plan,
         planner::plans,
@@ -41,7 +40,7 @@ use crate::{
     events::{payload::Payload, scope::TablesInScope},
     network::{
         account::AccountRegion,
-        endpoint_facts::{EndpointFacts, RestApis},
+        endpoint_facts::{CentralNames, EndpointFacts, RestApis},
         model::Network,
         selection::VpcSelection,
         service::GatewayService,
@@ -72,6 +71,8 @@ pub(super) struct Assessment<'a> {
     pub(super) verdict: Verdict,
     /// The result for endpoints, without its problems, which are findings now.
     pub(super) endpoints: EndpointVerdict,
+    /// What else serves private names, by VPC id. It is read once per invocation: that can take long, and it changes rarely.
+    central_names: BTreeMap<String, CentralNames>,
     /// The REST APIs of the Region, if they were read.
     pub(super) rest_apis: Option<RestApis>,
     /// What each record affects.
@@ -87,18 +88,21 @@ impl<'a> Check<'a> {
         let (scope, recent) = (self.payload.scope(), self.payload.recent_scope(self.now));
         let reading = async {
             let snapshot = snapshot::take(&self.reader(), history_table, &scope, &recent, self.deadline).await?;
-            self.check(snapshot).await
+            self.check(snapshot, &BTreeMap::new()).await
         };
         self.deadline.read(reading).await
     }
 
-    /// Reads and checks VPCs again. The part of the alert history about them stays as it was read.
+    /// Reads and checks VPCs of an earlier assessment again. The part of the alert history about them stays as it was read.
     pub(super) async fn read_and_check_again(
         &self,
         vpc_ids: &BTreeSet<String>,
-        history: &AlertHistory,
+        earlier: &Assessment<'_>,
     ) -> Result<Assessment<'a>, Error> {
-        let reading = async { self.check(snapshot::take_again(&self.reader(), vpc_ids, history).await?).await };
+        let reading = async {
+            let snapshot = snapshot::take_again(&self.reader(), vpc_ids, &earlier.snapshot.history).await?;
+            self.check(snapshot, &earlier.central_names).await
+        };
         self.deadline.read_again(reading).await
     }
 
@@ -118,14 +122,20 @@ impl<'a> Check<'a> {
     }
 
     /// Checks the tables and endpoints in scope. If a finding depends on something that the lists of EC2 do not say, reads
-    /// that as well and checks again. What the checks of endpoints need is read at the same time.
-    async fn check(&self, mut snapshot: Snapshot) -> Result<Assessment<'a>, Error> {
+    /// that as well and checks again. What the checks of endpoints need is read at the same time, except for the central names
+    /// that are known.
+    async fn check(
+        &self,
+        mut snapshot: Snapshot,
+        known: &BTreeMap<String, CentralNames>,
+    ) -> Result<Assessment<'a>, Error> {
         let checks = &self.settings.checks;
         let vpcs = self.vpcs_with_endpoints(&snapshot);
         let (mut tables, mut verdict) = self.evaluate(&snapshot);
         let missing = MissingFacts::of(&snapshot.network, &verdict.findings, &self.payload.scope().nat_gateways);
         let mut facts = EndpointFacts::default();
-        let needed = needed_facts(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        let mut needed = needed_facts(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        needed.central_names_of.retain(|vpc_id| !known.contains_key(vpc_id));
         if !missing.is_empty() || !needed.is_empty() {
             let (reader, deleted) = (self.reader(), self.payload.scope().deleted);
             ((), facts) = try_join!(
@@ -133,6 +143,7 @@ impl<'a> Check<'a> {
                 endpoint_facts::read(&reader, self.clients, &needed, &deleted),
             )?;
         }
+        facts.central_names.extend(known.clone());
         if !missing.is_empty() {
             (tables, verdict) = self.evaluate(&snapshot);
         }
@@ -140,7 +151,8 @@ impl<'a> Check<'a> {
         verdict.findings.extend(std::mem::take(&mut endpoints.problems).into_iter().map(Finding::from));
         verdict.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         let affected = Affected::of_records(self.payload, &snapshot.network, &snapshot.history, self.account_region);
-        Ok(Assessment { snapshot, tables, verdict, endpoints, rest_apis: facts.rest_apis, affected })
+        let EndpointFacts { central_names, rest_apis, .. } = facts;
+        Ok(Assessment { snapshot, tables, verdict, endpoints, central_names, rest_apis, affected })
     }
 
     fn evaluate(&self, Snapshot { network, history, .. }: &Snapshot) -> (TablesInScope, Verdict) {

@@ -122,7 +122,7 @@ impl Gatewatch {
             now,
         };
         let check_again = async |vpc_ids: &BTreeSet<String>| {
-            let assessment = check.read_and_check_again(vpc_ids, &assessment.snapshot.history).await?;
+            let assessment = check.read_and_check_again(vpc_ids, &assessment).await?;
             let plans = check.plan(&assessment, subscriptions).await;
             Ok(Rechecked { assessment, plans })
         };

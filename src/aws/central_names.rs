@@ -6,7 +6,8 @@
 //! | profiles | a list of associations, and a list of resources for each profile |
 //! | Resolver rules | a list of associations, and a list of rules if any is associated |
 //!
-//! All of this is optional: it is no error if a call is denied, or if its service does not answer in this Region.
+//! All of this is optional: it is no error if a call is denied or still throttled after its retries, or if its service does
+//! not answer in this Region.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +27,7 @@ use futures_util::{future::try_join_all, try_join};
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::{ec2::reader::Reader, error::describe};
+use super::{complete_response::CompleteResponse, ec2::reader::Reader, error::describe};
 use crate::{
     error::Error,
     network::endpoint_facts::{CentralNames, OptionalRead, ProfileResource},
@@ -34,7 +35,7 @@ use crate::{
 
 /// Route 53 accepts five calls per second of an account, of all its clients together
 /// (<https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests>). With this pause,
-/// more than half of them are left to others.
+/// one invocation leaves more than half of them to others. Three can run at once, so calls can still be throttled.
 const PAUSE: Duration = Duration::from_millis(450);
 
 /// The domain of a rule that cannot be read: it may forward every name.
@@ -101,7 +102,8 @@ async fn hosted_zones(
     shared: &SdkConfig,
     vpc_ids: &BTreeSet<String>,
 ) -> Result<ById<OptionalRead<BTreeSet<String>>>, Error> {
-    let client = aws_sdk_route53::Client::new(shared);
+    let config = aws_sdk_route53::config::Builder::from(shared).interceptor(CompleteResponse);
+    let client = aws_sdk_route53::Client::from_conf(config.build());
     let region = shared.region().map_or_else(|| VpcRegion::from(""), |region| VpcRegion::from(region.as_ref()));
     let mut zones = ById::new();
     for (number, vpc_id) in vpc_ids.iter().enumerate() {
@@ -254,8 +256,8 @@ where
     }
 }
 
-/// What a failed call means: it was denied; there is nothing to read, because the resource is gone or the Region does not
-/// have the service; or it has to be made again.
+/// What a failed call means: it was denied; nothing is known, because the resource is gone, the Region does not have the
+/// service or too many calls are made; or the read has failed.
 fn not_read<T, E, R>(operation: &str, error: &SdkError<E, R>) -> Result<OptionalRead<T>, Error>
 where
     E: ProvideErrorMetadata,
@@ -265,7 +267,9 @@ where
     let why = describe(error);
     let read = match error.code() {
         Some("AccessDenied" | "AccessDeniedException") => OptionalRead::Denied,
-        Some("InvalidInput" | "ResourceNotFoundException") => OptionalRead::NotRead,
+        Some("InvalidInput" | "ResourceNotFoundException" | "Throttling" | "ThrottlingException") => {
+            OptionalRead::NotRead
+        }
         _ if matches!(error, SdkError::DispatchFailure(_)) => OptionalRead::NotRead,
         _ => return Err(Error::Ec2ReadFailed(format!("{operation}: {why}"))),
     };

@@ -10,11 +10,7 @@ use aws_smithy_http_client::{
 use aws_types::SdkConfig;
 
 use crate::{
-    aws::{
-        ec2::{bucket::Bucket, complete_response::CompleteResponse},
-        sdk_config,
-        sns::SnsTopic,
-    },
+    aws::{complete_response::CompleteResponse, ec2::bucket::Bucket, sdk_config, sns::SnsTopic},
     channel::Channel,
     error::Error,
     settings::{Settings, Topic},

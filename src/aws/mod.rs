@@ -5,6 +5,7 @@ mod api_gateway;
 pub mod backoff;
 mod central_names;
 pub mod clients;
+mod complete_response;
 pub mod dynamodb;
 pub mod ec2;
 pub mod endpoint_facts;

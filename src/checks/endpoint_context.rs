@@ -69,7 +69,8 @@ pub struct EndpointContext<'a> {
     /// The inputs.
     pub input: EndpointInput<'a>,
     vpcs: HashMap<&'a str, &'a Vpc>,
-    /// The subnets of each VPC that another account does not own, sorted by id.
+    /// The subnets of each VPC that another account does not own, sorted by id. Empty if no check asks for them, because this
+    /// takes a lot of memory in a large Region.
     own_subnets: HashMap<&'a str, Vec<&'a Subnet>>,
     /// The judged endpoints, sorted by VPC id and id.
     endpoints: Vec<&'a Endpoint>,
@@ -145,19 +146,34 @@ impl<'a> EndpointContext<'a> {
     #[must_use]
     pub fn new(input: EndpointInput<'a>) -> Self {
         let EndpointInput { network, account_region, vpcs: selection, .. } = input;
-        let mut own_subnets: HashMap<&str, Vec<&Subnet>> = HashMap::new();
-        for subnet in network.subnets.iter().filter(|subnet| !account_region.is_foreign(subnet.owner_id.as_deref())) {
-            own_subnets.entry(&subnet.vpc_id).or_default().push(subnet);
-        }
-        for subnets in own_subnets.values_mut() {
-            subnets.sort_by(|a, b| a.id.cmp(&b.id));
-        }
         let mut endpoints: Vec<&Endpoint> = (network.endpoints.iter())
             .filter(|endpoint| selection.contains(&endpoint.vpc_id) && is_judged(endpoint, account_region))
             .collect();
         endpoints.sort_by(|a, b| (&a.vpc_id, &a.id).cmp(&(&b.vpc_id, &b.id)));
         let vpcs = network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect();
-        Self { input, vpcs, own_subnets, endpoints }
+        let mut context = Self { input, vpcs, own_subnets: HashMap::new(), endpoints };
+        if context.needs_subnets() {
+            for subnet in context.own_subnets() {
+                context.own_subnets.entry(&subnet.vpc_id).or_default().push(subnet);
+            }
+            for subnets in context.own_subnets.values_mut() {
+                subnets.sort_by(|a, b| a.id.cmp(&b.id));
+            }
+        }
+        context
+    }
+
+    /// Whether a check may ask for the subnets of a VPC. No check does so for a gateway endpoint that is available.
+    fn needs_subnets(&self) -> bool {
+        let may_affect_subnets =
+            |endpoint: &&Endpoint| endpoint.kind != EndpointKind::Gateway || !endpoint.is_available();
+        !self.input.required_interfaces.is_empty() || self.endpoints.iter().any(may_affect_subnets)
+    }
+
+    /// The subnets that no other account owns.
+    fn own_subnets(&self) -> impl Iterator<Item = &'a Subnet> + use<'a> {
+        let EndpointInput { network, account_region, .. } = self.input;
+        network.subnets.iter().filter(|subnet| !account_region.is_foreign(subnet.owner_id.as_deref()))
     }
 
     /// The judged endpoints in any state, sorted by VPC id and id.
@@ -185,8 +201,9 @@ impl<'a> EndpointContext<'a> {
     #[must_use]
     pub fn unreadable_exemptions(&self) -> BTreeSet<UnreadableExemption> {
         let vpcs = self.selected_vpcs();
-        let subnets =
-            vpcs.iter().flat_map(|vpc| self.subnets_of(&vpc.id)).map(|subnet| (&subnet.id, &subnet.exemption));
+        let selection = self.input.vpcs;
+        let subnets = self.own_subnets().filter(|subnet| selection.contains(&subnet.vpc_id));
+        let subnets = subnets.map(|subnet| (&subnet.id, &subnet.exemption));
         let apis = self.input.facts.rest_apis.iter().flat_map(|apis| &apis.apis);
         (vpcs.iter().map(|vpc| (&vpc.id, &vpc.exemption)))
             .chain(subnets)

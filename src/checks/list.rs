@@ -174,7 +174,7 @@ pub fn needed_facts(checks: &BTreeSet<CheckName>, context: &EndpointContext<'_>)
     for (_, needs) in endpoint_rules(checks) {
         needs(context, &mut needed);
     }
-    needed.limited()
+    needed.limited(context.input.today)
 }
 
 /// Whether one of these checks judges endpoints.

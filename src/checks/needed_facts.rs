@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
+
 /// Maximum number of VPCs whose DNS attributes one invocation reads. EC2 answers one attribute of one VPC per call, and adds 20
 /// calls per second, so more would take a large sweep the time that its route tables need. The endpoints of other VPCs are
 /// not assessed; an event about them checks them.
@@ -31,11 +33,14 @@ pub struct NeededFacts {
 }
 
 impl NeededFacts {
-    /// The same facts, without those that would take too many calls.
-    pub(super) fn limited(mut self) -> Self {
-        self.dns_of = self.dns_of.into_iter().take(MAX_VPCS_WITH_DNS).collect();
-        self.central_names_of = self.central_names_of.into_iter().take(MAX_VPCS_WITH_CENTRAL_NAMES).collect();
-        self
+    /// The same facts, without those that would take too many calls. Which VPCs are left out depends on the day, so that
+    /// daily sweeps read each in its turn.
+    pub(super) fn limited(self, today: Date) -> Self {
+        Self {
+            dns_of: in_turn(self.dns_of, MAX_VPCS_WITH_DNS, today),
+            central_names_of: in_turn(self.central_names_of, MAX_VPCS_WITH_CENTRAL_NAMES, today),
+            ..self
+        }
     }
 
     /// Whether nothing is needed.
@@ -45,28 +50,48 @@ impl NeededFacts {
     }
 }
 
+/// At most this many of the ids. Each day has the next ones.
+fn in_turn(ids: BTreeSet<String>, max: usize, today: Date) -> BTreeSet<String> {
+    if ids.len() <= max {
+        return ids;
+    }
+    let days = today.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
+    let skipped = usize::try_from(days).unwrap_or_default().wrapping_mul(max) % ids.len();
+    ids.iter().cycle().skip(skipped).take(max).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan;
+
     use super::*;
 
-    #[test]
-    fn the_dns_attributes_of_a_limited_number_of_vpcs_are_needed() {
-        let of = |vpcs: usize| NeededFacts {
-            dns_of: (0..vpcs).map(|n| format!("vpc-{n:08x}")).collect(),
-            group_ids: (0..1000).map(|n| format!("sg-{n:08x}")).collect(),
-            ..NeededFacts::default()
-        };
-        assert_eq!(of(150).limited(), of(150));
-        assert_eq!(of(151).limited(), of(150));
+    const DAY: Date = Date::constant(2026, 11, 20);
+
+    fn vpcs(numbers: impl Iterator<Item = usize>) -> BTreeSet<String> {
+        numbers.map(|n| format!("vpc-{n:08x}")).collect()
     }
 
     #[test]
-    fn the_central_names_of_a_limited_number_of_vpcs_are_needed() {
-        let of = |vpcs: usize| NeededFacts {
-            central_names_of: (0..vpcs).map(|n| format!("vpc-{n:08x}")).collect(),
+    fn up_to_the_limit_every_vpc_is_read() {
+        let needed = NeededFacts {
+            dns_of: vpcs(0..150),
+            central_names_of: vpcs(0..40),
+            group_ids: (0..1000).map(|n| format!("sg-{n:08x}")).collect(),
             ..NeededFacts::default()
         };
-        assert_eq!(of(40).limited(), of(40));
-        assert_eq!(of(41).limited(), of(40));
+        assert_eq!(needed.clone().limited(DAY), needed);
+    }
+
+    #[test]
+    fn above_the_limit_each_vpc_has_its_turn() {
+        let all = NeededFacts { dns_of: vpcs(0..400), central_names_of: vpcs(0..100), ..NeededFacts::default() };
+        let of_days = DAY.series(1.day()).take(3).map(|day| all.clone().limited(day)).collect::<Vec<_>>();
+        for of_day in &of_days {
+            assert_eq!([of_day.dns_of.len(), of_day.central_names_of.len()], [150, 40]);
+        }
+        let read = |ids: fn(&NeededFacts) -> &BTreeSet<String>| of_days.iter().flat_map(ids).cloned().collect();
+        let read: [BTreeSet<String>; 2] = [read(|needed| &needed.dns_of), read(|needed| &needed.central_names_of)];
+        assert_eq!(read, [all.dns_of, all.central_names_of]);
     }
 }

@@ -97,6 +97,17 @@ pub struct EndpointService {
     pub ip_address_types: BTreeSet<String>,
 }
 
+impl EndpointService {
+    /// Adds the facts of another service with the same name. EC2 returns S3 and DynamoDB twice, once for each type of
+    /// endpoint. Only the entry for interface endpoints has private names.
+    pub fn add(&mut self, other: Self) {
+        self.availability_zone_ids.extend(other.availability_zone_ids);
+        self.private_dns_names.extend(other.private_dns_names);
+        self.ip_address_types.extend(other.ip_address_types);
+        self.policy_supported = self.policy_supported.max(other.policy_supported);
+    }
+}
+
 /// What may serve a service's private names in a VPC although the VPC has no endpoint for the service: hosted zones,
 /// Route 53 Profiles and Resolver rules, which a central (hub) VPC shares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -220,7 +231,28 @@ impl RestApi {
 
 #[cfg(test)]
 mod tests {
-    use super::OptionalRead::{self, Denied, NotRead, Read};
+    use super::{
+        EndpointService,
+        OptionalRead::{self, Denied, NotRead, Read},
+    };
+
+    #[test]
+    fn two_services_with_one_name_are_joined() {
+        let set = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let service = |zones: &[&str], policy_supported, names: &[&str], types: &[&str]| EndpointService {
+            availability_zone_ids: set(zones),
+            policy_supported,
+            private_dns_names: set(names),
+            ip_address_types: set(types),
+        };
+        let gateway = || service(&["euw1-az1", "euw1-az2"], Some(true), &[], &["ipv4"]);
+        let interface = || service(&["euw1-az1"], Some(false), &["s3.eu-west-1.amazonaws.com"], &["ipv4", "ipv6"]);
+        for (mut first, second) in [(gateway(), interface()), (interface(), gateway())] {
+            first.add(second);
+            let names = &["s3.eu-west-1.amazonaws.com"];
+            assert_eq!(first, service(&["euw1-az1", "euw1-az2"], Some(true), names, &["ipv4", "ipv6"]));
+        }
+    }
 
     #[test]
     fn what_was_not_read_stays_so() {

@@ -197,6 +197,19 @@ async fn what_is_gone_during_the_read_is_not_assessed() {
 }
 
 #[tokio::test]
+async fn what_is_throttled_after_all_attempts_is_not_assessed() {
+    let throttled = ("ListHostedZonesByVPC", vec![Answer::Error(400, "Throttling")]);
+    let calls = [ZONES, ZONES, ZONES, ZONES, ZONES, PROFILES, RULES];
+    assert_eq!(verdict([throttled], &calls).await, "fact_missing []");
+}
+
+#[tokio::test]
+async fn an_answer_of_route_53_that_breaks_off_fails_the_invocation() {
+    let outcome = verdict([("ListHostedZonesByVPC", vec![Answer::Truncated])], &[ZONES, PROFILES, RULES]).await;
+    assert!(outcome.contains("Ec2ReadFailed") && outcome.contains("ListHostedZonesByVPC"), "{outcome}");
+}
+
+#[tokio::test]
 async fn a_service_that_does_not_answer_in_the_region_is_not_assessed() {
     let services = OptionalServices::answering([]).await;
     let (ec2, sns) = (ec2("").await, Sns::accepting_all().await);
@@ -262,6 +275,41 @@ async fn a_sweep_reads_the_associations_of_all_vpcs_at_once() {
             "ListResolverRules",
         ]
     );
+}
+
+/// Six VPCs take more than two seconds, so the network is read again before the messages are sent. What else serves names is
+/// not.
+#[tokio::test]
+async fn what_else_serves_names_is_read_once_per_invocation() {
+    let ids: Vec<String> = (1..=6).map(|n| format!("vpc-0a1b2c3d4e5f6000{n}")).collect();
+    let vpcs: String = ids.iter().map(|id| vpc(id)).collect();
+    let subnets: String = (1..).zip(&ids).map(|(n, id)| subnet(&format!("subnet-0a1b2c3d4e5f6000{n}"), id)).collect();
+    let ec2 = Ec2::answering([
+        ("DescribeVpcs", vec![Page::Items(vpcs)]),
+        ("DescribeSubnets", vec![Page::Items(subnets)]),
+        ("DescribeVpcEndpointServices", vec![Page::items(SERVICE)]),
+    ])
+    .await;
+    let services = OptionalServices::answering([]).await;
+    let (sns, dynamodb) = (Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
+    let (ec2_url, sns_url, dynamodb_url, urls) = (ec2.url(), sns.url(), dynamodb.url(), services.variables());
+    let mut variables = vec![
+        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
+        ("CHECKS", "required-endpoints"),
+        ("REQUIRED_INTERFACES", "ssm"),
+        ("LEDGER_TABLE", "gatewatch-ledger"),
+        ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()),
+        ("AWS_ENDPOINT_URL_SNS", sns_url.as_str()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
+    ];
+    variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
+    let report = report(invoke(&variables, &json!({"check": "region"}), Duration::from_mins(1)).await);
+    assert_eq!([&report["published"], &report["unassessed"]], [&json!(6), &json!([])]);
+    let zones: Vec<String> = ids.iter().map(|id| format!("ListHostedZonesByVPC {id} eu-west-1")).collect();
+    let of_all = ["ListProfileAssociations", "ListResolverRuleAssociations"].map(str::to_owned);
+    assert_eq!(services.calls().await, [&zones[..], &of_all].concat());
+    let reads = ec2.calls().await.iter().filter(|call| call.starts_with("DescribeVpcs")).count();
+    assert_eq!(reads, 2, "the network is read again");
 }
 
 /// A private API with a policy that bounds its source, or with one that does not.

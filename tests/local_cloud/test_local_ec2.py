@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 from local.networks import FOR_ALL_REQUESTS, ONLY_INBOUND, S3, SSM, Builder
+from tests.local_cloud.support.endpoint_problems import narrow_group
+from tests.local_cloud.support.event_recorder import record_events
 
 OPTION = "PrivateDnsOnlyForInboundResolverEndpoint"
 
@@ -136,6 +138,17 @@ def test_a_service_names_its_zones_by_id(site: Site) -> None:
     zones = dict(zip(service["AvailabilityZones"], service["AvailabilityZoneIds"], strict=True))
     assert service["ServiceName"] == SSM
     assert zones[subnet["AvailabilityZone"]] == subnet["AvailabilityZoneId"]
+
+
+def test_the_record_of_a_changed_rule_is_wrapped(site: Site, cloud: Cloud) -> None:
+    group = site.build.group_admitting_vpc(site.vpc)
+    with record_events(cloud, "local-ec2-events") as recorder:
+        narrow_group(site.build, group, "10.50.0.0/24")
+        [event] = recorder.take(at_least=1, seconds=10)
+
+    [request] = event["detail"]["requestParameters"].values()
+    assert list(event["detail"]["requestParameters"]) == ["ModifySecurityGroupRulesRequest"]
+    assert request["GroupId"] == group
 
 
 def test_security_groups_come_in_pages(site: Site) -> None:

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub struct Counters {
     /// The answered calls of each operation, with those that were throttled.
     pub calls: BTreeMap<String, usize>,
+    /// How often each VPC and each security group was asked for by its id.
+    pub named: BTreeMap<String, usize>,
     /// The calls that EC2's bucket refused.
     pub throttled: usize,
     /// The TCP connections to each service that were opened, each with a TLS handshake.
@@ -28,6 +30,13 @@ impl Counters {
     pub fn begin(&mut self, operation: &str) -> usize {
         *self.calls.entry(operation.to_owned()).or_default() += 1;
         self.in_sequence + 1
+    }
+
+    /// These ids were named in a call.
+    pub fn name(&mut self, ids: Vec<String>) {
+        for id in ids {
+            *self.named.entry(id).or_default() += 1;
+        }
     }
 
     /// The call at this position was answered.

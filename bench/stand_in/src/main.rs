@@ -64,6 +64,8 @@ struct Settings {
     /// The number of VPCs, and how many of them have a gap.
     vpcs: usize,
     gaps: usize,
+    /// The number of VPCs, the first ones, that have an interface endpoint.
+    interface_endpoints: usize,
     /// The time that every call takes.
     latency_ms: u64,
     /// Whether EC2 throttles.
@@ -94,8 +96,10 @@ impl StandIn {
     /// A new measurement: the counters are zero, the bucket is full and the table is empty.
     fn reset(&self, settings: Settings) {
         let mut world = self.world();
-        if (settings.vpcs, settings.gaps) != (world.settings.vpcs, world.settings.gaps) {
-            world.network = Arc::new(Network::new(settings.vpcs, settings.gaps));
+        let size = |settings: &Settings| (settings.vpcs, settings.gaps, settings.interface_endpoints);
+        if size(&settings) != size(&world.settings) {
+            let (vpcs, gaps, interface_endpoints) = size(&settings);
+            world.network = Arc::new(Network::new(vpcs, gaps, interface_endpoints));
         }
         world.table = Table::new(settings.keeps_writes);
         world.bucket = Bucket::new(Instant::now());
@@ -129,6 +133,7 @@ impl StandIn {
                     world.counters.throttled += 1;
                     ec2::throttled()
                 } else {
+                    world.counters.name(ec2::named(&operation, &form));
                     ec2::answer(&world.network, &operation, &form)
                 }
             } else {

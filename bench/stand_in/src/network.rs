@@ -3,6 +3,8 @@
 //! Each VPC has 4 route tables and 8 subnets, each tenth has 20 and 40. The first table is the main table; the subnets are
 //! associated with the others in turn, which lead to a NAT gateway. Each VPC has a gateway endpoint for S3 and one for
 //! DynamoDB, which cover every table. In the first VPCs, as many as asked for, the S3 endpoint does not cover the last table.
+//! The first VPCs, as many as asked for, have an interface endpoint for SSM with a security group of its own. It has no
+//! defect, and the DNS attributes of every VPC are on.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,6 +23,8 @@ pub struct Resources {
     of_vpc: HashMap<String, Range<usize>>,
     by_id: HashMap<String, usize>,
     by_last_digit: HashMap<String, Vec<usize>>,
+    /// The positions of the endpoints of type Interface.
+    interface_endpoints: Vec<usize>,
 }
 
 impl Resources {
@@ -42,6 +46,11 @@ impl Resources {
         }
     }
 
+    /// Whether there is a resource with this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// One page of the resources that a filter selects, and the position of the next page.
     pub fn page(&self, filter: Option<&Filter>, from: usize, size: usize) -> (String, Option<usize>) {
         let Some(filter) = filter else {
@@ -51,6 +60,7 @@ impl Resources {
         let positions: BTreeSet<usize> = match filter {
             Filter::Vpcs(ids) => ids.iter().filter_map(|id| self.of_vpc.get(id)).flat_map(Range::clone).collect(),
             Filter::Ids(ids) => ids.iter().flat_map(|id| self.matching(id)).copied().collect(),
+            Filter::InterfaceEndpoints => self.interface_endpoints.iter().copied().collect(),
         };
         let page = positions.iter().skip(from).take(size).map(|position| self.items[*position].as_str()).collect();
         let next = from.saturating_add(size);
@@ -64,6 +74,8 @@ pub enum Filter {
     Vpcs(Vec<String>),
     /// The resources with these ids.
     Ids(Vec<String>),
+    /// The endpoints of type Interface.
+    InterfaceEndpoints,
 }
 
 /// All resources.
@@ -73,17 +85,33 @@ pub struct Network {
     pub subnets: Resources,
     pub route_tables: Resources,
     pub endpoints: Resources,
+    /// The groups of the interface endpoints.
+    pub security_groups: Resources,
     pub nat_gateways: Resources,
 }
 
 impl Network {
-    /// A network of as many VPCs, the first ones with a gap.
-    pub fn new(vpcs: usize, gaps: usize) -> Self {
+    /// A network of as many VPCs, the first ones with a gap, and the first ones with an interface endpoint.
+    pub fn new(vpcs: usize, gaps: usize, interface_endpoints: usize) -> Self {
         let mut network = Self::default();
         for number in 0..vpcs {
+            let first_subnet = network.subnets.items.len();
             network.add_vpc(number, number < gaps);
+            if number < interface_endpoints {
+                network.add_interface_endpoint(number, first_subnet);
+            }
         }
         network
+    }
+
+    /// Adds an endpoint to the VPC that was added last.
+    fn add_interface_endpoint(&mut self, number: usize, first_subnet: usize) {
+        let (vpc, group) = (id("vpc", number), id("sg", number));
+        let endpoint = id("vpce", 1_000_000 + number);
+        let xml = interface_endpoint_xml(&endpoint, &vpc, &group, &id("subnet", first_subnet));
+        self.endpoints.interface_endpoints.push(self.endpoints.items.len());
+        self.endpoints.add(&vpc, endpoint, xml);
+        self.security_groups.add(&vpc, group.clone(), security_group_xml(&group, &vpc));
     }
 
     fn add_vpc(&mut self, number: usize, gap: bool) {
@@ -183,6 +211,30 @@ fn vpc_xml(vpc: &str, number: usize) -> String {
          </cidrBlockAssociationSet><dhcpOptionsId>dopt-1</dhcpOptionsId><instanceTenancy>default</instanceTenancy>\
          <isDefault>false</isDefault>{}</item>",
         tags(&format!("network-{number}"))
+    )
+}
+
+fn interface_endpoint_xml(endpoint: &str, vpc: &str, group: &str, subnet: &str) -> String {
+    format!(
+        "<item><vpcEndpointId>{endpoint}</vpcEndpointId><vpcEndpointType>Interface</vpcEndpointType>\
+         <vpcId>{vpc}</vpcId><serviceName>com.amazonaws.eu-west-1.ssm</serviceName><state>available</state>\
+         <routeTableIdSet/><subnetIdSet><item>{subnet}</item></subnetIdSet>\
+         <groupSet><item><groupId>{group}</groupId><groupName>endpoints</groupName></item></groupSet>\
+         <ipAddressType>ipv4</ipAddressType><dnsOptions><dnsRecordIpType>ipv4</dnsRecordIpType></dnsOptions>\
+         <privateDnsEnabled>true</privateDnsEnabled><requesterManaged>false</requesterManaged>\
+         <networkInterfaceIdSet><item>eni-1</item></networkInterfaceIdSet><dnsEntrySet/>\
+         <creationTimestamp>2026-01-01T00:00:00.000Z</creationTimestamp><ownerId>{ACCOUNT}</ownerId>{}</item>",
+        tags("ssm")
+    )
+}
+
+fn security_group_xml(group: &str, vpc: &str) -> String {
+    format!(
+        "<item><ownerId>{ACCOUNT}</ownerId><groupId>{group}</groupId><groupName>endpoints</groupName>\
+         <groupDescription>HTTPS from the VPC</groupDescription><vpcId>{vpc}</vpcId><ipPermissions><item>\
+         <ipProtocol>tcp</ipProtocol><fromPort>443</fromPort><toPort>443</toPort><groups/><ipRanges><item>\
+         <cidrIp>10.0.0.0/16</cidrIp></item></ipRanges><ipv6Ranges/><prefixListIds/></item></ipPermissions>{}</item>",
+        tags("endpoints")
     )
 }
 

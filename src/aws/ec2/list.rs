@@ -241,8 +241,10 @@ impl Lists<'_> {
                 let page = Box::pin(call.max_results(PAGE).set_next_token(token).send()).await.map_err(|error| {
                     Error::Ec2ReadFailed(format!("DescribeVpcEndpointServices: {}", describe(&error)))
                 })?;
-                services
-                    .extend(page.service_details.unwrap_or_default().into_iter().filter_map(convert::endpoint_service));
+                let found = page.service_details.unwrap_or_default().into_iter().filter_map(convert::endpoint_service);
+                for (name, service) in found {
+                    services.entry(name).or_insert_with(EndpointService::default).add(service);
+                }
                 token = page.next_token.filter(|token| !token.is_empty());
                 if token.is_none() {
                     break;

@@ -1,7 +1,6 @@
 //! Reads the network from EC2.
 
 pub mod bucket;
-pub mod complete_response;
 mod consistency;
 mod convert;
 pub mod known_services;

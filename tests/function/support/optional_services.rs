@@ -15,6 +15,8 @@ pub enum Answer {
     Items(Value),
     /// An error with this status and code.
     Error(u16, &'static str),
+    /// A list of hosted zones that breaks off.
+    Truncated,
 }
 
 pub struct OptionalServices {
@@ -112,6 +114,10 @@ impl Respond for Pages {
                 "<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error><Type>Sender</Type>\
                  <Code>{code}</Code><Message>secret</Message></Error><RequestId>0a1b-request</RequestId></ErrorResponse>"
             )),
+            Answer::Truncated => ResponseTemplate::new(200).set_body_string(
+                "<ListHostedZonesByVPCResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+                 <HostedZoneSummaries>",
+            ),
             Answer::Error(status, code) => ResponseTemplate::new(status)
                 .insert_header("x-amzn-errortype", code)
                 .set_body_json(json!({"__type": code, "message": "secret"})),

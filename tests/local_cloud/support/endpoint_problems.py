@@ -195,17 +195,19 @@ def _admit_nobody(site: Site) -> list[Expected]:
     return [Expected(endpoint, site.subnets, evidence) for endpoint in (site.s3, site.ssm)]
 
 
-def _admit_one_subnet(site: Site) -> list[Expected]:
-    [rule] = site.build.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [site.group]}])[
-        "SecurityGroupRules"
-    ][-1:]
-    narrower = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "10.60.1.0/24"}
-    site.build.ec2.modify_security_group_rules(
-        GroupId=site.group,
-        SecurityGroupRules=[
-            {"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": narrower},
-        ],
+def narrow_group(build: Builder, group: str, block: str) -> None:
+    """Changes the only ingress rule of a security group, so that it admits this block."""
+    filters = [{"Name": "group-id", "Values": [group]}]
+    rules = build.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    [rule] = [each["SecurityGroupRuleId"] for each in rules if not each["IsEgress"]]
+    narrower = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": block}
+    build.ec2.modify_security_group_rules(
+        GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": rule, "SecurityGroupRule": narrower}]
     )
+
+
+def _admit_one_subnet(site: Site) -> list[Expected]:
+    narrow_group(site.build, site.group, "10.60.1.0/24")
     evidence = _group(site.group, False, ["10.60.1.0/24"], [])
     return [Expected(endpoint, [site.subnet_in("10.60.2.0/24")], evidence) for endpoint in (site.s3, site.ssm)]
 

@@ -1,7 +1,7 @@
-//! Rejects an incomplete response of EC2.
+//! Rejects an incomplete response of EC2 or Route 53, which answer in XML.
 //!
 //! The SDK reads XML as far as it goes: if a proxy cuts a response under HTTP 200, the SDK returns a shorter list without an
-//! error. A route table without its routes, or a missing endpoint, would become a false finding.
+//! error. A route table without its routes, or a missing endpoint or hosted zone, would become a false finding.
 
 use aws_sdk_ec2::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::AfterDeserializationInterceptorContextRef},
@@ -35,8 +35,8 @@ impl Intercept for CompleteResponse {
 fn is_complete(body: &[u8]) -> bool {
     let body = body.trim_ascii_end();
     let last_tag = body.iter().rposition(|b| *b == b'<').map_or(&[][..], |start| &body[start..]);
-    let is_response = last_tag.starts_with(b"</Describe") || last_tag.starts_with(b"</Get");
-    is_response && last_tag.ends_with(b"Response>")
+    let reads = [&b"</Describe"[..], b"</Get", b"</List"];
+    reads.iter().any(|read| last_tag.starts_with(read)) && last_tag.ends_with(b"Response>")
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn only_a_body_with_its_end_tag_is_complete() {
-        for operation in ["DescribeVpcs", "GetManagedPrefixListEntries"] {
+        for operation in ["DescribeVpcs", "GetManagedPrefixListEntries", "ListHostedZonesByVPC"] {
             let answer = format!("<{operation}Response><set><item/></set></{operation}Response>\n").into_bytes();
             assert!(is_complete(&answer));
             assert!(is_complete(answer.trim_ascii_end()));
