@@ -35,7 +35,7 @@ pub struct Settings {
     pub organization_id: Option<String>,
     /// `MIN_SEVERITY`: findings below it are in the report, but are not sent.
     pub min_severity: Severity,
-    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table, subnet or endpoint.
+    /// `EXEMPT_TAG`: the key of the tag that exempts a VPC, route table, subnet, endpoint or REST API.
     pub exempt_tag: String,
     /// `LEDGER_TABLE`: the DynamoDB table with the alert history. Without one, every finding is sent each time.
     pub ledger_table: Option<String>,
@@ -146,7 +146,7 @@ fn checks(value: &str) -> Result<BTreeSet<CheckName>, Error> {
 }
 
 /// Reads the last parts of service names. A name becomes part of a service name and of commands, so only its characters
-/// are allowed.
+/// are allowed. A service that has gateway endpoints would get an interface endpoint that costs money for nothing.
 fn interfaces(value: &str) -> Result<BTreeSet<String>, Error> {
     let is_name = |name: &str| {
         (1..=64).contains(&name.len())
@@ -154,7 +154,12 @@ fn interfaces(value: &str) -> Result<BTreeSet<String>, Error> {
             && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
     };
     let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
-    if names.iter().all(|name| is_name(name)) {
+    let of_gateway = GatewayService::ALL.iter().any(|service| names.contains(service.name()));
+    if of_gateway {
+        let allowed = "services other than s3, dynamodb and s3express: a gateway endpoint serves these, so they belong to \
+                       REQUIRED_SERVICES";
+        Err(invalid("REQUIRED_INTERFACES", value, allowed))
+    } else if names.iter().all(|name| is_name(name)) {
         Ok(names)
     } else {
         let allowed = "short names of AWS services, such as ssm or ecr.api, separated by commas: lower-case letters, digits, \
@@ -410,6 +415,20 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn a_gateway_service_is_no_required_interface() {
+        for value in ["s3", "ssm, dynamodb", "s3express,ecr.api"] {
+            assert_eq!(
+                config_error(&[("REQUIRED_INTERFACES", value)]),
+                format!(
+                    "REQUIRED_INTERFACES is {value:?}; allowed is services other than s3, dynamodb and s3express: a gateway \
+                     endpoint serves these, so they belong to REQUIRED_SERVICES"
+                )
+            );
+        }
+        assert!(read(&[("REQUIRED_INTERFACES", "s3tables,s3-outposts")]).is_ok());
     }
 
     #[test]

@@ -227,8 +227,9 @@ impl AlertRecord {
     /// same thing is wrong.
     #[must_use]
     pub fn change(&self, finding: &Finding) -> Option<OpenChange> {
-        let has_new_subnets = finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
-        if finding.severity > self.severity || has_new_subnets {
+        let has_grown = finding.problem.grows_with_subnets()
+            && finding.subnets.iter().any(|subnet| !self.subnet_ids.contains(&subnet.id));
+        if finding.severity > self.severity || has_grown {
             Some(OpenChange::Worsened)
         } else if self.problem.has_changed(&finding.problem) {
             Some(OpenChange::Changed)

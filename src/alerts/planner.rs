@@ -1474,6 +1474,25 @@ mod tests {
         assert_eq!(given_endpoint([other], [before]).plans(), []);
     }
 
+    #[test]
+    fn a_new_subnet_is_recorded_and_not_sent_if_the_defect_concerns_the_whole_vpc() {
+        let more = |defect| {
+            let mut finding = with_defect(defect);
+            finding.subnets.push(SubnetRef::from(&subnet("subnet-0000000b", A)));
+            finding
+        };
+        for defect in [Defect::PrivateDnsForAllRequests, Defect::VpcDnsSupportOff, Defect::EndpointMissing] {
+            let before = record_of(&with_defect(defect));
+            let subnet_ids = &before.subnet_ids | &BTreeSet::from(["subnet-0000000b".to_owned()]);
+            let after = AlertRecord { subnet_ids, ..before.clone() };
+            assert_eq!(given_endpoint([more(defect)], [before]).steps(), [Step::record_only(after)], "{defect:?}");
+        }
+        for defect in [Defect::NoSubnetAdmitted, Defect::DefaultGroupOnlyMembers, Defect::SingleZone] {
+            let before = record_of(&with_defect(defect));
+            assert_eq!(changes(&given_endpoint([more(defect)], [before])), to_both(Change::Worsened), "{defect:?}");
+        }
+    }
+
     /// The finding of [`endpoint_record`], resolved now.
     fn endpoint_resolved(record: &AlertRecord, reason: ResolutionReason) -> Step {
         let resolution = Resolution { reason: Recorded::Known(reason), open_seconds: 3 * 24 * 60 * 60 };

@@ -103,6 +103,44 @@ pub struct Draft<'a> {
     pub cautions: BTreeSet<EndpointCaution>,
 }
 
+/// What a rule decides about an endpoint: everything in a [`Draft`] that does not follow from the endpoint.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    /// What is wrong.
+    pub defect: Defect,
+    /// How severe it is.
+    pub severity: Severity,
+    /// All affected subnets, exempt or not, sorted by id.
+    pub subnets: Vec<&'a Subnet>,
+    /// The facts that decided.
+    pub evidence: Evidence,
+    /// The call that fixes it.
+    pub fix: EndpointFix,
+    /// What somebody has to know first.
+    pub cautions: BTreeSet<EndpointCaution>,
+}
+
+impl<'a> Draft<'a> {
+    /// The draft about an endpoint.
+    #[must_use]
+    pub fn of_endpoint(endpoint: &'a Endpoint, decided: Decided<'a>) -> Self {
+        let Decided { defect, severity, subnets, evidence, fix, cautions } = decided;
+        Self {
+            subject: subject_of(endpoint),
+            service: &endpoint.service_name,
+            vpc_id: Some(&endpoint.vpc_id),
+            owner_id: endpoint.owner_id.as_deref(),
+            exemption: endpoint.exemption.as_deref(),
+            defect,
+            severity,
+            subnets,
+            evidence,
+            fix,
+            cautions,
+        }
+    }
+}
+
 impl<'a> EndpointContext<'a> {
     /// Indexes the inputs.
     #[must_use]
@@ -394,19 +432,17 @@ mod tests {
         let context = world.context();
         let mut verdict = EndpointVerdict::default();
         let endpoint = &world.network.endpoints[0];
-        let draft = Draft {
-            subject: subject_of(endpoint),
-            service: &endpoint.service_name,
-            vpc_id: Some(VPC),
-            owner_id: endpoint.owner_id.as_deref(),
-            exemption: endpoint.exemption.as_deref(),
-            defect: Defect::EndpointFailed,
-            severity: Severity::Medium,
-            subnets: context.subnets_of(VPC).to_vec(),
-            evidence: Evidence::PrivateNames(BTreeSet::new()),
-            fix: EndpointFix::Inspect { endpoint_id: endpoint.id.clone() },
-            cautions: BTreeSet::new(),
-        };
+        let draft = Draft::of_endpoint(
+            endpoint,
+            Decided {
+                defect: Defect::EndpointFailed,
+                severity: Severity::Medium,
+                subnets: context.subnets_of(VPC).to_vec(),
+                evidence: Evidence::PrivateNames(BTreeSet::new()),
+                fix: EndpointFix::Inspect { endpoint_id: endpoint.id.clone() },
+                cautions: BTreeSet::new(),
+            },
+        );
         context.report(CHECK, draft, &mut verdict);
         verdict
     }

@@ -47,6 +47,21 @@ pub struct EndpointProblem {
     pub cautions: BTreeSet<EndpointCaution>,
 }
 
+/// What a verdict is sorted by: VPC, subject, check and service.
+type SortKey<'a> = (Option<&'a str>, &'a str, CheckName, &'a str);
+
+impl EndpointProblem {
+    pub(super) fn sort_key(&self) -> SortKey<'_> {
+        (self.vpc_id.as_deref(), &self.subject.id, self.check, &self.service)
+    }
+}
+
+impl ExemptProblem {
+    pub(super) fn sort_key(&self) -> SortKey<'_> {
+        (self.vpc_id.as_deref(), &self.subject.id, self.check, &self.service)
+    }
+}
+
 /// What is wrong with a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Defect {
@@ -115,6 +130,36 @@ named!(Defect {
     AssociatedEndpointGone => "associated_endpoint_gone",
     PolicyWithoutSourceVpc => "policy_without_source_vpc",
 });
+
+impl Defect {
+    /// Whether the defect is about particular subnets, so that another subnet makes it worse. The subnets of another defect are
+    /// those that the subject serves: a new one in the VPC joins them, and nothing else is wrong than before.
+    #[must_use]
+    pub fn concerns_particular_subnets(self) -> bool {
+        match self {
+            Self::NoSubnetAdmitted
+            | Self::SomeSubnetsNotAdmitted
+            | Self::DefaultGroupOnlyMembers
+            | Self::ZonesMissing
+            | Self::SingleZone => true,
+            Self::PrivateDnsForAllRequests
+            | Self::VpcDnsSupportOff
+            | Self::VpcDnsHostNamesOff
+            | Self::EndpointFailed
+            | Self::EndpointRejected
+            | Self::EndpointExpired
+            | Self::EndpointPartial
+            | Self::EndpointPendingAcceptance
+            | Self::DefaultPolicy
+            | Self::OpenPolicy
+            | Self::PolicyNotBoundedToOrganization
+            | Self::PrivateDnsOff
+            | Self::EndpointMissing
+            | Self::AssociatedEndpointGone
+            | Self::PolicyWithoutSourceVpc => false,
+        }
+    }
+}
 
 /// The facts that decided a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,7 +309,8 @@ pub enum EndpointFix {
         /// The endpoint.
         endpoint_id: String,
     },
-    /// `CreateVpcEndpoint`, with one subnet in each zone that the service offers.
+    /// `CreateVpcEndpoint`, with one subnet in each zone that the service offers, and without private DNS: with it, clients
+    /// outside the endpoint's group would time out from that moment.
     CreateInterfaceEndpoint {
         /// The VPC.
         vpc_id: String,
@@ -315,6 +361,9 @@ pub enum EndpointCaution {
     NetworkAcls,
     /// A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change.
     NewEndpointId,
+    /// The new endpoint has the VPC's default group and no private DNS. Its names must come last: clients outside the group
+    /// would time out.
+    GroupBeforePrivateDns,
     /// AWS charges for the endpoint by the hour in each zone, and per GB.
     HourlyCharge,
     /// A policy that is too narrow stops package repositories, image layers and patching.

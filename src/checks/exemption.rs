@@ -1,4 +1,4 @@
-//! Exemptions: a tag on a VPC, route table, subnet or endpoint says that no alert is wanted about it.
+//! Exemptions: a tag on a VPC, route table, subnet, endpoint or REST API says that no alert is wanted about it.
 //!
 //! | value of the tag | gateway services that it exempts | other checks that it exempts |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //!
 //! A table is exempt for a service if its VPC is exempt, if the table itself is exempt, or if at least one subnet uses
 //! the table and all its subnets are exempt. A problem of an endpoint is exempt in the same way: by its VPC, by the
-//! endpoint, or by all the subnets that it affects.
+//! endpoint, or by all the subnets that it affects. A REST API is in no VPC: only its own tag exempts it.
 //!
 //! The caller passes the current day, because this folder reads no clock.
 
@@ -55,7 +55,7 @@ pub struct Exempt {
 /// An exemption tag whose value cannot be parsed. It exempts nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadableExemption {
-    /// The id of the VPC, route table, subnet or endpoint that has the tag.
+    /// The id of the VPC, route table, subnet, endpoint or REST API that has the tag.
     pub resource_id: String,
     /// The value of the tag. Untrusted text.
     pub value: String,

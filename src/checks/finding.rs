@@ -98,6 +98,15 @@ impl Problem {
         }
     }
 
+    /// Whether an additional subnet makes the problem worse.
+    #[must_use]
+    pub fn grows_with_subnets(&self) -> bool {
+        match self {
+            Self::MissingRoute(_) => true,
+            Self::Endpoint(defect) => defect.defect.concerns_particular_subnets(),
+        }
+    }
+
     /// The name of the service that the problem concerns: the name of a gateway service, such as `s3`, or the name of an
     /// endpoint's service, such as `com.amazonaws.eu-west-1.ssm`.
     #[must_use]

@@ -194,12 +194,8 @@ pub fn evaluate_endpoints(checks: &BTreeSet<CheckName>, context: &EndpointContex
         verdict.judged_endpoints = context.endpoints().count();
         verdict.unreadable_exemptions = context.unreadable_exemptions();
     }
-    (verdict.problems).sort_by(|a, b| {
-        (&a.vpc_id, &a.subject.id, a.check, &a.service).cmp(&(&b.vpc_id, &b.subject.id, b.check, &b.service))
-    });
-    (verdict.exempt).sort_by(|a, b| {
-        (&a.vpc_id, &a.subject.id, a.check, &a.service).cmp(&(&b.vpc_id, &b.subject.id, b.check, &b.service))
-    });
+    verdict.problems.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    verdict.exempt.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     verdict
 }
 

@@ -263,7 +263,7 @@ fn other_groups(alerts: &AlertGroup<'_>, groups: &[Group<'_>], max: usize) -> St
     format!("*And {} more*\n{}", groups.len(), list(lines))
 }
 
-/// What to know before running the commands of these fixes, which are the next steps. A caution that holds for all
+/// What to know before applying these fixes, which are the next steps. A caution that holds for all
 /// commands is there once; another one names its command. `None` without cautions.
 fn before_the_commands(fixes: &[SharedFix<'_>], is_listed: bool) -> Option<String> {
     let common = content::common_cautions(fixes);
@@ -276,7 +276,7 @@ fn before_the_commands(fixes: &[SharedFix<'_>], is_listed: bool) -> Option<Strin
         return None;
     }
     let cautions = if is_listed { cautions } else { vec![prose::caution::NO_ROOM_FOR_CAUTIONS.into()] };
-    Some(format!("*Before you run this*\n{}", list(cautions)))
+    Some(format!("*{}*\n{}", prose::caution::heading(content::have_command(fixes)), list(cautions)))
 }
 
 /// The commands that fix these groups, and those that exempt them. Resolved groups have none.

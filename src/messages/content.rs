@@ -227,6 +227,11 @@ impl<'a> SharedFix<'a> {
     }
 }
 
+/// Whether one of these fixes has a command.
+pub(super) fn have_command(fixes: &[SharedFix<'_>]) -> bool {
+    fixes.iter().any(|fix| fix.commands().is_some())
+}
+
 /// A caution, and the services that it concerns: never none, S3 before DynamoDB.
 pub(super) type CautionAbout<'a> = (FixCaution, Vec<ServiceName<'a>>);
 

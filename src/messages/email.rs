@@ -12,6 +12,7 @@ use super::{
     service_name::titles,
     untrusted_text::{Line, quoted},
 };
+use crate::checks::check::CheckName;
 
 /// The maximum number of groups in the overview. The e-mail describes all groups below it.
 const MAX_OVERVIEW: usize = 10;
@@ -57,6 +58,8 @@ struct Email<'a> {
     shared_fixes: Vec<SharedFix<'a>>,
     /// The cautions that the head says for all commands. Empty if only one group has a command.
     common_cautions: Vec<CautionAbout<'a>>,
+    /// Whether a command fixes one of the findings.
+    has_command: bool,
 }
 
 impl<'a> Email<'a> {
@@ -64,8 +67,9 @@ impl<'a> Email<'a> {
         let fixes = content::fixes(groups);
         let open = groups.iter().filter(|group| !group.is_resolved()).count();
         let common_cautions = if open > 1 { content::common_cautions(&fixes) } else { Vec::new() };
+        let has_command = content::have_command(&fixes);
         let shared_fixes = fixes.into_iter().filter(|fix| fix.subjects.len() > 1).collect();
-        Self { alerts, groups, shared_fixes, common_cautions }
+        Self { alerts, groups, shared_fixes, common_cautions, has_command }
     }
 }
 
@@ -127,9 +131,10 @@ impl Email<'_> {
         if only.is_none() {
             head.push(format!("IN SHORT\n{}", self.overview()));
         }
-        head.extend(before(Some("For all fixes below:"), &self.common_cautions));
+        head.extend(before(self.has_command, Some("For all fixes below:"), &self.common_cautions));
         for fix in &self.shared_fixes {
-            head.extend(before(None, &content::other_cautions(std::slice::from_ref(fix), &self.common_cautions)));
+            let cautions = content::other_cautions(std::slice::from_ref(fix), &self.common_cautions);
+            head.extend(before(true, None, &cautions));
             let (tables, service) = (counted(fix.subjects.len(), "route table"), titles(&[fix.service()]));
             head.push(format!(
                 "TO FIX {service} ON {} TOGETHER\n{}",
@@ -166,8 +171,9 @@ impl Email<'_> {
         block.extend(affected(group, subnets));
         if !group.is_resolved() {
             let (shared, own) = self.fixes_of(group);
-            block.extend(before(None, &content::other_cautions(&own, &self.common_cautions)));
-            block.push(fix(&shared, &own));
+            let has_command = content::have_command(&own);
+            block.extend(before(has_command, None, &content::other_cautions(&own, &self.common_cautions)));
+            block.push(fix(group.check(), &shared, &own));
             block.push(self.exemption(group));
         }
         block.join("\n\n")
@@ -186,10 +192,15 @@ impl Email<'_> {
     fn exemption(&self, group: &Group<'_>) -> String {
         let tag = self.alerts.exempt_tag;
         let value = exemption::exempt_value(group.check(), &group.services(), group.exemption_in_force());
-        let command = exemption::exempt_command(group.subject(), group.first().region(), tag, &value);
-        let how = command
+        let how = self
+            .exempt_command(group, &value)
             .unwrap_or_else(|| line(&Line::with(format!("Add a tag with the value {value} and the key"), Some(tag))));
         format!("TO EXEMPT IT\n{how}")
+    }
+
+    /// The command that exempts the subject. `None` if there is none, such as for a REST API.
+    fn exempt_command(&self, group: &Group<'_>, value: &str) -> Option<String> {
+        exemption::exempt_command(group.subject(), group.first().region(), self.alerts.exempt_tag, value)
     }
 
     /// What every part contains below its blocks: notes about exemptions. `None` if all findings are resolved.
@@ -198,29 +209,34 @@ impl Email<'_> {
         let joint = content::joint_exemption(self.groups).map(|value| {
             format!("One tag can exempt from several findings about the same resource, with a value such as: {value}")
         });
-        let notes = [
-            format!("The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD"),
+        let has_command = |group: &Group<'_>| !group.is_resolved() && self.exempt_command(group, "").is_some();
+        let keeps = self.groups.iter().any(has_command).then(|| {
             "The command keeps what the tag said at the time of the check. It replaces a value that has expired or that gatewatch \
              cannot read."
-                .to_owned(),
-        ];
-        Some(notes.into_iter().chain(joint).collect::<Vec<_>>().join("\n"))
+                .to_owned()
+        });
+        let last_day = format!(
+            "The value of the exempting tag may name the last day of the exemption, such as: {example} until=YYYY-MM-DD"
+        );
+        Some([last_day].into_iter().chain(keeps).chain(joint).collect::<Vec<_>>().join("\n"))
     }
 }
 
-/// What to know before running a command. `None` without cautions.
-fn before(intro: Option<&str>, cautions: &[CautionAbout<'_>]) -> Option<String> {
+/// What to know before running a command, or before a change without a command. `None` without cautions.
+fn before(has_command: bool, intro: Option<&str>, cautions: &[CautionAbout<'_>]) -> Option<String> {
     let items = prose::caution::cautions(cautions).into_iter().map(|caution| format!("- {caution}"));
-    let heading = ["BEFORE YOU RUN THIS"].into_iter().chain(intro).map(str::to_owned);
-    (!cautions.is_empty()).then(|| heading.chain(items).collect::<Vec<_>>().join("\n"))
+    let heading = prose::caution::heading(has_command).to_uppercase();
+    let intro = intro.map(str::to_owned);
+    (!cautions.is_empty()).then(|| [heading].into_iter().chain(intro).chain(items).collect::<Vec<_>>().join("\n"))
 }
 
-/// How to fix a group with these fixes. Shared fixes are only in the head.
-fn fix(shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> String {
+/// How to fix a group with these fixes. Shared fixes are only in the head. Only route tables have several services.
+fn fix(check: CheckName, shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> String {
     let mut lines = vec!["TO FIX IT".to_owned()];
     for fix in own {
         let command = fix.commands();
-        if shared.len() + own.len() > 1 || fix.is_wait() || command.is_none() {
+        let is_route = check == CheckName::GatewayRoute;
+        if is_route && (shared.len() + own.len() > 1 || fix.is_wait() || command.is_none()) {
             lines.push(format!("For {}:", titles(&[fix.service()])));
         }
         lines.push(how_to_fix(fix, command));

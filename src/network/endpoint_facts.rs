@@ -221,6 +221,14 @@ pub struct RestApi {
     pub exemption: Option<String>,
 }
 
+impl RestApi {
+    /// Whether it can be called only through VPC endpoints.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.endpoint_types.iter().any(|kind| kind.eq_ignore_ascii_case("PRIVATE"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence},
         severity::Severity,
     },
@@ -85,26 +85,24 @@ fn draft<'a>(
     } else if !uncovered_route_table_ids.is_empty() {
         cautions.insert(EndpointCaution::UncoveredTablesFirst);
     }
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect: Defect::PrivateDnsForAllRequests,
-        severity: Severity::High,
-        subnets: subnets.to_vec(),
-        evidence: Evidence::GatewayEndpoint {
-            gateway_endpoint_id: gateway_endpoint_id.clone(),
-            uncovered_route_table_ids: uncovered_route_table_ids.clone(),
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect: Defect::PrivateDnsForAllRequests,
+            severity: Severity::High,
+            subnets: subnets.to_vec(),
+            evidence: Evidence::GatewayEndpoint {
+                gateway_endpoint_id: gateway_endpoint_id.clone(),
+                uncovered_route_table_ids: uncovered_route_table_ids.clone(),
+            },
+            fix: EndpointFix::RestrictPrivateDns {
+                endpoint_id: endpoint.id.clone(),
+                gateway_endpoint_id,
+                uncovered_route_table_ids,
+            },
+            cautions,
         },
-        fix: EndpointFix::RestrictPrivateDns {
-            endpoint_id: endpoint.id.clone(),
-            gateway_endpoint_id,
-            uncovered_route_table_ids,
-        },
-        cautions,
-    }
+    )
 }
 
 /// Whether one of the gateway endpoints lists the table and is the target of one of its active routes.

@@ -33,7 +33,7 @@ use crate::{
     checks::{
         check::CheckName,
         endpoint_access::ingress::{Admission, Families, Ingress, blocks_to_admit},
-        endpoint_context::{Draft, EndpointContext, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
         severity::Severity,
@@ -133,22 +133,20 @@ fn judge(context: &EndpointContext<'_>, endpoint: &Endpoint, verdict: &mut Endpo
         let (affected, evidence) = (subnets.not_admitted, Evidence::SecurityGroups(ingress.groups));
         let to_admit: Vec<&Subnet> =
             affected.iter().copied().filter(|subnet| !context.is_subnet_exempt(subnet, CHECK)).collect();
-        let draft = Draft {
-            subject: subject_of(endpoint),
-            service: &endpoint.service_name,
-            vpc_id: Some(&endpoint.vpc_id),
-            owner_id: endpoint.owner_id.as_deref(),
-            exemption: endpoint.exemption.as_deref(),
-            defect,
-            severity,
-            subnets: affected,
-            evidence,
-            fix: EndpointFix::AuthorizeIngress {
-                group_id: group.id.clone(),
-                cidrs: blocks_to_admit(&to_admit, families),
+        let draft = Draft::of_endpoint(
+            endpoint,
+            Decided {
+                defect,
+                severity,
+                subnets: affected,
+                evidence,
+                fix: EndpointFix::AuthorizeIngress {
+                    group_id: group.id.clone(),
+                    cidrs: blocks_to_admit(&to_admit, families),
+                },
+                cautions: BTreeSet::from([EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls]),
             },
-            cautions: BTreeSet::from([EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls]),
-        };
+        );
         context.report(CHECK, draft, verdict);
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
         severity::Severity,
@@ -55,19 +55,17 @@ fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, attributes: 
     } else {
         (Defect::VpcDnsSupportOff, EndpointFix::EnableVpcDnsSupport { vpc_id })
     };
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect,
-        severity: Severity::High,
-        subnets: context.subnets_of(&endpoint.vpc_id).to_vec(),
-        evidence: Evidence::VpcDns { support: attributes.support, host_names: attributes.host_names },
-        fix,
-        cautions,
-    }
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect,
+            severity: Severity::High,
+            subnets: context.subnets_of(&endpoint.vpc_id).to_vec(),
+            evidence: Evidence::VpcDns { support: attributes.support, host_names: attributes.host_names },
+            fix,
+            cautions,
+        },
+    )
 }
 
 #[cfg(test)]

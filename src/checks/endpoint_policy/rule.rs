@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, short_name, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext, short_name},
         endpoint_policy::verdict::{PolicyVerdict, Sides, judge},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
@@ -75,26 +75,24 @@ fn draft<'a>(
     sides: Sides,
 ) -> Draft<'a> {
     let region = &context.input.account_region.region;
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect,
-        severity,
-        subnets: Vec::new(),
-        evidence: Evidence::Policy {
-            principals: sides.principals,
-            resources: sides.resources,
-            statements: sides.statements,
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect,
+            severity,
+            subnets: Vec::new(),
+            evidence: Evidence::Policy {
+                principals: sides.principals,
+                resources: sides.resources,
+                statements: sides.statements,
+            },
+            fix: EndpointFix::ReviewPolicy {
+                endpoint_id: endpoint.id.clone(),
+                service: short_name(&endpoint.service_name, region).to_owned(),
+            },
+            cautions: BTreeSet::from([EndpointCaution::NarrowPolicy]),
         },
-        fix: EndpointFix::ReviewPolicy {
-            endpoint_id: endpoint.id.clone(),
-            service: short_name(&endpoint.service_name, region).to_owned(),
-        },
-        cautions: BTreeSet::from([EndpointCaution::NarrowPolicy]),
-    }
+    )
 }
 
 #[cfg(test)]

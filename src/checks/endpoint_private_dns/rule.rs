@@ -19,7 +19,7 @@ use crate::{
     checks::{
         central_names::{Serving, serving},
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, short_name, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext, short_name},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
         severity::Severity,
@@ -82,19 +82,17 @@ fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, names: &BTre
     if short_name(&endpoint.service_name, &context.input.account_region.region) == "execute-api" {
         cautions.insert(EndpointCaution::PublicApisUnreachable);
     }
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect: Defect::PrivateDnsOff,
-        severity: Severity::Low,
-        subnets: context.subnets_of(&endpoint.vpc_id).to_vec(),
-        evidence: Evidence::PrivateNames(names.clone()),
-        fix: EndpointFix::EnablePrivateDns { endpoint_id: endpoint.id.clone() },
-        cautions,
-    }
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect: Defect::PrivateDnsOff,
+            severity: Severity::Low,
+            subnets: context.subnets_of(&endpoint.vpc_id).to_vec(),
+            evidence: Evidence::PrivateNames(names.clone()),
+            fix: EndpointFix::EnablePrivateDns { endpoint_id: endpoint.id.clone() },
+            cautions,
+        },
+    )
 }
 
 #[cfg(test)]

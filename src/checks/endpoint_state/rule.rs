@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, EndpointInput, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext, EndpointInput},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         finding::Gap,
         gateway_endpoint,
@@ -107,23 +107,21 @@ fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, defect: Defe
         _ => (EndpointFix::DeleteEndpoint { endpoint_id }, BTreeSet::from([EndpointCaution::NewEndpointId])),
     };
     let own_subnets = context.subnets_of(&endpoint.vpc_id).iter().copied();
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect,
-        severity: Severity::Medium,
-        subnets: own_subnets.filter(|subnet| endpoint.subnet_ids.contains(&subnet.id)).collect(),
-        evidence: Evidence::State {
-            state: endpoint.state.to_string(),
-            last_error: endpoint.last_error.clone(),
-            failure_reason: endpoint.failure_reason.clone(),
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect,
+            severity: Severity::Medium,
+            subnets: own_subnets.filter(|subnet| endpoint.subnet_ids.contains(&subnet.id)).collect(),
+            evidence: Evidence::State {
+                state: endpoint.state.to_string(),
+                last_error: endpoint.last_error.clone(),
+                failure_reason: endpoint.failure_reason.clone(),
+            },
+            fix,
+            cautions,
         },
-        fix,
-        cautions,
-    }
+    )
 }
 
 #[cfg(test)]

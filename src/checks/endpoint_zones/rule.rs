@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, subject_of},
+        endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
         severity::Severity,
@@ -96,22 +96,20 @@ fn draft<'a>(
         if present.len() > 1 { (Defect::ZonesMissing, Severity::Low) } else { (Defect::SingleZone, Severity::Medium) };
     let mut subnet_ids: Vec<String> = by_zone.values().cloned().collect();
     subnet_ids.sort();
-    Draft {
-        subject: subject_of(endpoint),
-        service: &endpoint.service_name,
-        vpc_id: Some(&endpoint.vpc_id),
-        owner_id: endpoint.owner_id.as_deref(),
-        exemption: endpoint.exemption.as_deref(),
-        defect,
-        severity,
-        subnets: outside,
-        evidence: Evidence::Zones {
-            endpoint: present.iter().map(|&zone| zone.to_owned()).collect(),
-            missing: by_zone.into_keys().collect(),
+    Draft::of_endpoint(
+        endpoint,
+        Decided {
+            defect,
+            severity,
+            subnets: outside,
+            evidence: Evidence::Zones {
+                endpoint: present.iter().map(|&zone| zone.to_owned()).collect(),
+                missing: by_zone.into_keys().collect(),
+            },
+            fix: EndpointFix::AddSubnets { endpoint_id: endpoint.id.clone(), subnet_ids },
+            cautions: BTreeSet::from([EndpointCaution::HourlyCharge]),
         },
-        fix: EndpointFix::AddSubnets { endpoint_id: endpoint.id.clone(), subnet_ids },
-        cautions: BTreeSet::from([EndpointCaution::HourlyCharge]),
-    }
+    )
 }
 
 /// Whether the zone is an Availability Zone, such as `euw1-az1`. A Local Zone (`use1-bos1-az1`) and a Wavelength Zone

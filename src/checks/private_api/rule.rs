@@ -43,8 +43,7 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
     let Some(apis) = &context.input.facts.rest_apis else { return };
     let deleted = deleted_endpoints(context, apis);
     let service = format!("com.amazonaws.{}.execute-api", context.input.account_region.region);
-    let is_private = |api: &&RestApi| api.endpoint_types.iter().any(|kind| kind.eq_ignore_ascii_case("PRIVATE"));
-    let mut private: Vec<&RestApi> = apis.apis.iter().filter(is_private).collect();
+    let mut private: Vec<&RestApi> = apis.apis.iter().filter(|api| api.is_private()).collect();
     private.sort_by_key(|api| &api.id);
     for api in private {
         let named: BTreeSet<&str> = api.vpc_endpoint_ids.iter().map(String::as_str).collect();
@@ -109,8 +108,7 @@ pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
 
 /// The endpoints that are deleted, or are being deleted.
 fn deleted_endpoints<'a>(context: &EndpointContext<'a>, apis: &'a RestApis) -> BTreeSet<&'a str> {
-    let is_deleted = |state: &str| ["deleting", "deleted"].iter().any(|word| state.eq_ignore_ascii_case(word));
-    let listed = context.input.network.endpoints.iter().filter(|endpoint| is_deleted(&endpoint.state));
+    let listed = context.input.network.endpoints.iter().filter(|endpoint| endpoint.is_deleted());
     listed.map(|endpoint| endpoint.id.as_str()).chain(apis.deleted_endpoint_ids.iter().map(String::as_str)).collect()
 }
 

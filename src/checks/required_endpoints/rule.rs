@@ -143,7 +143,7 @@ fn draft<'a>(
             service_name: service_name.to_owned(),
             subnet_ids: subnet_ids.into_iter().collect(),
         },
-        cautions: BTreeSet::from([EndpointCaution::HourlyCharge, EndpointCaution::NamesMoveToEndpoint]),
+        cautions: BTreeSet::from([EndpointCaution::GroupBeforePrivateDns, EndpointCaution::HourlyCharge]),
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
                 service_name: SERVICE.into(),
                 subnet_ids: vec!["subnet-0000000a".into(), "subnet-0000000c".into()],
             },
-            cautions: BTreeSet::from([EndpointCaution::HourlyCharge, EndpointCaution::NamesMoveToEndpoint]),
+            cautions: BTreeSet::from([EndpointCaution::GroupBeforePrivateDns, EndpointCaution::HourlyCharge]),
         })
     }
 
@@ -256,6 +256,7 @@ mod tests {
             (Endpoint { requester_managed: true, private_dns_enabled: false, ..endpoint.clone() }, true),
             (Endpoint { owner_id: Some("210987654321".into()), ..endpoint.clone() }, true),
             (Endpoint { service_name: format!("cn.{SERVICE}").into(), ..endpoint.clone() }, true),
+            (Endpoint { private_dns_enabled: false, ..endpoint.clone() }, true),
             (in_state("Pending"), true),
             (in_state("pendingAcceptance"), true),
             (in_state("failed"), false),

@@ -59,6 +59,12 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
             "A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change."
                 .to_owned()
         }
+        EndpointCaution::GroupBeforePrivateDns => format!(
+            "The new endpoint has the default security group of the VPC and no private DNS names, so requests keep their way. \
+             First give it a security group that admits the VPC on port 443. Then turn private DNS on, with aws ec2 \
+             modify-vpc-endpoint and --private-dns-enabled: from then on the names of {service} resolve to the endpoint in \
+             the whole VPC, and clients that its group does not admit time out."
+        ),
         EndpointCaution::HourlyCharge => {
             "AWS charges for the endpoint by the hour in each zone, and for every GB.".to_owned()
         }
@@ -102,6 +108,11 @@ fn about_route(caution: Caution, services: &[ServiceName<'_>]) -> String {
                                 gatewatch does not check this."
             .to_owned(),
     }
+}
+
+/// What stands above cautions.
+pub(in crate::messages) fn heading(has_command: bool) -> &'static str {
+    if has_command { "Before you run this" } else { "Before you change it" }
 }
 
 /// What a message says if it has no room for the cautions.

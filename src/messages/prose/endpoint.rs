@@ -99,7 +99,7 @@ pub(super) fn headline(defect: Defect, service: &str) -> String {
         Defect::SingleZone => format!("Endpoint for {service} in one zone"),
         Defect::DefaultPolicy | Defect::OpenPolicy => format!("Open policy of endpoint for {service}"),
         Defect::PolicyNotBoundedToOrganization => format!("Unbounded policy of endpoint for {service}"),
-        Defect::PrivateDnsOff => format!("Endpoint for {service} without names"),
+        Defect::PrivateDnsOff => format!("Endpoint for {service} without private DNS names"),
         Defect::EndpointMissing => format!("No endpoint for {service}"),
         Defect::AssociatedEndpointGone => "API names a missing endpoint".to_owned(),
         Defect::PolicyWithoutSourceVpc => "API open to every VPC".to_owned(),
@@ -140,10 +140,12 @@ pub(super) fn why_it_matters<'a>(finding: &Finding, defect: &'a EndpointDefect) 
             "Requests from there cross a zone boundary.".into(),
             "If the zones of the endpoint fail, these subnets lose the service although their own zone works.".into(),
         ],
-        Evidence::Policy { principals, resources, statements } => policy(&service, *principals, *resources, statements),
+        Evidence::Policy { principals, resources, statements } => {
+            policy(defect.defect, &service, *principals, *resources, statements)
+        }
         Evidence::PrivateNames(names) => private_names(finding, &service, names),
         Evidence::RestApi { endpoint_ids, gone_endpoint_ids, .. } => {
-            rest_api(defect.defect, endpoint_ids, gone_endpoint_ids)
+            rest_api(finding, defect.defect, endpoint_ids, gone_endpoint_ids)
         }
     }
 }
@@ -226,7 +228,13 @@ fn state_lines(defect: Defect, service: &str, state: &str) -> Vec<String> {
     vec![format!("The state of the endpoint is {}.", plain(state)), consequence]
 }
 
-fn policy<'a>(service: &str, principals: PolicySide, resources: PolicySide, statements: &'a [String]) -> Vec<Line<'a>> {
+fn policy<'a>(
+    defect: Defect,
+    service: &str,
+    principals: PolicySide,
+    resources: PolicySide,
+    statements: &'a [String],
+) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::new();
     if principals == PolicySide::Open {
         lines.push("Anybody with credentials of any account may send requests through the endpoint.".into());
@@ -240,7 +248,12 @@ fn policy<'a>(service: &str, principals: PolicySide, resources: PolicySide, stat
         );
     }
     lines.push("This changes neither traffic nor cost.".into());
-    let shown = statements.iter().take(MAX_IDS).map(|name| Line::with("Open statement:", Some(name.as_str())));
+    let label = if defect == Defect::PolicyNotBoundedToOrganization {
+        "Statement that names only other organizations:"
+    } else {
+        "Open statement:"
+    };
+    let shown = statements.iter().take(MAX_IDS).map(|name| Line::with(label, Some(name.as_str())));
     lines.extend(shown);
     lines
 }
@@ -254,10 +267,6 @@ fn private_names<'a>(
     if finding.subject.kind == SubjectKind::Vpc {
         lines
             .push(format!("So requests to {service} take the public way, for example through a NAT gateway, or fail."));
-        lines.push(
-            "The new endpoint gets the default security group of the VPC, unless you add --security-group-ids."
-                .to_owned(),
-        );
     } else {
         lines.push(format!("So requests to {service} by its usual names do not use the endpoint."));
         lines.push("AWS charges for the endpoint by the hour all the same.".to_owned());
@@ -265,7 +274,32 @@ fn private_names<'a>(
     lines.into_iter().map(Line::from).collect()
 }
 
-fn rest_api(defect: Defect, existing: &[String], gone: &[String]) -> Vec<Line<'static>> {
+/// The DNS names of a private API
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-api-test-invoke-url.html>).
+struct ApiNames {
+    /// In a VPC whose endpoint for `execute-api` has private DNS.
+    private: String,
+    /// Through an endpoint that the API names.
+    associated: String,
+    /// The name of an endpoint. The API is in a header.
+    of_endpoint: String,
+}
+
+impl ApiNames {
+    fn of(finding: &Finding) -> Self {
+        let (api, region) = (plain(&finding.subject.id), plain(&finding.region));
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        Self {
+            private: format!("{api}.execute-api.{region}.{suffix}"),
+            associated: format!("{api}-(endpoint id).execute-api.{region}.{suffix}"),
+            of_endpoint: format!("(endpoint DNS name).execute-api.{region}.vpce.{suffix}"),
+        }
+    }
+}
+
+fn rest_api(finding: &Finding, defect: Defect, existing: &[String], gone: &[String]) -> Vec<Line<'static>> {
+    let ApiNames { private, associated, of_endpoint } = ApiNames::of(finding);
+    let with_header = format!("{of_endpoint}, with the API in the header Host or x-apigw-api-id");
     let lines = if defect == Defect::AssociatedEndpointGone {
         let rest = if existing.is_empty() {
             "The API names no other endpoint.".to_owned()
@@ -274,16 +308,25 @@ fn rest_api(defect: Defect, existing: &[String], gone: &[String]) -> Vec<Line<'s
         };
         vec![
             format!("These endpoints of the API do not exist: {}.", list(gone)),
-            "The DNS names of the API with their ids do not work, and calls through them fail.".to_owned(),
+            format!("Calls by a name with their ids fail: {associated}."),
             rest,
+            format!(
+                "Calls through other endpoints work as before: by {private}, if the endpoint has private DNS, or by \
+                 {with_header}."
+            ),
+            "Removing the ids changes neither traffic nor cost.".to_owned(),
         ]
     } else {
         let open = [
-            "Its resource policy allows requests without naming their VPC or endpoint (aws:SourceVpc, aws:SourceVpce).",
-            "So every VPC with an endpoint for execute-api may call it, also in other accounts.",
+            "Its resource policy allows requests without naming their VPC or endpoint (aws:SourceVpc, aws:SourceVpce)."
+                .to_owned(),
+            "So every VPC with an endpoint for execute-api may call it, also in other accounts.".to_owned(),
+            format!("Callers use one of these names: {private}; {associated}; or {with_header}."),
+            "A condition changes neither the way of the traffic nor the cost: it refuses calls from other VPCs."
+                .to_owned(),
         ];
         let missing = format!("These endpoints of the API do not exist: {}. Remove them as well.", list(gone));
-        open.map(str::to_owned).into_iter().chain((!gone.is_empty()).then_some(missing)).collect()
+        open.into_iter().chain((!gone.is_empty()).then_some(missing)).collect()
     };
     lines.into_iter().map(Line::from).collect()
 }

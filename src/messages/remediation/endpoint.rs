@@ -288,16 +288,16 @@ fn create_interface_endpoint(
     Some(RenderedFix {
         commands: vec![format!(
             "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Interface --vpc-id {vpc_id} --service-name \
-             {service_name} --subnet-ids {} --private-dns-enabled",
+             {service_name} --subnet-ids {} --no-private-dns-enabled",
             subnet_ids.join(" ")
         )],
         cloud_formation: format!(
             "InterfaceEndpoint:\n  Type: AWS::EC2::VPCEndpoint\n  Properties:\n    VpcEndpointType: Interface\n    VpcId: \
-             {vpc_id}\n    ServiceName: {service_name}\n    PrivateDnsEnabled: true\n    SubnetIds:\n{list}"
+             {vpc_id}\n    ServiceName: {service_name}\n    PrivateDnsEnabled: false\n    SubnetIds:\n{list}"
         ),
         terraform: format!(
             "resource \"aws_vpc_endpoint\" \"{label}\" {{\n  vpc_endpoint_type   = \"Interface\"\n  vpc_id              = \
-             \"{vpc_id}\"\n  service_name        = \"{service_name}\"\n  private_dns_enabled = true\n  subnet_ids          = \
+             \"{vpc_id}\"\n  service_name        = \"{service_name}\"\n  private_dns_enabled = false\n  subnet_ids          = \
              [\"{}\"]\n}}\n",
             subnet_ids.join("\", \"")
         ),

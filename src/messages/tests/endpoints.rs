@@ -161,7 +161,7 @@ fn of_the_other_checks() -> [(&'static str, EndpointProblem); 7] {
             service_name: SSM.into(),
             subnet_ids: texts(&["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]),
         },
-        cautions: [EndpointCaution::NamesMoveToEndpoint, EndpointCaution::HourlyCharge].into(),
+        cautions: [EndpointCaution::GroupBeforePrivateDns, EndpointCaution::HourlyCharge].into(),
         ..problem(CheckName::RequiredEndpoints, Defect::EndpointMissing, SSM, 0)
     };
     let api = |defect, fix| EndpointProblem {
