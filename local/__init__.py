@@ -2,7 +2,8 @@
 
 Two servers run in the environment `.tools/cloud`, each on a free port of 127.0.0.1:
 
-- `ec2_server`        moto's EC2, corrected where it differs from EC2; it sends an event for each change
+- `ec2_server`        moto's EC2, corrected where it differs from EC2; it sends an event for each change. And moto's
+                      Route 53, Resolver and API Gateway, whose resources name VPCs and endpoints
 - `ministack_server`  ministack: EventBridge, SQS, SNS, DynamoDB, IAM, CloudFormation with SAM, and Lambda, which runs
                       the real binary
 

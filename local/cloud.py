@@ -50,10 +50,10 @@ class Cloud:
             return self._clients[service]
 
     def _new_client(self, service: str) -> Any:
-        return new_client(service, self.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"])
+        return new_client(service, self.variables[environment.BESIDE_EC2.get(service, "AWS_ENDPOINT_URL")])
 
     def empty_the_region(self) -> None:
-        """Removes everything from EC2, the default VPC included."""
+        """Removes everything from EC2 and the services beside it, the default VPC included."""
         reset = urllib.request.Request(f"{self.variables['AWS_ENDPOINT_URL_EC2']}/moto-api/reset", method="POST")
         urllib.request.urlopen(reset, timeout=30).close()
         remove_default_vpc(self.client("ec2"))

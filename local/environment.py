@@ -26,6 +26,18 @@ SETTINGS = (
 )
 """The function's settings. Users of `make local` set some of them in their terminal; a test must not see those."""
 
+BESIDE_EC2 = {
+    "apigateway": "AWS_ENDPOINT_URL_API_GATEWAY",
+    "ec2": "AWS_ENDPOINT_URL_EC2",
+    "route53": "AWS_ENDPOINT_URL_ROUTE_53",
+    "route53profiles": "AWS_ENDPOINT_URL_ROUTE53PROFILES",
+    "route53resolver": "AWS_ENDPOINT_URL_ROUTE53RESOLVER",
+}
+"""The services that the EC2 server answers, as boto3 names them, and the variables that lead there.
+
+Their resources name VPCs and endpoints, so they are where those are.
+"""
+
 NO_REAL_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -54,16 +66,20 @@ def forget_real_accounts() -> None:
 
 def local_cloud(ec2_port: int, aws_port: int) -> dict[str, str]:
     """Returns the variables that lead to the local cloud: all that another terminal needs."""
-    return NO_REAL_ACCOUNT | {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
-        "AWS_ENDPOINT_URL_EC2": f"http://127.0.0.1:{ec2_port}",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        # A pager would wait for a key press in the middle of a script.
-        "AWS_PAGER": "",
-    }
+    beside_ec2 = dict.fromkeys(BESIDE_EC2.values(), f"http://127.0.0.1:{ec2_port}")
+    return (
+        NO_REAL_ACCOUNT
+        | beside_ec2
+        | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            # A pager would wait for a key press in the middle of a script.
+            "AWS_PAGER": "",
+        }
+    )
 
 
 def architecture() -> str:

@@ -59,8 +59,9 @@ class Inbox:
         deadline = time.monotonic() + seconds
         while found.keys() != vpcs and time.monotonic() < deadline:
             for message in self._receive(1, wait_seconds=1):
-                if message.attributes["vpcId"] in vpcs:
-                    found.setdefault(message.attributes["vpcId"], message)
+                # A message about REST APIs is about no VPC.
+                if (vpc := message.attributes.get("vpcId")) in vpcs:
+                    found.setdefault(vpc, message)
         return found
 
     def receive(self, at_least: int, seconds: float) -> list[Message]:

@@ -13,7 +13,7 @@ def _service(name: str) -> str:
     return f"com.amazonaws.{REGION}.{name}"
 
 
-S3, DYNAMODB, SSM = map(_service, ("s3", "dynamodb", "ssm"))
+S3, DYNAMODB, SSM, EXECUTE_API = map(_service, ("s3", "dynamodb", "ssm", "execute-api"))
 ANYWHERE = "0.0.0.0/0"
 
 FOR_ALL_REQUESTS = {"PrivateDnsOnlyForInboundResolverEndpoint": False}

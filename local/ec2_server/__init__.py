@@ -1,4 +1,4 @@
-"""EC2 for the local cloud: moto's EC2, corrected where it differs from EC2.
+"""EC2 for the local cloud, and what names its resources: moto's, corrected where it differs from AWS.
 
 - `server`          the HTTP server around moto's
 - `moto_fixes`      what moto does differently: gateway endpoints and their routes

@@ -11,7 +11,7 @@ from moto.ec2.exceptions import FilterNotImplementedError
 from moto.ec2.models.route_tables import RouteBackend
 from moto.ec2.models.vpcs import VPCBackend, VPCEndPoint
 
-from local.ec2_server import interface_endpoint_fixes
+from local.ec2_server import interface_endpoint_fixes, rest_api_fixes
 from local.ec2_server.fix import S3, Example, Fix
 
 
@@ -188,5 +188,5 @@ FIXES = [
     ),
 ]
 
-ALL = [*FIXES, *interface_endpoint_fixes.FIXES]
-"""Those of gateway endpoints and route tables, and those of interface endpoints."""
+ALL = [*FIXES, *interface_endpoint_fixes.FIXES, *rest_api_fixes.FIXES]
+"""Those of gateway endpoints and route tables, those of interface endpoints, and those of REST APIs."""

@@ -1,7 +1,8 @@
-"""moto's server with the corrections around it."""
+"""moto's server with the corrections around it. It answers for EC2 and for the services in `environment.BESIDE_EC2`."""
 
 import argparse
 import io
+import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -27,6 +28,13 @@ UNSENT_EVENTS = "/unsent-events"
 """A path of our own: it answers with the number of events that EventBridge has not received yet."""
 
 
+WITHOUT_PROFILES = {
+    "/profileassociations": "ProfileAssociations",
+    "/profileresourceassociations": "ProfileResourceAssociations",
+}
+"""moto has no Route 53 Profiles. Its two lists that gatewatch reads are always empty; both have their own paths."""
+
+
 class Ec2Server:
     """A WSGI application around moto's."""
 
@@ -40,6 +48,8 @@ class Ec2Server:
             return Response(str(self._events.unsent if self._events else 0))(environ, start_response)
         if request.path == PING:
             return Response("healthy")(environ, start_response)
+        if (list_name := WITHOUT_PROFILES.get("/" + request.path.split("/")[1])) is not None:
+            return Response(json.dumps({list_name: []}), content_type="application/json")(environ, start_response)
         body = request.get_data()
         environ["wsgi.input"] = io.BytesIO(body)  # read once above, and once more by moto
         form = request.form.to_dict()

@@ -16,7 +16,7 @@ from local.deployment import Deployment
 from local.environment import REGION
 from local.inbox import Message
 from local.networks import BOUNDED_POLICY, DYNAMODB, S3, SSM, Builder
-from tests.local_cloud.support.endpoint_problems import ALL_CHECKS
+from tests.local_cloud.support.endpoint_problems import EC2_CHECKS
 from tests.local_cloud.support.fault_matrix import Call, Case, Fault, run_cases
 from tests.local_cloud.support.fault_proxy import RESET, TRUNCATED, FaultProxy, error, fault_proxy, hang, user_agent
 from tests.local_cloud.support.figures import AddFigure
@@ -62,7 +62,7 @@ FAULTS = [
     Fault(SHORT, hang(), (1, 2), ("before the invocation's deadline",), seconds=6),
 ]
 
-CHECKS = {"CHECKS": ",".join(ALL_CHECKS)}
+CHECKS = {"CHECKS": ",".join(EC2_CHECKS)}
 
 CASES = [Case(call, fault) for call in CALLS for fault in FAULTS]
 
@@ -112,7 +112,7 @@ def world(cloud: Cloud, stack: Deployment) -> Iterator[World]:
         with sandbox.function() as function:
             assert function.invoke(batch(shop=shop, covered=covered)) == NO_FAILURES
         [truth] = sandbox.received()["json"]
-        assert {finding["check"] for finding in truth.body["findings"]} == set(ALL_CHECKS)
+        assert {finding["check"] for finding in truth.body["findings"]} == set(EC2_CHECKS)
         yield World(shop, covered, truth)
 
 

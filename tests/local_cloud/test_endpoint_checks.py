@@ -1,5 +1,6 @@
 """The checks of endpoints: a change opens a finding, its message arrives, the advised command resolves it."""
 
+import json
 import subprocess
 import time
 from collections import Counter
@@ -10,9 +11,19 @@ import pytest
 from local import networks
 from local.cloud import Cloud
 from local.deployment import Deployment
+from local.environment import ROOT
 from local.inbox import Inbox, Message
 from local.networks import Builder
-from tests.local_cloud.support.endpoint_problems import ALL_CHECKS, PROBLEMS, Expected, Problem, Site
+from tests.local_cloud.support.endpoint_problems import (
+    ALL_CHECKS,
+    PROBLEMS,
+    Expected,
+    Problem,
+    Site,
+    Spokes,
+    api_policy,
+    create_private_api,
+)
 from tests.local_cloud.support.stack import SETTLE_SECONDS
 
 SOON = SETTLE_SECONDS + 30
@@ -95,10 +106,93 @@ def test_the_exempting_command_of_an_e_mail_resolves_the_finding(
     ]
 
 
-def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(build: Builder, stack: Deployment) -> None:
-    with stack.without_events(), stack.variables(CHECKS=",".join(ALL_CHECKS)):
+def test_a_private_api_is_found_when_its_endpoint_is_deleted_and_resolved_by_the_advised_command(
+    build: Builder, stack: Deployment, cloud: Cloud, inboxes: dict[str, Inbox]
+) -> None:
+    with stack.variables(CHECKS="private-api"):
+        with stack.without_events():
+            site = Site.built(build)
+            endpoint = build.interface_endpoint(networks.EXECUTE_API, site.vpc, site.subnet_in("10.60.1.0/24"))
+            policy = api_policy(**{"aws:SourceVpc": site.vpc})
+            api = create_private_api(cloud, "orders", endpoint, policy)
+        report = stack.invoke({"check": "region", "publish": False})
+        assert (report["findings"], report["unassessed"]) == ([], [])
+        for inbox in inboxes.values():
+            inbox.drain()
+
+        build.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+
+        [finding] = findings_about_apis(inboxes["json"], "DeleteVpcEndpoints")
+        assert as_expected(finding) == Expected(
+            api,
+            [],
+            {"vpcEndpointIds": [], "missingVpcEndpointIds": [endpoint], "hasSourceCondition": True},
+            kind="rest_api",
+        )
+        assert [finding[key] for key in ("check", "defect", "severity", "change", "vpcId")] == [
+            "private-api",
+            "associated_endpoint_gone",
+            "MEDIUM",
+            "opened",
+            None,
+        ]
+
+        run(finding["remediation"]["awsCli"], cloud)
+        deliver_api_event(stack, cloud, "update-rest-api")
+
+        [resolved] = findings_about_apis(inboxes["json"], "UpdateRestApi")
+        assert [resolved["id"], resolved["change"], resolved["resolution"]["cause"]] == [
+            finding["id"],
+            "resolved",
+            "fixed",
+        ]
+
+
+def test_an_open_policy_of_a_private_api_is_found_and_resolved_when_it_is_bounded(
+    build: Builder, stack: Deployment, cloud: Cloud, inboxes: dict[str, Inbox]
+) -> None:
+    with stack.variables(CHECKS="private-api"), stack.without_events():
+        site = Site.built(build)
+        endpoint = build.interface_endpoint(networks.EXECUTE_API, site.vpc, site.subnet_in("10.60.1.0/24"))
+        for inbox in inboxes.values():
+            inbox.drain()
+
+        api = create_private_api(cloud, "orders", endpoint, api_policy())
+        deliver_api_event(stack, cloud, "create-rest-api")
+
+        [finding] = findings_about_apis(inboxes["json"], "CreateRestApi")
+        assert as_expected(finding) == Expected(
+            api,
+            [],
+            {"vpcEndpointIds": [endpoint], "missingVpcEndpointIds": [], "hasSourceCondition": False},
+            kind="rest_api",
+        )
+        assert [finding["defect"], finding["change"], finding["remediation"]["awsCli"]] == [
+            "policy_without_source_vpc",
+            "opened",
+            None,
+        ]
+
+        bounded = api_policy(**{"aws:SourceVpc": site.vpc})
+        patch = {"op": "replace", "path": "/policy", "value": bounded}
+        cloud.client("apigateway").update_rest_api(restApiId=api, patchOperations=[patch])
+        deliver_api_event(stack, cloud, "update-rest-api")
+
+        [resolved] = findings_about_apis(inboxes["json"], "UpdateRestApi")
+        assert [resolved["id"], resolved["change"], resolved["resolution"]["cause"]] == [
+            finding["id"],
+            "resolved",
+            "fixed",
+        ]
+
+
+def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(
+    build: Builder, stack: Deployment, cloud: Cloud
+) -> None:
+    with stack.without_events(), stack.variables(CHECKS=",".join(ALL_CHECKS), REQUIRED_INTERFACES="ssm"):
         shop = networks.build_shop(build.ec2)
         endpoints = networks.build_endpoints(build.ec2)
+        spokes = Spokes.built(build, cloud)
         report = stack.invoke({"check": "region", "publish": False})
 
     services = {each["VpcEndpointId"]: each for each in all_endpoints(build)}
@@ -117,21 +211,49 @@ def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(build: Bui
                 ("endpoint-state", "endpoint_failed", "MEDIUM"),
                 ("endpoint-zones", "single_zone", "MEDIUM"),
                 ("endpoint-policy", "default_policy", "LOW"),
+                ("endpoint-private-dns", "private_dns_off", "LOW"),
             )
         ),
+        ("required-endpoints", "endpoint_missing", "MEDIUM", shop, networks.SSM),
+        ("private-api", "policy_without_source_vpc", "MEDIUM", spokes.open_api, networks.EXECUTE_API),
     ]
     assert Counter(in_short(finding) for finding in report["findings"]) == Counter(expected)
     rest = {name: value for name, value in report.items() if name != "findings"}
     assert rest == {
         "scope": "region",
-        "checked": {"vpcs": 3, "subnets": 7, "routeTables": 6, "endpoints": 14},
+        "checked": {"vpcs": 5, "subnets": 9, "routeTables": 8, "endpoints": 19},
         "exempt": [],
-        "unassessed": [],
+        "unassessed": [
+            {
+                "check": "required-endpoints",
+                "subject": {"type": "vpc", "id": spokes.forwarded, "name": "forwarded"},
+                "service": networks.SSM,
+                "vpcId": spokes.forwarded,
+                "reason": "may_be_served_centrally",
+                "inDoubt": ["amazonaws.com."],
+            }
+        ],
         "notFound": [],
         "unreadableExemptions": [],
         "ledger": "on",
         "published": 0,
     }
+
+
+def findings_about_apis(inbox: Inbox, event: str) -> list[dict[str, Any]]:
+    """Returns the findings of the next message, which is about REST APIs and names this call as its trigger."""
+    [message] = inbox.receive(1, SOON)
+    assert "vpcId" not in message.attributes
+    assert message.body["vpc"] == {"id": "", "name": None}
+    assert message.body["trigger"]["eventName"] == event
+    findings: list[dict[str, Any]] = message.body["findings"]
+    return findings
+
+
+def deliver_api_event(stack: Deployment, cloud: Cloud, name: str) -> None:
+    """Delivers an event of API Gateway from `events/`, as the rule of the template does if `private-api` runs."""
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    cloud.client("sqs").send_message(QueueUrl=stack.changes_queue, MessageBody=json.dumps(event))
 
 
 def in_short(finding: dict[str, Any]) -> tuple[str, str, str, str | None, str]:
@@ -148,9 +270,9 @@ def all_endpoints(build: Builder) -> list[dict[str, Any]]:
 
 
 def as_expected(finding: dict[str, Any]) -> Expected:
-    """Returns what a finding says about its endpoint."""
-    assert finding["subject"]["type"] == "vpc_endpoint"
-    return Expected(finding["subject"]["id"], [each["id"] for each in finding["subnets"]], finding["evidence"])
+    """Returns what a finding says about its subject."""
+    subject, subnets = finding["subject"], [each["id"] for each in finding["subnets"]]
+    return Expected(subject["id"], subnets, finding["evidence"], subject["type"])
 
 
 def for_people_have(message: Message, commands: list[str], vpc: str, inboxes: dict[str, Inbox]) -> None:

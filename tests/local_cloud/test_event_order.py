@@ -21,7 +21,7 @@ from local.deployment import Deployment
 from local.inbox import Inbox
 from local.networks import DYNAMODB, S3, SSM, Builder, https_from
 from tests.local_cloud.support.bare_function import BareFunction
-from tests.local_cloud.support.endpoint_problems import ALL_CHECKS
+from tests.local_cloud.support.endpoint_problems import EC2_CHECKS
 from tests.local_cloud.support.event_recorder import EventRecorder, record_events
 from tests.local_cloud.support.figures import AddFigure
 from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record
@@ -165,7 +165,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(cloud: Cloud, stack: Deployment) -> Iterator[Site]:
     """An empty Region, in which only the test invokes the function."""
-    settings = {"CHECKS": ",".join(ALL_CHECKS)}
+    settings = {"CHECKS": ",".join(EC2_CHECKS)}
     sandbox = Sandbox(cloud, "order", settings, channels=("json",), with_history=False)
     with stack.without_events(), sandbox.function() as function, record_events(cloud, "order-events") as recorder:
         yield Site(Terraform(Builder(cloud.client("ec2"))), recorder, function, sandbox.inboxes["json"])

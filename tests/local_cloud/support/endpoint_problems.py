@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from local.cloud import Cloud
+from local.environment import REGION
 from local.networks import (
     BOUNDED_POLICY,
     DYNAMODB,
+    EXECUTE_API,
     FOR_ALL_REQUESTS,
     ONLY_INBOUND,
     S3,
@@ -21,7 +24,9 @@ from local.networks import (
 )
 
 DEFAULT_CHECKS = ("gateway-route", "dns-bypass", "endpoint-dns", "endpoint-access", "endpoint-state")
-ALL_CHECKS = (*DEFAULT_CHECKS, "endpoint-zones", "endpoint-policy")
+EC2_CHECKS = (*DEFAULT_CHECKS, "endpoint-zones", "endpoint-policy")
+"""The checks that read EC2 alone."""
+ALL_CHECKS = (*EC2_CHECKS, "endpoint-private-dns", "required-endpoints", "private-api")
 """The checks that are available."""
 ORGANIZATION = "o-gatewatch01"
 
@@ -47,6 +52,70 @@ def build_shop_with_endpoint(ec2: Any) -> str:
     build, vpc = Builder(ec2), build_shop(ec2)
     subnet = build.subnet("endpoints", vpc, "10.20.30.0/24", "a")
     build.interface_endpoint(SSM, vpc, subnet, SecurityGroupIds=[])
+    return vpc
+
+
+def api_policy(**condition: str) -> str:
+    """Returns the policy of a REST API that admits everyone under a condition: `api_policy(**{key: value})`."""
+    statement: dict[str, Any] = EVERYTHING | {"Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
+    statement |= {"Condition": {"StringEquals": condition}} if condition else {}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def create_private_api(cloud: Cloud, name: str, endpoint: str, resource_policy: str) -> str:
+    """Creates a private REST API that names this endpoint; returns its id."""
+    configuration = {"types": ["PRIVATE"], "vpcEndpointIds": [endpoint]}
+    gateway = cloud.client("apigateway")
+    return str(gateway.create_rest_api(name=name, endpointConfiguration=configuration, policy=resource_policy)["id"])
+
+
+@dataclass(frozen=True)
+class Spokes:
+    """Two VPCs without an endpoint for SSM, and two private REST APIs. Nothing else is wrong there."""
+
+    served: str
+    """The VPC with a private hosted zone for the name of SSM."""
+    forwarded: str
+    """The VPC with a Resolver rule that may forward this name."""
+    open_api: str
+    bounded_api: str
+
+    @classmethod
+    def built(cls, build: Builder, cloud: Cloud) -> "Spokes":
+        """Builds them."""
+        served, forwarded = (
+            _spoke(build, name, block) for name, block in (("served", "10.24"), ("forwarded", "10.25"))
+        )
+
+        cloud.client("route53").create_hosted_zone(
+            Name=f"ssm.{REGION}.amazonaws.com",
+            VPC={"VPCId": served, "VPCRegion": REGION},
+            HostedZoneConfig={"PrivateZone": True},
+            CallerReference="served",
+        )
+        resolver = cloud.client("route53resolver")
+        rule = resolver.create_resolver_rule(
+            CreatorRequestId="forwarded",
+            Name="forwarded",
+            RuleType="FORWARD",
+            DomainName="amazonaws.com",
+            TargetIps=[{"Ip": "10.25.0.10", "Port": 53}],
+        )
+        rule_id = rule["ResolverRule"]["Id"]
+        resolver.associate_resolver_rule(ResolverRuleId=rule_id, VPCId=forwarded, Name="forwarded")
+
+        [subnet] = build.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [served]}])["Subnets"]
+        endpoint = build.interface_endpoint(EXECUTE_API, served, subnet["SubnetId"], PolicyDocument=BOUNDED_POLICY)
+        open_api = create_private_api(cloud, "open", endpoint, api_policy())
+        bounded = create_private_api(cloud, "bounded", endpoint, api_policy(**{"aws:SourceVpc": served}))
+        return cls(served, forwarded, open_api, bounded)
+
+
+def _spoke(build: Builder, name: str, block: str) -> str:
+    vpc = build.vpc(name, f"{block}.0.0/16")
+    build.subnet(f"{name}-a", vpc, f"{block}.0.0/24", "a")
+    for service in (S3, DYNAMODB):
+        build.gateway_endpoint(service, vpc, [build.main_table(vpc)], PolicyDocument=BOUNDED_POLICY)
     return vpc
 
 
@@ -115,6 +184,8 @@ class Expected:
     endpoint: str
     subnets: list[str]
     evidence: dict[str, Any]
+    kind: str = "vpc_endpoint"
+    """What the subject is, if it is no endpoint."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +338,22 @@ def _bound_policy(site: Site) -> None:
     site.build.ec2.modify_vpc_endpoint(VpcEndpointId=site.ssm, PolicyDocument=BOUNDED_POLICY)
 
 
+NAMES_OF_SSM = {"privateDnsNames": [f"ssm.{REGION}.amazonaws.com"]}
+
+
+def _turn_private_dns_off(site: Site) -> list[Expected]:
+    site.build.ec2.modify_vpc_endpoint(VpcEndpointId=site.ssm, PrivateDnsEnabled=False)
+    return [Expected(site.ssm, site.subnets, NAMES_OF_SSM)]
+
+
+def _delete_ssm(site: Site) -> list[Expected]:
+    site.build.ec2.delete_vpc_endpoints(VpcEndpointIds=[site.ssm])
+    return [Expected(site.vpc, site.subnets, NAMES_OF_SSM, kind="vpc")]
+
+
+PRIVATE_DNS = {"CHECKS": ",".join([*DEFAULT_CHECKS, "endpoint-private-dns"])}
+# The advised command names no security group, so the endpoint would be a finding of `endpoint-access`.
+REQUIRED = {"CHECKS": "required-endpoints", "REQUIRED_INTERFACES": "ssm"}
 ZONES = {"CHECKS": ",".join([*DEFAULT_CHECKS, "endpoint-zones"])}
 POLICY = {"CHECKS": ",".join([*DEFAULT_CHECKS, "endpoint-policy"])}
 OF_ORGANIZATION = POLICY | {"ORGANIZATION_ID": ORGANIZATION}
@@ -299,6 +386,8 @@ PROBLEMS = [
     Problem("endpoint-state", "endpoint_failed", "MEDIUM", _fail, "CreateVpcEndpoint", cause="endpoint_deleted"),
     Problem("endpoint-zones", "single_zone", "MEDIUM", _use_another_zone, "CreateSubnet", ZONES),
     Problem("endpoint-zones", "zones_missing", "LOW", _use_a_third_zone, "CreateSubnet", ZONES, _be_in_two_zones),
+    Problem("endpoint-private-dns", "private_dns_off", "LOW", _turn_private_dns_off, "ModifyVpcEndpoint", PRIVATE_DNS),
+    Problem("required-endpoints", "endpoint_missing", "MEDIUM", _delete_ssm, "DeleteVpcEndpoints", REQUIRED),
     _about_policy("default_policy", "LOW", _reset_policy, POLICY),
     _about_policy("open_policy", "MEDIUM", _allow_everything, POLICY),
     _about_policy("default_policy", "HIGH", _reset_policy, OF_ORGANIZATION),
