@@ -42,10 +42,10 @@ pub(super) async fn read(
             break;
         }
     }
-    let named: BTreeSet<String> = apis.iter().flat_map(|api| &api.vpc_endpoint_ids).cloned().collect();
+    let private = apis.iter().filter(|api| api.is_private());
+    let named: BTreeSet<String> = private.flat_map(|api| &api.vpc_endpoint_ids).cloned().collect();
     let found = reader.endpoints(named.clone()).await?;
-    let is_going = |state: &str| ["deleting", "deleted"].contains(&state.to_ascii_lowercase().as_str());
-    let (going, there): (Vec<_>, Vec<_>) = found.into_iter().partition(|endpoint| is_going(&endpoint.state));
+    let (going, there): (Vec<_>, Vec<_>) = found.into_iter().partition(Endpoint::is_deleted);
     let ids = |endpoints: Vec<Endpoint>| endpoints.into_iter().map(|endpoint| endpoint.id);
     let endpoint_ids: BTreeSet<String> = ids(there).collect();
     let gone = named.intersection(deleted).filter(|id| !endpoint_ids.contains(*id)).cloned();
@@ -57,13 +57,14 @@ fn rest_api(id: String, api: SdkRestApi, exempt_tag: &str) -> RestApi {
         api.endpoint_configuration.unwrap_or_else(|| EndpointConfiguration::builder().build());
     let endpoint_types: Vec<String> =
         types.unwrap_or_default().iter().map(EndpointType::as_str).map(str::to_owned).collect();
-    RestApi {
+    let facts = RestApi {
         id,
         name: api.name,
-        vpc_endpoint_ids: vpc_endpoint_ids.unwrap_or_default(),
-        // The policies of the others are not judged, and may be large.
-        policy: api.policy.filter(|_| endpoint_types.iter().any(|kind| kind.eq_ignore_ascii_case("PRIVATE"))),
         endpoint_types,
+        vpc_endpoint_ids: vpc_endpoint_ids.unwrap_or_default(),
+        policy: api.policy,
         exemption: api.tags.and_then(|mut tags| tags.remove(exempt_tag)),
-    }
+    };
+    // The policies of the others are not judged, and may be large.
+    if facts.is_private() { facts } else { RestApi { policy: None, ..facts } }
 }
