@@ -1707,11 +1707,26 @@ mod tests {
         };
         assert_eq!(reason(with(Some(&["a1b2c3d4e5"]))), Recorded::Known(ResolutionReason::Fixed));
         assert_eq!(reason(with(Some(&["f6a7b8c9d0"]))), Recorded::Known(ResolutionReason::ApiDeleted));
+        // An endpoint that is not visible may be gone. That says nothing about the policy.
+        for (doubt, resolves) in
+            [(UnassessedReason::EndpointNotVisible, true), (UnassessedReason::UnreadablePolicy, false)]
+        {
+            let mut given = with(Some(&["a1b2c3d4e5"]));
+            given.unassessed.insert(Unassessed {
+                check: CheckName::PrivateApi,
+                subject: record.subject.clone(),
+                service: "com.amazonaws.eu-west-1.execute-api".into(),
+                vpc_id: None,
+                reason: doubt,
+                in_doubt: Vec::new(),
+            });
+            assert_eq!(given.steps().len(), usize::from(resolves), "{doubt:?}");
+        }
         // A tag on the API exempts it, also from what could not be judged.
         let mut tagged = with(Some(&["a1b2c3d4e5"]));
         tagged.rest_apis.as_mut().unwrap().apis[0].exemption = Some("private-api".into());
         assert_eq!(reason(tagged), Recorded::Known(ResolutionReason::Exempt));
-        // No scope names a REST API, so only a check of the whole Region affects it.
+        // A scope that names a VPC affects no REST API.
         let mut of_a_vpc = with(Some(&[]));
         of_a_vpc.scope = Scope { vpc_ids: ids(&[A]), ..Scope::default() };
         assert_eq!(of_a_vpc.plans(), []);

@@ -15,8 +15,13 @@ use crate::{
     },
     channel::Channel,
     checks::{
-        check::CheckName, endpoint_context::short_name, exemption::exempts_from, finding::SubnetRef,
-        list::judges_state_of, subject::SubjectKind,
+        check::CheckName,
+        endpoint_context::short_name,
+        endpoint_problem::{Defect, UnassessedReason},
+        exemption::exempts_from,
+        finding::SubnetRef,
+        list::judges_state_of,
+        subject::SubjectKind,
     },
     network::{
         endpoint_facts::RestApis,
@@ -32,8 +37,8 @@ pub(crate) struct Resolver<'a> {
     exempt: BTreeSet<(&'a str, GatewayService)>,
     /// Check, subject and service of the problems of endpoints that a tag exempts.
     exempt_problems: BTreeSet<(CheckName, &'a str, &'a str)>,
-    /// Check, subject and service of what could not be judged.
-    unassessed: BTreeSet<(CheckName, &'a str, &'a str)>,
+    /// Check, subject and service of what could not be judged, with the reasons.
+    unassessed: BTreeSet<(CheckName, &'a str, &'a str, UnassessedReason)>,
     vpcs: HashMap<&'a str, &'a Vpc>,
     endpoints: HashMap<&'a str, &'a Endpoint>,
     tables: HashMap<&'a str, &'a RouteTable>,
@@ -50,7 +55,7 @@ impl<'a> Resolver<'a> {
                 .map(|exempt| (exempt.check, exempt.subject.id.as_str(), exempt.service.as_str()))
                 .collect(),
             unassessed: (observation.unassessed.iter())
-                .map(|doubt| (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str()))
+                .map(|doubt| (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str(), doubt.reason))
                 .collect(),
             vpcs: observation.network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect(),
             endpoints: (observation.network.endpoints.iter())
@@ -121,7 +126,7 @@ impl<'a> Resolver<'a> {
             Some(deleted)
         } else if !has_check {
             Some(ResolutionReason::CheckOff)
-        } else if self.unassessed.contains(&key) {
+        } else if self.is_in_doubt(key, &defect.defect) {
             None
         } else if self.exempt_problems.contains(&key) || self.has_exempting_tag(record, defect.check) {
             Some(ResolutionReason::Exempt)
@@ -152,6 +157,17 @@ impl<'a> Resolver<'a> {
             SubjectKind::RestApi => self.observation.rest_apis.is_some(),
             _ => endpoint.is_none_or(|endpoint| judges_state_of(check, endpoint)),
         }
+    }
+
+    /// Whether the defect may still be there, because the check could not judge its subject.
+    fn is_in_doubt(&self, (check, subject, service): (CheckName, &str, &str), defect: &Recorded<Defect>) -> bool {
+        UnassessedReason::ALL.into_iter().any(|reason| {
+            let may_hide = match defect {
+                Recorded::Known(defect) => reason.may_hide(*defect),
+                Recorded::Unknown(_) => true,
+            };
+            may_hide && self.unassessed.contains(&(check, subject, service, reason))
+        })
     }
 
     /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What cannot be

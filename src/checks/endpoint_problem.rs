@@ -417,6 +417,15 @@ pub enum UnassessedReason {
     UnreadablePolicy,
 }
 
+impl UnassessedReason {
+    /// Whether the subject may have the defect all the same. An endpoint of a private API that is not visible may be gone,
+    /// and says nothing about the policy of the API.
+    #[must_use]
+    pub fn may_hide(self, defect: Defect) -> bool {
+        self != Self::EndpointNotVisible || defect == Defect::AssociatedEndpointGone
+    }
+}
+
 named!(UnassessedReason {
     FactMissing => "fact_missing",
     ReadDenied => "read_denied",
@@ -513,5 +522,15 @@ mod tests {
             problem_id(&aws, "123456789012", CheckName::DnsBypass, "vpce-0000000a", "com.amazonaws.eu-west-1.dynamodb"),
         ]);
         assert_eq!(ids.len(), 7);
+    }
+
+    #[test]
+    fn only_an_endpoint_that_is_not_visible_hides_a_single_defect() {
+        for reason in UnassessedReason::ALL {
+            for defect in Defect::ALL {
+                let hides_all = reason != UnassessedReason::EndpointNotVisible;
+                assert_eq!(reason.may_hide(defect), hides_all || defect == Defect::AssociatedEndpointGone);
+            }
+        }
     }
 }
