@@ -11,7 +11,7 @@ import pytest
 from local import networks
 from local.cloud import Cloud
 from local.deployment import Deployment
-from local.environment import ROOT
+from local.environment import REGION, ROOT
 from local.inbox import Inbox, Message
 from local.networks import Builder
 from tests.local_cloud.support.endpoint_problems import (
@@ -137,7 +137,13 @@ def test_a_private_api_is_found_when_its_endpoint_is_deleted_and_resolved_by_the
             None,
         ]
 
-        run(finding["remediation"]["awsCli"], cloud)
+        command = finding["remediation"]["awsCli"]
+        [email], [card] = (inboxes[channel].receive(1, 10) for channel in ("text", "chat"))
+        assert email.subject == f"[MEDIUM] API names a missing endpoint: {api}, {REGION}"
+        assert command in email.body.splitlines()
+        assert command in "\n".join(card.body["content"]["nextSteps"])
+
+        run(command, cloud)
         deliver_api_event(stack, cloud, "update-rest-api")
 
         [resolved] = findings_about_apis(inboxes["json"], "UpdateRestApi")
