@@ -1,4 +1,4 @@
 //! Private REST APIs that name an endpoint that is gone, or that every VPC may call.
 
-mod access;
+pub mod access;
 pub mod rule;
