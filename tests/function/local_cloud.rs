@@ -10,7 +10,7 @@ use crate::support::{
 use aws_sdk_ec2::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
-    types::{AddPrefixListEntry, Filter, VpcEndpointType},
+    types::{AddPrefixListEntry, DnsOptionsSpecification, Filter, VpcEndpointType},
 };
 use serde_json::{Value, json};
 
@@ -87,8 +87,12 @@ impl Builder {
 
     async fn endpoint(&self, kind: VpcEndpointType, service: &str, vpc: &str, tables: &[&str]) -> Result<String> {
         let tables = tables.iter().map(|&table| table.to_owned()).collect();
+        // EC2 sets the option by default, and refuses it in a VPC without a gateway endpoint.
+        let dns = DnsOptionsSpecification::builder().private_dns_only_for_inbound_resolver_endpoint(false).build();
+        let dns = Some(dns).filter(|_| kind == VpcEndpointType::Interface);
         let answer = (self.0.create_vpc_endpoint().vpc_endpoint_type(kind).service_name(service).vpc_id(vpc))
             .set_route_table_ids(Some(tables))
+            .set_dns_options(dns)
             .send()
             .await?;
         Ok(answer.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id()).ok_or("no endpoint")?.to_owned())
