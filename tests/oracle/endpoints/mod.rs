@@ -1,4 +1,4 @@
-//! A test oracle for the checks of endpoints that are on by default. [`naive`] implements them a second time, from their
+//! A test oracle for the checks of endpoints: those that are on by default, `endpoint-zones` and `endpoint-private-dns`. [`naive`] implements them a second time, from their
 //! conditions and with other means: it tries every address instead of computing with blocks.
 
 mod naive;
@@ -56,7 +56,8 @@ enum Outcome {
 type Answer = BTreeSet<(String, String, Outcome)>;
 
 fn verdict(case: &Case) -> EndpointVerdict {
-    verdict_of(case, &default_checks())
+    let more = [CheckName::EndpointZones, CheckName::EndpointPrivateDns];
+    verdict_of(case, &default_checks().into_iter().chain(more).collect())
 }
 
 fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
@@ -163,11 +164,19 @@ fn the_fix_removes_the_problem() {
                     let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
                     endpoint.unwrap().private_dns_only_for_inbound_resolver = Some(true);
                 }
+                EndpointFix::AddSubnets { endpoint_id, subnet_ids } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().subnet_ids.extend(subnet_ids.clone());
+                }
+                EndpointFix::EnablePrivateDns { endpoint_id } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().private_dns_enabled = true;
+                }
                 EndpointFix::DeleteEndpoint { endpoint_id } => {
                     fixed.network.endpoints.retain(|endpoint| endpoint.id != *endpoint_id);
                 }
                 EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. } => continue,
-                other => panic!("not a fix of a default check: {other:?}"),
+                other => panic!("not a fix of these checks: {other:?}"),
             }
             prop_assert!(
                 verdict(&fixed).problems.iter().all(|other| other.id != problem.id),
@@ -207,7 +216,7 @@ fn the_generated_endpoints_have_every_outcome() {
     let mut runner = TestRunner::deterministic();
     let networks = networks::case();
     let mut counts = BTreeMap::<String, u32>::new();
-    for _ in 0..1_500 {
+    for _ in 0..4_000 {
         let case = networks.new_tree(&mut runner).unwrap().current();
         for (check, _, outcome) in naive::evaluate(&case) {
             let word = match outcome {
@@ -250,6 +259,10 @@ fn the_generated_endpoints_have_every_outcome() {
         "endpoint-dns: fact_missing",
         "endpoint-dns: vpc_dns_host_names_off HIGH",
         "endpoint-dns: vpc_dns_support_off HIGH",
+        "endpoint-private-dns: fact_missing",
+        "endpoint-private-dns: may_be_served_centrally",
+        "endpoint-private-dns: private_dns_off LOW",
+        "endpoint-private-dns: read_denied",
         "endpoint-state: endpoint_expired MEDIUM",
         "endpoint-state: endpoint_failed MEDIUM",
         "endpoint-state: endpoint_partial MEDIUM",
@@ -257,6 +270,12 @@ fn the_generated_endpoints_have_every_outcome() {
         "endpoint-state: endpoint_rejected MEDIUM",
         "endpoint-state: exempt by subnet",
         "endpoint-state: unknown_value",
+        "endpoint-zones: exempt by subnet",
+        "endpoint-zones: exempt by vpc",
+        "endpoint-zones: exempt by vpce",
+        "endpoint-zones: fact_missing",
+        "endpoint-zones: single_zone MEDIUM",
+        "endpoint-zones: zones_missing LOW",
     ];
     let rare: Vec<_> =
         expected.iter().filter(|&&outcome| counts.get(outcome).is_none_or(|&times| times < 10)).collect();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::network::{
-    endpoint_facts::{IngressRule, SecurityGroup, TrafficSource},
+    endpoint_facts::{IngressRule, OptionalRead, ProfileResource, SecurityGroup, TrafficSource},
     model::{Endpoint, EndpointKind, RouteTable, Subnet},
 };
 
@@ -20,6 +20,8 @@ pub fn evaluate(case: &Case) -> Answer {
         endpoint_dns(case, endpoint, &mut answer);
         endpoint_access(case, endpoint, &mut answer);
         endpoint_state(case, endpoint, &mut answer);
+        endpoint_zones(case, endpoint, &mut answer);
+        endpoint_private_dns(case, endpoint, &mut answer);
     }
     answer
 }
@@ -440,4 +442,159 @@ fn exempts_service(case: &Case, tag: Option<&String>, service: &str) -> bool {
     let names_a_service = tag
         .is_some_and(|value| value.split([' ', ',', '/']).any(|word| ["s3", "dynamodb", "s3express"].contains(&word)));
     exempts(case, tag, service) || (!names_a_service && exempts(case, tag, "gateway-route"))
+}
+
+// --- endpoint-zones --------------------------------------------------------------------------------------------------
+
+/// Zone ids of the VPC's subnets less those of the endpoint's subnets, of the zones that the service offers.
+fn endpoint_zones(case: &Case, endpoint: &Endpoint, answer: &mut Answer) {
+    const CHECK: &str = "endpoint-zones";
+    if !is_available_interface(endpoint) {
+        return;
+    }
+    let offered: Vec<String> = (case.facts.services.iter())
+        .filter(|(name, _)| **name == *endpoint.service_name)
+        .flat_map(|(_, service)| service.availability_zone_ids.clone())
+        .collect();
+    if offered.is_empty() {
+        doubt(case, endpoint, CHECK, "fact_missing", BTreeSet::new(), answer);
+        return;
+    }
+    let zone_of = |id: &String| -> Option<String> {
+        let subnet = case.network.subnets.iter().find(|subnet| subnet.id == *id)?;
+        subnet.availability_zone_id.as_ref().map(ToString::to_string)
+    };
+    let unknown: BTreeSet<String> = endpoint.subnet_ids.iter().filter(|id| zone_of(id).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        doubt(case, endpoint, CHECK, "fact_missing", unknown, answer);
+        return;
+    }
+    let present: BTreeSet<String> = endpoint.subnet_ids.iter().filter_map(zone_of).collect();
+    let mut outside = Vec::new();
+    let mut without_zone = BTreeSet::new();
+    for subnet in own_subnets(case, &endpoint.vpc_id) {
+        let has_ipv4 = subnet.cidrs.is_empty() || subnet.cidrs.iter().any(|block| block.contains('.'));
+        let has_ipv6 = subnet.cidrs.iter().any(|block| block.contains(':'));
+        let fits = match endpoint.ip_address_type.as_deref().unwrap_or_default().to_lowercase().as_str() {
+            "ipv6" => has_ipv6,
+            "dualstack" => has_ipv4 && has_ipv6,
+            _ => has_ipv4,
+        };
+        match zone_of(&subnet.id) {
+            _ if !fits => {}
+            None => {
+                if !exempts(case, subnet.exemption.as_ref(), CHECK) {
+                    without_zone.insert(subnet.id.clone());
+                }
+            }
+            // A Local Zone has one more part: `euw1-lhr1-az1`.
+            Some(zone) if zone.matches('-').count() == 1 && offered.contains(&zone) && !present.contains(&zone) => {
+                outside.push(subnet);
+            }
+            Some(_) => {}
+        }
+    }
+    if !without_zone.is_empty() {
+        doubt(case, endpoint, CHECK, "fact_missing", without_zone, answer);
+    }
+    if !outside.is_empty() {
+        let defect = if present.len() < 2 { ("single_zone", "MEDIUM") } else { ("zones_missing", "LOW") };
+        problem(case, endpoint, CHECK, defect, &outside, None, answer);
+    }
+}
+
+// --- endpoint-private-dns --------------------------------------------------------------------------------------------
+
+/// `PrivateDnsEnabled` false, the service has private names, no other endpoint of that service in the VPC has it on, and
+/// nothing central serves the name.
+fn endpoint_private_dns(case: &Case, endpoint: &Endpoint, answer: &mut Answer) {
+    const CHECK: &str = "endpoint-private-dns";
+    let name = endpoint.service_name.trim_start_matches("cn.");
+    let has_gateway_endpoints =
+        ["s3", "dynamodb", "s3express"].iter().any(|service| name == format!("com.amazonaws.eu-west-1.{service}"));
+    let is_served_beside = case.network.endpoints.iter().any(|other| {
+        other.vpc_id == endpoint.vpc_id
+            && other.service_name == endpoint.service_name
+            && is_available_interface(other)
+            && other.private_dns_enabled
+    });
+    if !is_available_interface(endpoint) || endpoint.private_dns_enabled || has_gateway_endpoints || is_served_beside {
+        return;
+    }
+    let Some(service) = case.facts.services.get(endpoint.service_name.as_str()) else {
+        doubt(case, endpoint, CHECK, "fact_missing", BTreeSet::new(), answer);
+        return;
+    };
+    if service.private_dns_names.is_empty() {
+        return;
+    }
+    let Some(central) = case.facts.central_names.get(&endpoint.vpc_id) else {
+        doubt(case, endpoint, CHECK, "fact_missing", BTreeSet::new(), answer);
+        return;
+    };
+    let (mut is_served, mut may_serve) = (false, BTreeSet::new());
+    let mut not_read = BTreeSet::new();
+    match &central.hosted_zones {
+        OptionalRead::Read(zones) => {
+            for zone in zones {
+                is_served |= service.private_dns_names.iter().any(|name| labels(name) == labels(zone));
+                if service.private_dns_names.iter().any(|name| may_hold(name, zone)) {
+                    may_serve.insert(zone.clone());
+                }
+            }
+        }
+        OptionalRead::Denied => drop(not_read.insert("read_denied")),
+        OptionalRead::NotRead => drop(not_read.insert("fact_missing")),
+    }
+    match &central.profile_resources {
+        OptionalRead::Read(resources) => {
+            for resource in resources {
+                match resource {
+                    ProfileResource::Endpoint { service_name: Some(name), .. } => {
+                        is_served |= *name == *endpoint.service_name;
+                    }
+                    ProfileResource::HostedZone { arn: id, .. } | ProfileResource::Endpoint { id, .. } => {
+                        may_serve.insert(id.clone());
+                    }
+                    ProfileResource::Other { .. } => {}
+                }
+            }
+        }
+        OptionalRead::Denied => drop(not_read.insert("read_denied")),
+        OptionalRead::NotRead => drop(not_read.insert("fact_missing")),
+    }
+    match &central.forwarded_domains {
+        OptionalRead::Read(domains) => {
+            let names = &service.private_dns_names;
+            let forwards = |domain: &&String| names.iter().any(|name| may_hold(name, domain));
+            may_serve.extend(domains.iter().filter(forwards).cloned());
+        }
+        OptionalRead::Denied => drop(not_read.insert("read_denied")),
+        OptionalRead::NotRead => drop(not_read.insert("fact_missing")),
+    }
+    if is_served {
+    } else if !may_serve.is_empty() {
+        doubt(case, endpoint, CHECK, "may_be_served_centrally", may_serve, answer);
+    } else if let Some(reason) = not_read.into_iter().next_back() {
+        // "read_denied" sorts behind "fact_missing", and is the stronger reason.
+        doubt(case, endpoint, CHECK, reason, BTreeSet::new(), answer);
+    } else {
+        let subnets = own_subnets(case, &endpoint.vpc_id);
+        problem(case, endpoint, CHECK, ("private_dns_off", "LOW"), &subnets, None, answer);
+    }
+}
+
+/// The labels of a DNS name from the top, without a leading `*`.
+fn labels(name: &str) -> Vec<String> {
+    let mut labels: Vec<String> = name.to_lowercase().split('.').map(str::to_owned).collect();
+    labels.retain(|label| !label.is_empty() && label != "*");
+    labels.reverse();
+    labels
+}
+
+/// Whether a zone or a rule with this domain can hold the name: it is the name or a parent of it, or it is below a name that
+/// stands for all names below it.
+fn may_hold(name: &str, domain: &str) -> bool {
+    let (of_name, of_domain) = (labels(name), labels(domain));
+    of_name.starts_with(&of_domain) || (name.starts_with("*.") && of_domain.starts_with(&of_name))
 }

@@ -1,11 +1,14 @@
 //! Generates VPCs with endpoints, groups and DNS attributes. All addresses are in `10.0.0.0/24` and `2001:db8::/120`, so
 //! that [`super::naive`] can try each of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gatewatch::network::{
     account::AccountRegion,
-    endpoint_facts::{EndpointFacts, IngressRule, SecurityGroup, TrafficSource, VpcDns},
+    endpoint_facts::{
+        CentralNames, EndpointFacts, EndpointService, IngressRule, OptionalRead, ProfileResource, SecurityGroup,
+        TrafficSource, VpcDns,
+    },
     model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use proptest::{
@@ -35,6 +38,7 @@ pub struct Case {
 struct Draft {
     vpc: Vpc,
     dns: Option<VpcDns>,
+    central_names: Option<CentralNames>,
     subnets: Vec<Subnet>,
     groups: Vec<SecurityGroup>,
     tables: Vec<(RouteTable, Vec<u8>)>,
@@ -45,9 +49,10 @@ pub fn case() -> BoxedStrategy<Case> {
     let account = prop_oneof![9 => Just(Some(OWN_ACCOUNT)), 1 => Just(None)];
     let today = select(vec![(2025, 12, 31), (2026, 3, 1)]);
     let services = select(vec![vec!["s3", "dynamodb"], vec!["s3", "dynamodb"], vec!["dynamodb", "s3express"], vec![]]);
-    (vec(vpc(), 1..=2), account, today, services)
-        .prop_map(|(drafts, account, today, route_table_services)| {
-            let (network, facts) = build(drafts);
+    (vec(vpc(), 1..=2), account, today, services, endpoint_services())
+        .prop_map(|(drafts, account, today, route_table_services, endpoint_services)| {
+            let (network, mut facts) = build(drafts);
+            facts.services = endpoint_services;
             let account_region = AccountRegion {
                 partition: "aws".to_owned(),
                 account: account.map(str::to_owned),
@@ -72,6 +77,7 @@ fn tag() -> impl Strategy<Value = Option<String>> + Clone {
         "gateway-route",
         "s3",
         "endpoint-zones",
+        "endpoint-zones endpoint-private-dns",
         "Endpoint-State",
         "* endpoint-state",
         "endpoint-dns until=yesterday",
@@ -91,24 +97,93 @@ fn vpc() -> impl Strategy<Value = Draft> {
     let subnets_tag = option::weighted(0.1, select(vec!["", "dns-bypass endpoint-state"]));
     (
         (vpc_tag, subnets_tag),
-        dns,
+        (dns, option::weighted(0.9, central_names())),
         vec(subnet(), 0..=4),
         groups(),
         vec(table(), 1..=3),
         vec(endpoint(), 1..=4),
         is_shared,
     )
-        .prop_map(|((exemption, subnets_tag), dns, mut subnets, groups, tables, endpoints, is_shared)| {
-            for subnet in &mut subnets {
-                subnet.exemption = subnets_tag.map(str::to_owned).or(subnet.exemption.take());
-            }
-            if is_shared {
+        .prop_map(
+            |((exemption, subnets_tag), (dns, central_names), mut subnets, groups, tables, endpoints, is_shared)| {
                 for subnet in &mut subnets {
-                    subnet.owner_id = Some(OTHER_ACCOUNT.into());
+                    subnet.exemption = subnets_tag.map(str::to_owned).or(subnet.exemption.take());
                 }
-            }
-            Draft { vpc: Vpc { exemption, ..Vpc::default() }, dns, subnets, groups, tables, endpoints }
-        })
+                if is_shared {
+                    for subnet in &mut subnets {
+                        subnet.owner_id = Some(OTHER_ACCOUNT.into());
+                    }
+                }
+                Draft {
+                    vpc: Vpc { exemption, ..Vpc::default() },
+                    dns,
+                    central_names,
+                    subnets,
+                    groups,
+                    tables,
+                    endpoints,
+                }
+            },
+        )
+}
+
+/// The services that AWS returns, by name.
+fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService>> {
+    const NAMES: [&str; 3] = ["s3", "dynamodb", "ssm"];
+    let zones = select(vec![
+        vec!["euw1-az1", "euw1-az2", "euw1-az3", "euw1-lhr1-az1"],
+        vec!["euw1-az1", "euw1-az2"],
+        vec!["euw1-az3"],
+        vec![],
+    ]);
+    let private_names = select(vec![
+        vec!["ssm.eu-west-1.amazonaws.com"],
+        vec!["SSM.eu-west-1.amazonaws.com", "*.ssm.eu-west-1.api.aws"],
+        vec![],
+    ]);
+    vec(option::weighted(0.9, (zones, private_names)), NAMES.len()).prop_map(|services| {
+        let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
+        let named = NAMES.iter().zip(services).filter_map(|(name, service)| {
+            let (zones, names) = service?;
+            let service = EndpointService {
+                availability_zone_ids: texts(zones),
+                private_dns_names: texts(names),
+                ..EndpointService::default()
+            };
+            Some((format!("com.amazonaws.eu-west-1.{name}"), service))
+        });
+        named.collect()
+    })
+}
+
+/// What else may serve the names of SSM.
+fn central_names() -> impl Strategy<Value = CentralNames> {
+    fn read<T: Clone + std::fmt::Debug + Ord + 'static>(
+        some: &[T],
+    ) -> impl Strategy<Value = OptionalRead<BTreeSet<T>>> + use<T> {
+        let of_few =
+            vec(select(some.to_vec()), 0..=1).prop_map(|items| OptionalRead::Read(items.into_iter().collect()));
+        prop_oneof![12 => of_few, 1 => Just(OptionalRead::Denied), 1 => Just(OptionalRead::NotRead)]
+    }
+    let zones =
+        ["ssm.eu-west-1.amazonaws.com.", "amazonaws.com.", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
+    let domains = [".", "eu-west-1.api.aws", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
+    let ssm = || Some("com.amazonaws.eu-west-1.ssm".to_owned());
+    let other = || Some("com.amazonaws.eu-west-1.kms".to_owned());
+    let resources = [
+        ProfileResource::HostedZone { arn: "arn:aws:route53:::hostedzone/Z1".to_owned(), name: None },
+        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: ssm() },
+        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: other() },
+        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: None },
+        ProfileResource::Other { arn: "arn:aws:route53resolver:::x".to_owned() },
+    ];
+    (read(&zones.map(str::to_owned)), read(&resources), read(&domains.map(str::to_owned))).prop_map(
+        |(hosted_zones, profile_resources, forwarded_domains)| CentralNames {
+            hosted_zones,
+            profile_resources,
+            forwarded_domains,
+        },
+    )
 }
 
 /// A block in `10.0.0.0/24`.
@@ -132,7 +207,10 @@ fn subnet() -> impl Strategy<Value = Subnet> {
     let owner = prop_oneof![12 => Just(Some(OWN_ACCOUNT)), 3 => Just(None), 1 => Just(Some(OTHER_ACCOUNT))];
     let ipv4 = option::weighted(0.85, ipv4_block(26..=28));
     let ipv6 = option::weighted(0.3, ipv6_block(122..=124));
-    (ipv4, ipv6, odd, owner, tag()).prop_map(|(ipv4, ipv6, odd, owner, exemption)| Subnet {
+    let zone = select(vec!["euw1-az1", "euw1-az2", "euw1-az3", "euw1-lhr1-az1"]);
+    let zone = option::weighted(0.95, zone);
+    (ipv4, ipv6, odd, owner, (tag(), zone)).prop_map(|(ipv4, ipv6, odd, owner, (exemption, zone))| Subnet {
+        availability_zone_id: zone.map(Into::into),
         cidrs: ipv4.into_iter().chain(ipv6).map(Into::into).chain(odd.map(Into::into)).collect(),
         owner_id: owner.map(Into::into),
         exemption,
@@ -227,7 +305,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     let service = prop_oneof![
         5 => Just("com.amazonaws.eu-west-1.s3"),
         2 => Just("com.amazonaws.eu-west-1.dynamodb"),
-        2 => Just("com.amazonaws.eu-west-1.ssm"),
+        4 => Just("com.amazonaws.eu-west-1.ssm"),
         1 => select(vec![
             "cn.com.amazonaws.eu-west-1.s3",
             "com.amazonaws.us-east-1.s3",
@@ -245,7 +323,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     let owner = prop_oneof![8 => Just(Some(OWN_ACCOUNT)), 1 => Just(None), 1 => Just(Some(OTHER_ACCOUNT))];
     let managed = prop_oneof![16 => Just((false, false)), 1 => Just((true, false)), 1 => Just((false, true))];
     let service_region = select(vec![None, None, None, None, Some("eu-west-1"), Some("eu-west-1"), Some("us-east-1")]);
-    let dns = (select(vec![true, true, true, false]), select(vec![None, Some(false), Some(true)]));
+    let dns = (select(vec![true, true, false]), select(vec![None, Some(false), Some(true)]));
     let ip_type = select(vec![
         None,
         Some("ipv4"),
@@ -306,6 +384,7 @@ fn build(drafts: Vec<Draft>) -> (Network, EndpointFacts) {
         let vpc_id = id("vpc", number, 0);
         let by_position = |kind: &str, position: &str| id(kind, number, position.parse().unwrap());
         facts.vpc_dns.extend(draft.dns.map(|dns| (vpc_id.clone(), dns)));
+        facts.central_names.extend(draft.central_names.map(|names| (vpc_id.clone(), names)));
         facts.security_groups.extend(draft.groups.into_iter().enumerate().map(|(position, mut group)| {
             group.id = id("sg", number, position);
             group.vpc_id.clone_from(&vpc_id);
