@@ -89,21 +89,11 @@ pub struct Draft<'a> {
     pub owner_id: Option<&'a str>,
     /// The value of the subject's own exemption tag.
     pub exemption: Option<&'a str>,
-    /// What is wrong.
-    pub defect: Defect,
-    /// How severe it is.
-    pub severity: Severity,
-    /// All affected subnets, exempt or not, sorted by id.
-    pub subnets: Vec<&'a Subnet>,
-    /// The facts that decided.
-    pub evidence: Evidence,
-    /// The call that fixes it.
-    pub fix: EndpointFix,
-    /// What somebody has to know first.
-    pub cautions: BTreeSet<EndpointCaution>,
+    /// What the rule decides about it.
+    pub decided: Decided<'a>,
 }
 
-/// What a rule decides about an endpoint: everything in a [`Draft`] that does not follow from the endpoint.
+/// What a rule decides about a subject: everything in a [`Draft`] that does not follow from the subject.
 #[derive(Debug)]
 pub struct Decided<'a> {
     /// What is wrong.
@@ -124,19 +114,13 @@ impl<'a> Draft<'a> {
     /// The draft about an endpoint.
     #[must_use]
     pub fn of_endpoint(endpoint: &'a Endpoint, decided: Decided<'a>) -> Self {
-        let Decided { defect, severity, subnets, evidence, fix, cautions } = decided;
         Self {
             subject: subject_of(endpoint),
             service: &endpoint.service_name,
             vpc_id: Some(&endpoint.vpc_id),
             owner_id: endpoint.owner_id.as_deref(),
             exemption: endpoint.exemption.as_deref(),
-            defect,
-            severity,
-            subnets,
-            evidence,
-            fix,
-            cautions,
+            decided,
         }
     }
 }
@@ -240,10 +224,10 @@ impl<'a> EndpointContext<'a> {
 
     /// Adds a draft to the verdict: as a problem, or as exempt.
     pub fn report(&self, check: CheckName, draft: Draft<'_>, verdict: &mut EndpointVerdict) {
-        let Draft { subject, service, vpc_id, owner_id, exemption, .. } = draft;
+        let Draft { subject, service, vpc_id, owner_id, exemption, decided } = draft;
         let mut exempted_by = self.exempt_owners(check, vpc_id, &subject, exemption);
         let (exempt, affected): (Vec<&Subnet>, Vec<&Subnet>) =
-            draft.subnets.into_iter().partition(|subnet| self.is_subnet_exempt(subnet, check));
+            decided.subnets.into_iter().partition(|subnet| self.is_subnet_exempt(subnet, check));
         if exempted_by.is_empty() && affected.is_empty() {
             exempted_by.extend(exempt.iter().map(|subnet| subnet.id.clone()));
         }
@@ -260,16 +244,16 @@ impl<'a> EndpointContext<'a> {
             check,
             subject,
             service,
-            defect: draft.defect,
-            severity: draft.severity,
+            defect: decided.defect,
+            severity: decided.severity,
             account: account.to_owned(),
             region: account_region.region.clone(),
             vpc_id,
             subnets: affected.into_iter().map(SubnetRef::from).collect(),
             exemption: in_force(exemption, self.input.today),
-            evidence: draft.evidence,
-            fix: draft.fix,
-            cautions: draft.cautions,
+            evidence: decided.evidence,
+            fix: decided.fix,
+            cautions: decided.cautions,
         });
     }
 

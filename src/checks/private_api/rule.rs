@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext},
+        endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{
             Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, Subject, SubjectKind, Unassessed,
             UnassessedReason,
@@ -82,20 +82,22 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
             vpc_id: None,
             owner_id: None,
             exemption: api.exemption.as_deref(),
-            defect,
-            severity: Severity::Medium,
-            subnets: Vec::new(),
-            evidence: Evidence::RestApi {
-                endpoint_ids: texts(&there),
-                gone_endpoint_ids: texts(&gone),
-                has_source_condition: match access {
-                    Access::SomeVpcs => Some(true),
-                    Access::EveryVpc => Some(false),
-                    Access::Nobody | Access::InDoubt => None,
+            decided: Decided {
+                defect,
+                severity: Severity::Medium,
+                subnets: Vec::new(),
+                evidence: Evidence::RestApi {
+                    endpoint_ids: texts(&there),
+                    gone_endpoint_ids: texts(&gone),
+                    has_source_condition: match access {
+                        Access::SomeVpcs => Some(true),
+                        Access::EveryVpc => Some(false),
+                        Access::Nobody | Access::InDoubt => None,
+                    },
                 },
+                fix,
+                cautions: BTreeSet::from([EndpointCaution::DeployApi]),
             },
-            fix,
-            cautions: BTreeSet::from([EndpointCaution::DeployApi]),
         };
         context.report(CHECK, draft, verdict);
     }

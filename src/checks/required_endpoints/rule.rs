@@ -20,7 +20,7 @@ use crate::{
     checks::{
         central_names::{Serving, serving},
         check::CheckName,
-        endpoint_context::{Draft, EndpointContext, short_name},
+        endpoint_context::{Decided, Draft, EndpointContext, short_name},
         endpoint_problem::{
             Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, Subject, SubjectKind, Unassessed,
             UnassessedReason,
@@ -134,16 +134,18 @@ fn draft<'a>(
         vpc_id: Some(&vpc.id),
         owner_id: subnets.iter().find_map(|subnet| subnet.owner_id.as_deref()),
         exemption: vpc.exemption.as_deref(),
-        defect: Defect::EndpointMissing,
-        severity: Severity::Medium,
-        subnets: subnets.to_vec(),
-        evidence: Evidence::PrivateNames(service.private_dns_names.clone()),
-        fix: EndpointFix::CreateInterfaceEndpoint {
-            vpc_id: vpc.id.clone(),
-            service_name: service_name.to_owned(),
-            subnet_ids: subnet_ids.into_iter().collect(),
+        decided: Decided {
+            defect: Defect::EndpointMissing,
+            severity: Severity::Medium,
+            subnets: subnets.to_vec(),
+            evidence: Evidence::PrivateNames(service.private_dns_names.clone()),
+            fix: EndpointFix::CreateInterfaceEndpoint {
+                vpc_id: vpc.id.clone(),
+                service_name: service_name.to_owned(),
+                subnet_ids: subnet_ids.into_iter().collect(),
+            },
+            cautions: BTreeSet::from([EndpointCaution::GroupBeforePrivateDns, EndpointCaution::HourlyCharge]),
         },
-        cautions: BTreeSet::from([EndpointCaution::GroupBeforePrivateDns, EndpointCaution::HourlyCharge]),
     }
 }
 
