@@ -37,7 +37,10 @@ use crate::{
         list::{evaluate_endpoints, has_endpoint_checks, needed_facts},
     },
     error::Error,
-    events::{payload::Payload, scope::TablesInScope},
+    events::{
+        payload::Payload,
+        scope::{Scope, TablesInScope},
+    },
     network::{
         account::AccountRegion,
         endpoint_facts::{CentralNames, EndpointFacts, RestApis},
@@ -129,25 +132,25 @@ impl<'a> Check<'a> {
         mut snapshot: Snapshot,
         known: &BTreeMap<String, CentralNames>,
     ) -> Result<Assessment<'a>, Error> {
-        let checks = &self.settings.checks;
-        let vpcs = self.vpcs_with_endpoints(&snapshot);
-        let (mut tables, mut verdict) = self.evaluate(&snapshot);
-        let missing = MissingFacts::of(&snapshot.network, &verdict.findings, &self.payload.scope().nat_gateways);
+        let (checks, scope) = (&self.settings.checks, self.payload.scope());
+        let vpcs = vpcs_with_endpoints(&scope, &snapshot);
+        let (mut tables, mut verdict) = self.evaluate(&scope, &snapshot);
+        let missing = MissingFacts::of(&snapshot.network, &verdict.findings, &scope.nat_gateways);
         let mut facts = EndpointFacts::default();
-        let mut needed = needed_facts(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        let mut needed = needed_facts(checks, &self.endpoints(&scope, &snapshot.network, &facts, &vpcs));
         needed.central_names_of.retain(|vpc_id| !known.contains_key(vpc_id));
         if !missing.is_empty() || !needed.is_empty() {
-            let (reader, deleted) = (self.reader(), self.payload.scope().deleted);
+            let reader = self.reader();
             ((), facts) = try_join!(
                 reader.complete(&mut snapshot.network, &missing),
-                endpoint_facts::read(&reader, self.clients, &needed, &deleted),
+                endpoint_facts::read(&reader, self.clients, &needed, &scope.deleted),
             )?;
         }
         facts.central_names.extend(known.clone());
         if !missing.is_empty() {
-            (tables, verdict) = self.evaluate(&snapshot);
+            (tables, verdict) = self.evaluate(&scope, &snapshot);
         }
-        let mut endpoints = evaluate_endpoints(checks, &self.endpoints(&snapshot.network, &facts, &vpcs));
+        let mut endpoints = evaluate_endpoints(checks, &self.endpoints(&scope, &snapshot.network, &facts, &vpcs));
         verdict.findings.extend(std::mem::take(&mut endpoints.problems).into_iter().map(Finding::from));
         verdict.findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         let affected = Affected::of_records(self.payload, &snapshot.network, &snapshot.history, self.account_region);
@@ -155,8 +158,8 @@ impl<'a> Check<'a> {
         Ok(Assessment { snapshot, tables, verdict, endpoints, central_names, rest_apis, affected })
     }
 
-    fn evaluate(&self, Snapshot { network, history, .. }: &Snapshot) -> (TablesInScope, Verdict) {
-        let tables = with_history(&self.payload.scope(), history, network).tables_in(network, self.account_region);
+    fn evaluate(&self, scope: &Scope, Snapshot { network, history, .. }: &Snapshot) -> (TablesInScope, Verdict) {
+        let tables = with_history(scope, history, network).tables_in(network, self.account_region);
         if !self.settings.checks.contains(&CheckName::GatewayRoute) {
             // No table is checked. What is not found is reported all the same.
             let tables = TablesInScope { not_found: tables.not_found, ..TablesInScope::default() };
@@ -167,17 +170,9 @@ impl<'a> Check<'a> {
         (tables, verdict)
     }
 
-    /// The VPCs whose endpoints are judged. They are those that [`Affected`] names for all records together: a finding of a
-    /// VPC that was not judged must not be resolved.
-    fn vpcs_with_endpoints(&self, Snapshot { network, history, .. }: &Snapshot) -> VpcSelection {
-        match self.payload.scope() {
-            scope if scope.region => VpcSelection::Region,
-            scope => VpcSelection::Vpcs(vpcs_with_affected_endpoints(&scope, network, history)),
-        }
-    }
-
     fn endpoints<'b>(
         &'b self,
+        scope: &Scope,
         network: &'b Network,
         facts: &'b EndpointFacts,
         vpcs: &'b VpcSelection,
@@ -187,7 +182,7 @@ impl<'a> Check<'a> {
             facts,
             account_region: self.account_region,
             vpcs,
-            checks_rest_apis: self.payload.scope().concerns_rest_apis(),
+            checks_rest_apis: scope.concerns_rest_apis(),
             route_table_services: self.route_table_services(),
             required_interfaces: &self.settings.required_interfaces,
             organization_id: self.settings.organization_id.as_deref(),
@@ -233,6 +228,16 @@ impl<'a> Check<'a> {
             now: self.now,
         };
         plans(&observation, &snapshot.history, policy)
+    }
+}
+
+/// The VPCs whose endpoints are judged. They are those that [`Affected`] names for all records together: a finding of a VPC
+/// that was not judged must not be resolved.
+fn vpcs_with_endpoints(scope: &Scope, Snapshot { network, history, .. }: &Snapshot) -> VpcSelection {
+    if scope.region {
+        VpcSelection::Region
+    } else {
+        VpcSelection::Vpcs(vpcs_with_affected_endpoints(scope, network, history))
     }
 }
 
