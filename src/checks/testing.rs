@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{
     finding::{Finding, Gap, MissingRoute, Problem},
     fix::Fix,
@@ -41,4 +43,16 @@ pub fn missing_route() -> MissingRoute {
         fix: Fix::Create,
         cautions: BTreeSet::new(),
     }
+}
+
+/// The JSON object with these members changed. `null` removes a member.
+pub fn with_changes(mut object: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            object.as_object_mut().unwrap().remove(name);
+        } else {
+            object[name] = value.clone();
+        }
+    }
+    object
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     dynamodb::DynamoDb,
     ec2::{Ec2, Page},
-    lambda::{Outcome, invoke, report},
+    lambda::{Invocation, Outcome, invoke, report},
     optional_services::{Answer, OptionalServices},
     sns::Sns,
 };
@@ -50,9 +50,14 @@ async fn ec2(endpoints: &str) -> Ec2 {
     .await
 }
 
-async fn run(check: &str, ec2: &Ec2, services: &OptionalServices, event: &Value) -> Outcome {
-    let (ec2, sns) = (ec2.url(), Sns::accepting_all().await);
-    let (sns, urls) = (sns.url(), services.variables());
+/// Sends the event to a function that runs this check, with more variables.
+async fn invoke_with(
+    check: &str,
+    (ec2, services, sns): (&Ec2, &OptionalServices, &Sns),
+    more: &[(&str, &str)],
+    event: &Value,
+) -> Invocation {
+    let (ec2, sns, urls) = (ec2.url(), sns.url(), services.variables());
     let mut variables = vec![
         ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
         ("CHECKS", check),
@@ -61,7 +66,12 @@ async fn run(check: &str, ec2: &Ec2, services: &OptionalServices, event: &Value)
         ("AWS_ENDPOINT_URL_SNS", sns.as_str()),
     ];
     variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
-    invoke(&variables, event, Duration::from_mins(1)).await.outcome
+    variables.extend(more);
+    invoke(&variables, event, Duration::from_mins(1)).await
+}
+
+async fn run(check: &str, ec2: &Ec2, services: &OptionalServices, event: &Value) -> Outcome {
+    invoke_with(check, (ec2, services, &Sns::accepting_all().await), &[], event).await.outcome
 }
 
 /// What `required-endpoints` says about one VPC: `found`, `served`, or the reason why it is not assessed and the ids.
@@ -213,18 +223,9 @@ async fn an_answer_of_route_53_that_breaks_off_fails_the_invocation() {
 async fn a_service_that_does_not_answer_in_the_region_is_not_assessed() {
     let services = OptionalServices::answering([]).await;
     let (ec2, sns) = (ec2("").await, Sns::accepting_all().await);
-    let (ec2_url, sns_url, urls) = (ec2.url(), sns.url(), services.variables());
-    let mut variables = vec![
-        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
-        ("CHECKS", "required-endpoints"),
-        ("REQUIRED_INTERFACES", "ssm"),
-        ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()),
-        ("AWS_ENDPOINT_URL_SNS", sns_url.as_str()),
-    ];
-    variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
-    variables.push(("AWS_ENDPOINT_URL_ROUTE53PROFILES", "http://127.0.0.1:9"));
+    let nobody = [("AWS_ENDPOINT_URL_ROUTE53PROFILES", "http://127.0.0.1:9")];
     let event = json!({"check": {"vpcIds": [VPC]}, "publish": false});
-    let invocation = invoke(&variables, &event, Duration::from_mins(1)).await;
+    let invocation = invoke_with("required-endpoints", (&ec2, &services, &sns), &nobody, &event).await;
     let line = invocation.log.lines().find(|line| line.contains("ListProfileAssociations")).unwrap().to_owned();
     assert!(line.contains("\"WARN\"") && line.contains("what else serves private names is not known"), "{line}");
     let report = report(invocation);
@@ -292,18 +293,10 @@ async fn what_else_serves_names_is_read_once_per_invocation() {
     .await;
     let services = OptionalServices::answering([]).await;
     let (sns, dynamodb) = (Sns::accepting_all().await, DynamoDb::holding(Vec::new()).await);
-    let (ec2_url, sns_url, dynamodb_url, urls) = (ec2.url(), sns.url(), dynamodb.url(), services.variables());
-    let mut variables = vec![
-        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
-        ("CHECKS", "required-endpoints"),
-        ("REQUIRED_INTERFACES", "ssm"),
-        ("LEDGER_TABLE", "gatewatch-ledger"),
-        ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()),
-        ("AWS_ENDPOINT_URL_SNS", sns_url.as_str()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
-    ];
-    variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
-    let report = report(invoke(&variables, &json!({"check": "region"}), Duration::from_mins(1)).await);
+    let url = dynamodb.url();
+    let history = [("LEDGER_TABLE", "gatewatch-ledger"), ("AWS_ENDPOINT_URL_DYNAMODB", url.as_str())];
+    let sweep = json!({"check": "region"});
+    let report = report(invoke_with("required-endpoints", (&ec2, &services, &sns), &history, &sweep).await);
     assert_eq!([&report["published"], &report["unassessed"]], [&json!(6), &json!([])]);
     let zones: Vec<String> = ids.iter().map(|id| format!("ListHostedZonesByVPC {id} eu-west-1")).collect();
     let of_all = ["ListProfileAssociations", "ListResolverRuleAssociations"].map(str::to_owned);
@@ -369,18 +362,10 @@ async fn alert(apis: &Value, rows: &[Value]) -> (Value, Value) {
     let services = OptionalServices::answering([("GetRestApis", items(apis))]).await;
     let pages = if rows.is_empty() { Vec::new() } else { vec![json!(rows)] };
     let (ec2, sns, dynamodb) = (ec2(ENDPOINTS).await, Sns::accepting_all().await, DynamoDb::holding(pages).await);
-    let (ec2_url, sns_url, dynamodb_url, urls) = (ec2.url(), sns.url(), dynamodb.url(), services.variables());
-    let mut variables = vec![
-        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:gatewatch"),
-        ("CHECKS", "private-api"),
-        ("LEDGER_TABLE", "gatewatch-ledger"),
-        ("AWS_ENDPOINT_URL_EC2", ec2_url.as_str()),
-        ("AWS_ENDPOINT_URL_SNS", sns_url.as_str()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
-    ];
-    variables.extend(urls.iter().map(|(name, url)| (*name, url.as_str())));
+    let url = dynamodb.url();
+    let history = [("LEDGER_TABLE", "gatewatch-ledger"), ("AWS_ENDPOINT_URL_DYNAMODB", url.as_str())];
     let event = event_of_api_gateway("UpdateRestApi");
-    report(invoke(&variables, &event, Duration::from_mins(1)).await);
+    report(invoke_with("private-api", (&ec2, &services, &sns), &history, &event).await);
     let [message] = <[_; 1]>::try_from(sns.calls_of("Publish").await).unwrap();
     let last = dynamodb.calls().await.len() - 1;
     let row = dynamodb.rows_of_call(last).await.swap_remove(0);

@@ -146,12 +146,7 @@ def test_a_private_api_is_found_when_its_endpoint_is_deleted_and_resolved_by_the
         run(command, cloud)
         deliver_api_event(stack, cloud, "update-rest-api")
 
-        [resolved] = findings_about_apis(inboxes["json"], "UpdateRestApi")
-        assert [resolved["id"], resolved["change"], resolved["resolution"]["cause"]] == [
-            finding["id"],
-            "resolved",
-            "fixed",
-        ]
+        assert_fixed(finding, inboxes["json"])
 
 
 def test_an_open_policy_of_a_private_api_is_found_and_resolved_when_it_is_bounded(
@@ -184,12 +179,17 @@ def test_an_open_policy_of_a_private_api_is_found_and_resolved_when_it_is_bounde
         cloud.client("apigateway").update_rest_api(restApiId=api, patchOperations=[patch])
         deliver_api_event(stack, cloud, "update-rest-api")
 
-        [resolved] = findings_about_apis(inboxes["json"], "UpdateRestApi")
-        assert [resolved["id"], resolved["change"], resolved["resolution"]["cause"]] == [
-            finding["id"],
-            "resolved",
-            "fixed",
-        ]
+        assert_fixed(finding, inboxes["json"])
+
+
+def assert_fixed(finding: dict[str, Any], inbox: Inbox) -> None:
+    """Asserts that the event `UpdateRestApi` resolved the finding, and only it."""
+    [resolved] = findings_about_apis(inbox, "UpdateRestApi")
+    assert [resolved["id"], resolved["change"], resolved["resolution"]["cause"]] == [
+        finding["id"],
+        "resolved",
+        "fixed",
+    ]
 
 
 def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(

@@ -137,21 +137,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::checks::testing::with_changes;
 
     const OURS: &str = "o-a1b2c3d4e5";
     const OTHERS: &str = "o-z9y8x7w6v5";
 
     /// A statement that allows everything, with these members changed. `null` removes a member.
     fn with(changes: &Value) -> Value {
-        let mut statement = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
-        for (name, value) in changes.as_object().unwrap() {
-            if value.is_null() {
-                statement.as_object_mut().unwrap().remove(name);
-            } else {
-                statement[name] = value.clone();
-            }
-        }
-        statement
+        let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+        with_changes(statement, changes)
     }
 
     /// A document with these statements.

@@ -172,19 +172,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::checks::testing::with_changes;
 
     fn statement(effect: &str, changes: &Value) -> Value {
-        let mut statement = json!({
+        let statement = json!({
             "Effect": effect, "Principal": "*", "Action": "execute-api:Invoke", "Resource": ["execute-api:/*"],
         });
-        for (name, value) in changes.as_object().unwrap() {
-            if value.is_null() {
-                statement.as_object_mut().unwrap().remove(name);
-            } else {
-                statement[name] = value.clone();
-            }
-        }
-        statement
+        with_changes(statement, changes)
     }
 
     fn of(statements: &[Value]) -> Access {
