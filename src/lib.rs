@@ -1,4 +1,5 @@
-//! gatewatch finds route tables without a gateway VPC endpoint for S3 or DynamoDB, and sends alerts about them.
+//! gatewatch finds route tables without a gateway VPC endpoint for S3 or DynamoDB, and VPC endpoints that do not work or cost
+//! money for nothing. It sends alerts about them.
 //!
 //! One invocation takes five steps, in [`app::handler`]: read → check → plan → deliver → respond.
 //!
@@ -9,7 +10,7 @@
 //! | [`checks`] | the rules: one folder per check, with findings, severities and exemptions |
 //! | [`alerts`] | what to send and when: the alert history, and the plan that follows from it |
 //! | [`messages`] | what subscribers and callers receive: JSON, e-mail, chat; one file per format |
-//! | [`aws`] | the only code that uses SDK types: EC2, DynamoDB, SNS |
+//! | [`aws`] | the only code that uses SDK types: EC2, DynamoDB, SNS, Route 53, API Gateway |
 //! | [`app`] | one invocation: the handler, the delivery of alerts, the answer |
 //!
 //! [`settings`] reads the environment variables. [`channel`] lists the message formats, [`error`] the kinds of error.
