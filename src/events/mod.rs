@@ -8,6 +8,7 @@ mod envelope;
 mod event;
 mod json_path;
 mod manual;
+pub mod origin;
 pub mod payload;
 pub mod record;
 pub mod scope;

@@ -37,7 +37,7 @@ impl Payload {
     /// message of a batch has its own error.
     pub fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Self, Error> {
         match payload.get("Records") {
-            Some(records) => sqs::read(records, account_region, exempt_tag).map(Self::Batch),
+            Some(records) => sqs::read(records, |body| event::read(body, account_region, exempt_tag)).map(Self::Batch),
             None => event::read(payload, account_region, exempt_tag).map(|record| Self::Direct(Box::new(record))),
         }
     }
