@@ -4,6 +4,7 @@
 
 pub mod aws_config;
 pub mod cloudtrail;
+pub mod coverage_request;
 mod envelope;
 mod event;
 mod json_path;

@@ -58,6 +58,13 @@ impl Payload {
         direct.into_iter().chain(of_batch)
     }
 
+    /// The ids of the messages of a batch.
+    #[must_use]
+    pub fn message_ids(&self) -> Vec<String> {
+        let messages = if let Self::Batch(messages) = self { messages.as_slice() } else { &[] };
+        messages.iter().map(|message| message.id.clone()).collect()
+    }
+
     /// The payload, if these are the channels that have a topic. A record that names another channel cannot be handled.
     ///
     /// # Errors
