@@ -10,7 +10,8 @@ use std::{
 
 /// The folders, from the top layer to the bottom. A folder may import the layers below it. Folders that share
 /// a layer do not import each other.
-const LAYERS: [&[&str]; 6] = [&["app"], &["aws"], &["messages"], &["alerts", "coverage"], &["checks", "events"], &["network"]];
+const LAYERS: [&[&str]; 6] =
+    [&["app"], &["aws"], &["messages"], &["alerts", "coverage"], &["checks", "events"], &["network"]];
 
 /// Files that any folder may import. They import nothing from `app` or `aws`.
 const SHARED: [&str; 3] = ["channel", "error", "settings"];
