@@ -12,7 +12,8 @@ use std::{
     ops::Range,
 };
 
-const ACCOUNT: &str = "123456789012";
+/// The account of the function, which owns everything that it reads with its own credentials.
+pub const ACCOUNT: &str = "123456789012";
 
 /// The resources of one kind, in the order of their VPCs.
 #[derive(Default)]
