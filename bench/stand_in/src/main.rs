@@ -194,6 +194,10 @@ impl StandIn {
                 world.buckets.clear();
                 json!({})
             }
+            "/control/latency" => {
+                self.world().settings.latency_ms = serde_json::from_slice(&content).unwrap_or_default();
+                json!({})
+            }
             "/control/counters" => json!(self.world().counters),
             "/control/forget" => {
                 self.runtime_api.forget();

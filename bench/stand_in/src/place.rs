@@ -1,6 +1,6 @@
 //! The account and Region that a call is about. Its signature names both: STS hands out sessions that name their account.
 
-use crate::network::ACCOUNT;
+use crate::network::{ACCOUNT, REGION};
 
 /// What the id of a session begins with.
 pub const SESSION: &str = "ASIA";
@@ -27,9 +27,14 @@ impl Place {
         }
     }
 
-    /// An answer with the resources of this account. All accounts have the same network.
-    pub fn owned(&self, answer: String) -> String {
-        if self.account == ACCOUNT { answer } else { answer.replace(ACCOUNT, &self.account) }
+    /// An answer with the resources of this account and Region. All have the same network.
+    pub fn owned(&self, mut answer: String) -> String {
+        for (usual, own) in [(ACCOUNT, &self.account), (REGION, &self.region)] {
+            if usual != own {
+                answer = answer.replace(usual, own);
+            }
+        }
+        answer
     }
 }
 
@@ -42,9 +47,15 @@ mod tests {
         let place = |key: &str| {
             let place =
                 Place::of(&format!("AWS4-HMAC-SHA256 Credential={key}/20261127/us-east-1/ec2/aws4_request, x=y"));
-            (place.account.clone(), place.region.clone(), place.owned("<ownerId>123456789012</ownerId>".to_owned()))
+            (
+                place.account.clone(),
+                place.region.clone(),
+                place.owned("123456789012 com.amazonaws.eu-west-1.s3".to_owned()),
+            )
         };
-        let of = |account: &str| (account.to_owned(), "us-east-1".to_owned(), format!("<ownerId>{account}</ownerId>"));
+        let of = |account: &str| {
+            (account.to_owned(), "us-east-1".to_owned(), format!("{account} com.amazonaws.us-east-1.s3"))
+        };
         assert_eq!(place("test"), of("123456789012"));
         assert_eq!(place(&format!("{SESSION}111122223333")), of("111122223333"));
     }
