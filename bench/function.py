@@ -12,7 +12,6 @@ from bench.build import RESULTS, Binaries
 from bench.stand_in import Answer, MeasurementFailed, StandIn, cpu_ms
 from local.environment import ROOT, TOOLS
 
-
 LOG = RESULTS / "function.log"
 
 

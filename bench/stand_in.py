@@ -71,9 +71,7 @@ class StandIn:
 
     def variables(self, history: bool) -> dict[str, str]:
         """The environment of a function that is to be measured: all of it."""
-        urls = {
-            f"AWS_ENDPOINT_URL_{name.upper()}": self.url(name) for name in ("ec2", "sns", "dynamodb")
-        }
+        urls = {f"AWS_ENDPOINT_URL_{name.upper()}": self.url(name) for name in ("ec2", "sns", "dynamodb")}
         names = {f"AWS_LAMBDA_FUNCTION_{name}": "256" for name in ("NAME", "VERSION", "MEMORY_SIZE")}
         table = {"LEDGER_TABLE": "history"} if history else {}
         return (

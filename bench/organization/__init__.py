@@ -7,7 +7,8 @@
 | `model.py` | how long a sweep takes; `python -m bench.organization.model` prints all that follows from the model |
 | `costs.py` | what it costs a month |
 | `limits.py` | which limit an organization reaches first |
+| `tables.py` | all of that as Markdown |
 | `measured.json` | what was measured last: the input of the model, unless it gets another file |
 
-`test_model.py` has the tests of the pure part: `python -m unittest bench.organization.test_model`.
+`test_model.py` has the tests of the pure part, which `make test` runs too.
 """

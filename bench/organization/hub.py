@@ -125,7 +125,7 @@ class Sweep:
 
 
 def sweep(fleet: Fleet, table: Table, accounts: Sequence[str], concurrency: int, since: str) -> Sweep:
-    """Runs the scheduled check: the accounts in pages, Regions one after the other, the accounts of a Region at once."""
+    """Runs the scheduled check: first the list of accounts, then one Region after the other, then the summary."""
     for start in range(0, len(accounts), PAGE):
         table.put([account_row(account_id, since) for account_id in accounts[start : start + PAGE]])
     checks: list[Answer] = []

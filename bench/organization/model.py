@@ -3,9 +3,9 @@
     python -m bench.organization.model                  the durations, costs and limits, as tables in Markdown
     python -m bench.organization.model measured.json    the same, from another measurement
 
-The sweep is that of `organization/sweep.asl.json`: pages of accounts, then Regions one after the other, each with a number
-of checks at once, then the summary. A place is where it runs: AWS, or this machine during the benchmark, whose cores all
-processes share.
+The sweep is that of `organization/sweep.asl.json`: pages of accounts, then Regions one after the other, each with a
+number of checks at once, then the summary. A place is where it runs: AWS, or this machine during the benchmark, whose
+cores all processes share.
 
 Every number in here is measured, or published and followed by its page, or an assumption that says so.
 """
@@ -158,9 +158,7 @@ def region_seconds(organization: Organization, check_s: float, measured: Measure
     return max(seconds, organization.accounts * cpu_s / place.shared_cores)
 
 
-def duration(
-    organization: Organization, measured: Measured, place: Place, latency_s: float | None = None
-) -> Duration:
+def duration(organization: Organization, measured: Measured, place: Place, latency_s: float | None = None) -> Duration:
     """How long a sweep takes."""
     check_s = check_seconds(measured, place, latency_s)
     pages = math.ceil(organization.accounts / ACCOUNTS_PER_PAGE)

@@ -100,7 +100,9 @@ def one_by_one(session: Session, summaries: Mapping[int, Summary]) -> Measured:
         check_s=median(times) / 1000,
         check_cpu_s=(ended[0] - started[0]) / 1000 / ALONE,
         others_cpu_s=(ended[1] - started[1]) / 1000 / ALONE + (ended[2] - started[2]) / ALONE,
-        calls={call: (count - before.get(call, 0)) / ALONE for call, count in after.items() if count > before.get(call, 0)},
+        calls={
+            call: (count - before.get(call, 0)) / ALONE for call, count in after.items() if count > before.get(call, 0)
+        },
         start_s=start_s,
         start_cpu_s=start_cpu_ms / 1000,
         page_s=median(pages),
@@ -200,7 +202,7 @@ def rows(
 ) -> list[Row]:
     """The rows of what was measured."""
     checks = ACCOUNTS * len(REGIONS)
-    kind = f"organization, {ACCOUNTS:,} accounts × {len(REGIONS)} Regions, {CONCURRENCY} checks at once"
+    kind = f"organization, {ACCOUNTS:,} accounts in {len(REGIONS)} Regions, {CONCURRENCY} checks at once"
     kind_with_runs = f"{kind}, {LATENCY_MS} ms per call ({len(seconds)} runs)"
     calls = [sum(found["calls"].values()) / checks for found in counters]
     first, last = min(peaks), max(peaks)
@@ -208,7 +210,7 @@ def rows(
         compared(f"{kind_with_runs}: sweep", seconds, "s", "model", predicted_s, "0.8 to 1.2"),
         Row(f"{kind}: checks per second", figure([checks / run for run in seconds]), ""),
         Row(f"{kind}: one of the checks", figure([run["check_ms"] for run in counters]), "ms"),
-        Row(f"{kind}: calls per check", figure(calls), "", f"of an unknown account: {sum(measured.calls.values()):.0f}"),
+        Row(f"{kind}: calls per check", figure(calls), "", f"unknown account: {sum(measured.calls.values()):.0f}"),
         Row(f"{kind}: sessions per check", figure([run["calls"]["AssumeRole"] / checks for run in counters]), ""),
         Row(f"{kind}: throttled calls", figure([run["throttled"] for run in counters]), ""),
         Row(f"{kind}: processes", figure([run["processes"] for run in counters]), ""),
