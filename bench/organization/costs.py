@@ -34,6 +34,8 @@ EVENT = 1.00e-6
 QUEUE_REQUEST, MESSAGE = 0.40e-6, 0.50e-6
 # https://aws.amazon.com/cloudtrail/pricing/: the first copy of management events is free, each other one is not.
 TRAIL_EVENT = 2.00 / 100_000
+# https://aws.amazon.com/guardduty/pricing/: events of CloudTrail, the first 500 million.
+GUARDDUTY_EVENT = 4.00e-6
 
 METRICS = 8
 """src/app/metrics.rs"""
@@ -137,11 +139,16 @@ def monthly(
     )
 
 
-def second_trail(organization: Organization, measured: Measured, load: Load | None = None) -> Cost:
-    """What a second trail of management events would cost for the calls of the sweeps. CloudTrail records AssumeRole in
-    both accounts."""
+def beside(organization: Organization, measured: Measured, load: Load | None = None) -> Sequence[Cost]:
+    """What the calls of the sweeps cost where somebody pays for each recorded call.
+
+    CloudTrail records AssumeRole in both accounts. The first trail is free.
+    """
     load = load or Load()
     calls = sum(count for call, count in measured.calls.items() if call.startswith("Describe"))
     calls += 2 * measured.calls.get("AssumeRole", 0.0)
     events = calls * organization.places * load.sweeps_a_day * DAYS
-    return Cost("CloudTrail, only with a second trail", f"{events:,.0f}", events * TRAIL_EVENT, "owner of the trail")
+    return (
+        Cost("CloudTrail, if there is a second trail", f"{events:,.0f}", events * TRAIL_EVENT, "members"),
+        Cost("GuardDuty, if it is on everywhere", f"{events:,.0f}", events * GUARDDUTY_EVENT, "members"),
+    )

@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.events import resource
 from bench.function import Function, Program
 from bench.stand_in import Answer, MeasurementFailed, StandIn
+from local.environment import ACCOUNT, REGION, ROOT
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
+ROUTE_CREATED = (ROOT / "events" / "create-route.json").read_text()
 PAGE = 20
 """The accounts in a page of organizations:ListAccounts."""
 ROWS_PER_WRITE = 25
@@ -137,6 +140,13 @@ def sweep(fleet: Fleet, table: Table, accounts: Sequence[str], concurrency: int,
     if {name: summary["sweep"][name] for name in expected} != expected:
         raise MeasurementFailed(f"the sweep ended with {summary}, expected {expected}")
     return Sweep(tuple(checks), summary)
+
+
+def change_in(account_id: str, region: str) -> dict[str, Any]:
+    """A call in an account, as its rule forwards it to the hub."""
+    event: dict[str, Any] = json.loads(ROUTE_CREATED.replace(ACCOUNT, account_id).replace(REGION, region))
+    event["detail"]["requestParameters"]["routeTableId"] = resource("rtb", 1)
+    return event
 
 
 def groups(count: int) -> Iterator[tuple[str, str]]:

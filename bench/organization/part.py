@@ -5,19 +5,21 @@
 The model gets what one process needs when it runs alone, and predicts what many processes need for the sweep. The part
 fails if the prediction is wrong by more than a fifth.
 
-The memory is that of one process which checks 10,000 accounts and Regions, each once.
+The memory is that of one process which checks 10,000 accounts and Regions, each once: first by the requests of the
+scheduled check, then by batches of changes.
 """
 
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from statistics import median
 from typing import Any
 
 from bench.build import RESULTS
+from bench.events import batch
 from bench.figures import RUNS, Row, compared, exactly, figure
 from bench.function import LOG, Function
 from bench.organization.hub import (
@@ -27,6 +29,7 @@ from bench.organization.hub import (
     Table,
     account,
     account_row,
+    change_in,
     check_of,
     groups,
     hub,
@@ -48,6 +51,8 @@ MAX_RUNS = 3
 ALONE = 30
 """The checks that are measured one by one."""
 GROUPS = 10_000
+BATCH = 100
+"""The largest batch in the template."""
 MARKERS = (1_000, 17_000, 170_000)
 """The markers that a summary reads: 17 Regions of 1,000 accounts, and of 10,000."""
 TOLERANCE = 0.2
@@ -156,23 +161,28 @@ def sweeps(session: Session) -> tuple[list[float], list[dict[str, Any]]]:
     return seconds, counters
 
 
-def memory(session: Session) -> dict[int, float]:
-    """The peak memory in MB of one process after each tenth of the groups."""
+def memory(session: Session, requests: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """The peak memory in MB of one process after each tenth of the requests, which are about different groups."""
     stand_in, program = session.stand_in, hub(session.programs["gatewatch"], session.stand_in)
     stand_in.reset(VPCS, keeps_writes=True)
-    peaks = {}
+    peaks, tenth = {}, len(requests) // 10
     with Function(program, stand_in, history=True) as function:
-        for number, place in enumerate(groups(GROUPS), 1):
-            function.invoke(check_of(*place))
-            if number % (GROUPS // 10) == 0:
-                peaks[number] = function.peak_mb()
+        for number, request in enumerate(requests, 1):
+            function.invoke(request)
+            if number % tenth == 0:
+                peaks[number // tenth * GROUPS // 10] = function.peak_mb()
+    if (places := stand_in.counters()["places"]) != GROUPS:
+        raise MeasurementFailed(f"{places} accounts and Regions were read")
     return peaks
 
 
 def measure(session: Session) -> list[Row]:
     """Returns the rows of this part."""
     summaries = {markers: summary_of(session, markers) for markers in MARKERS}
-    peaks = memory(session)
+    places = list(groups(GROUPS))
+    peaks = memory(session, [check_of(*place) for place in places])
+    changes = [change_in(*place) for place in places]
+    peaks_of_batches = memory(session, [batch(changes[start : start + BATCH]) for start in range(0, GROUPS, BATCH)])
     measured = one_by_one(session, summaries)
     measured = Measured(**(asdict(measured) | {"idle_mb": peaks[GROUPS]}))
     predicted = duration(Organization(ACCOUNTS, len(REGIONS), CONCURRENCY), measured, benchmark(os.cpu_count() or 1))
@@ -184,12 +194,13 @@ def measure(session: Session) -> list[Row]:
         "seconds": seconds,
         "counters": counters,
         "peaks": peaks,
+        "peaks_of_batches": peaks_of_batches,
         "summaries": [asdict(summary) for summary in summaries.values()],
     }
     (RESULTS / "organization_measured.json").write_text(json.dumps(asdict(measured), indent=2) + "\n")
     if abs(ratio - 1) > TOLERANCE:
         raise MeasurementFailed(f"the sweep took {seconds} s, and the model says {predicted}")
-    return rows(measured, predicted.total, seconds, counters, peaks, summaries)
+    return rows(measured, predicted.total, seconds, counters, (peaks, peaks_of_batches), summaries)
 
 
 def rows(
@@ -197,7 +208,7 @@ def rows(
     predicted_s: float,
     seconds: list[float],
     counters: list[dict[str, Any]],
-    peaks: Mapping[int, float],
+    peaks: tuple[Mapping[int, float], Mapping[int, float]],
     summaries: Mapping[int, Summary],
 ) -> list[Row]:
     """The rows of what was measured."""
@@ -205,7 +216,6 @@ def rows(
     kind = f"organization, {ACCOUNTS:,} accounts in {len(REGIONS)} Regions, {CONCURRENCY} checks at once"
     kind_with_runs = f"{kind}, {LATENCY_MS} ms per call ({len(seconds)} runs)"
     calls = [sum(found["calls"].values()) / checks for found in counters]
-    first, last = min(peaks), max(peaks)
     found = [
         compared(f"{kind_with_runs}: sweep", seconds, "s", "model", predicted_s, "0.8 to 1.2"),
         Row(f"{kind}: checks per second", figure([checks / run for run in seconds]), ""),
@@ -217,15 +227,11 @@ def rows(
         Row(f"{kind}: peak memory of a process", figure([run["peak_mb"] for run in counters]), "MB"),
         Row("organization, a check alone", exactly(measured.check_s * 1000), "ms"),
         Row("organization, a check alone: CPU", exactly(measured.check_cpu_s * 1000), "ms"),
-        compared(
-            f"organization, one process, {last:,} accounts and Regions: peak memory",
-            [peaks[last]],
-            "MB",
-            f"after {first:,}",
-            peaks[first],
-            "1.1",
-        ),
     ]
+    for what, found_peaks in zip(("by requests", f"by batches of {BATCH} changes"), peaks, strict=True):
+        first, last = min(found_peaks), max(found_peaks)
+        name = f"organization, one process, {last:,} accounts and Regions {what}: peak memory"
+        found.append(compared(name, [found_peaks[last]], "MB", f"after {first:,}", found_peaks[first], "1.1"))
     for summary in summaries.values():
         what = f"organization, summary of {summary.markers:,} accounts and Regions"
         found += [

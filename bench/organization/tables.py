@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bench.organization.costs import Cost, Load, monthly, second_trail
+from bench.organization.costs import Cost, Load, beside, monthly
 from bench.organization.limits import DEFAULT_CONCURRENCY, LAMBDA_CONCURRENCY, TARGET_S, limits
 from bench.organization.model import Measured, Organization, aws, concurrency_for, duration, longest_check
 
@@ -71,9 +71,10 @@ def costs(measured: Measured) -> list[str]:
         lines.append(f"| {name} | {' | '.join(f'{item.usd:,.2f}' for item in items)} | {items[middle].quantity} |")
     sums = [sum(item.usd for item in bill) for bill in bills]
     lines.append(f"| **sum** | {' | '.join(f'**{total:,.2f}**' for total in sums)} | |")
-    trails = [second_trail(Organization(accounts, REGIONS, DEFAULT_CONCURRENCY), measured) for accounts in SIZES]
-    usd = " | ".join(f"{trail.usd:,.2f}" for trail in trails)
-    lines.append(f"| not in the sum: {trails[0].item} | {usd} | {trails[middle].quantity} |")
+    others = [beside(Organization(accounts, REGIONS, DEFAULT_CONCURRENCY), measured) for accounts in SIZES]
+    for items in zip(*others, strict=True):
+        usd = " | ".join(f"{item.usd:,.2f}" for item in items)
+        lines.append(f"| not in the sum: {items[0].item} | {usd} | {items[middle].quantity} |")
     return lines
 
 
@@ -113,8 +114,8 @@ def tables(measured: Measured) -> str:
         *durations(measured),
         f"### The same for {TARGET_SIZE:,} accounts, with other latencies",
         *latencies(measured),
-        f"### USD a month: {REGIONS} Regions, {load.sweeps_a_day:.0f} sweep and {load.changes_a_day:.0f} changes a day in "
-        "each account and Region, us-east-1, no free tier",
+        f"### USD a month: {REGIONS} Regions, {load.sweeps_a_day:.0f} sweep a day, {load.changes_a_day:.0f} changes "
+        "a day in each account and Region, prices of us-east-1, no free tier",
         *costs(measured),
         f"### Limits, by the number of accounts with {REGIONS} Regions each",
         *ranked(measured),
