@@ -1,7 +1,8 @@
 """Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
 
 Eight functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
-it, the function fails: then remove it.
+it, the function fails: then remove it. `organization_gaps` and `state_machine_gaps` close more of them for a local cloud
+with an organization.
 """
 
 import argparse
@@ -19,17 +20,16 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from local import organization_gaps, state_machine_gaps
 from local.environment import ACCOUNT, REGION
 from local.exit_with_parent import exit_with_parent
+from local.ministack_gap import GapClosed
+from local.organization_file import OrganizationReader
 
 BATCHING_WINDOW_SECONDS = 1.0
 """How long the first message waits for others. The template has a longer window, for which no test should wait."""
 POLL_SECONDS = 0.1
 """How often a queue is polled for a function, and how soon an invocation ends after its answer."""
-
-
-class GapClosed(Exception):
-    """ministack has changed: a correction in this file is no longer needed, or no longer works."""
 
 
 def settings(port: int) -> dict[str, str]:
@@ -283,6 +283,9 @@ def main() -> None:
     end_invocations_at_once()
     count_calls_as_encrypted()
     evaluate_functions_in_conditions()
+    if organization := OrganizationReader.from_environment():
+        organization_gaps.apply_all(organization)
+        state_machine_gaps.apply_all()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()
 

@@ -1,0 +1,114 @@
+"""An organization in the local cloud: five accounts in three Regions, one of them with the hub."""
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from local.cloud import Cloud, local_cloud
+from local.environment import ACCOUNT, REGION
+from local.networks import Builder, remove_default_vpc
+from local.organization_file import Account, OrganizationFile
+
+ID = "o-gatewatch01"
+HUB = ACCOUNT
+MANAGEMENT = "210987654321"
+SHOP, PAYMENTS, ARCHIVE = "111122223333", "444455556666", "012345678901"
+FOREIGN = "777788889999"
+"""An account that is not in the organization."""
+
+REGIONS = (REGION, "eu-central-1", "us-east-1")
+"""The first is the hub's own."""
+
+ACCOUNTS = (
+    Account(HUB, "security", "security"),
+    Account(MANAGEMENT, "management"),
+    Account(SHOP, "shop", "workloads/prod"),
+    Account(PAYMENTS, "payments", "workloads/prod"),
+    # An account number may begin with zero.
+    Account(ARCHIVE, "archive", "workloads"),
+)
+
+
+class Organization:
+    """The running organization."""
+
+    def __init__(self, cloud: Cloud, file: Path, content: OrganizationFile) -> None:
+        self.cloud, self._file, self.content = cloud, file, content
+
+    def client(self, service: str, account: str = HUB, region: str = REGION) -> Any:
+        """Returns a client that acts as an account, in a Region."""
+        return self.cloud.client_in(account, region, service)
+
+    def build(self, account: str = HUB, region: str = REGION) -> Builder:
+        """Builds networks in an account and Region."""
+        return Builder(self.client("ec2", account, region))
+
+    def empty(self) -> None:
+        """Removes everything from EC2 in all accounts and Regions."""
+        self.cloud.empty_the_region()
+        places = [(account.id, region) for account in self.content.accounts for region in REGIONS]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda place: remove_default_vpc(self.client("ec2", *place)), places))
+
+    @contextlib.contextmanager
+    def changed(self, account: str, **changes: Any) -> Iterator[None]:
+        """Changes an account, for example its `state`. The fields are those of `organization_file.Account`."""
+        before = self.content
+        accounts = tuple(
+            dataclasses.replace(each, **changes) if each.id == account else each for each in before.accounts
+        )
+        self._write(dataclasses.replace(before, accounts=accounts))
+        try:
+            yield
+        finally:
+            self._write(before)
+
+    def deploy(self, name: str, template: str, account: str, region: str, **parameters: str) -> dict[str, str]:
+        """Deploys a plain CloudFormation template in an account and Region; returns its outputs."""
+        cloudformation = self.client("cloudformation", account, region)
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=template,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        )
+        [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+    def assume(self, role: str, account: str = HUB, region: str = REGION, **arguments: str) -> dict[str, str]:
+        """Assumes a role, called by an account; returns boto3's arguments for its credentials."""
+        sts = self.client("sts", account, region)
+        credentials = sts.assume_role(RoleArn=role, RoleSessionName="test", **arguments)["Credentials"]
+        return {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+
+    def _write(self, content: OrganizationFile) -> None:
+        content.write(self._file)
+        self.content = content
+
+
+@contextlib.contextmanager
+def local_organization(name: str) -> Iterator[Organization]:
+    """Starts a local cloud with an organization; `name` is the folder of its logs."""
+    content = OrganizationFile(ID, MANAGEMENT, (HUB,), ACCOUNTS)
+    folder = Path(tempfile.mkdtemp(prefix="gatewatch-organization-"))
+    file = folder / "organization.json"
+    content.write(file)
+    try:
+        with local_cloud(name, file) as cloud:
+            organization = Organization(cloud, file, content)
+            organization.empty()
+            yield organization
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
