@@ -18,6 +18,7 @@ from botocore.config import Config
 from local import environment, organization_file
 from local.networks import remove_default_vpc
 from local.processes import Server, free_port
+from local.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Cloud:
         """Returns how many changes in EC2 EventBridge has not received yet."""
         with urllib.request.urlopen(f"{self.variables['AWS_ENDPOINT_URL_EC2']}/unsent-events", timeout=30) as answer:
             return int(answer.read())
+
+    def wait_until_events_are_sent(self, seconds: float) -> bool:
+        """Waits until EventBridge has received every change in EC2; returns whether it has."""
+        return wait_until(lambda: self.unsent_events() == 0, seconds)
 
 
 def new_client(service: str, url: str, region: str = environment.REGION, key: str = "test", **config: Any) -> Any:
