@@ -49,6 +49,8 @@ def settings(port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Calls are checked against IAM, so that the function may do only what its role in the template allows.
         "AUTH": "true",
+        # A state machine waits a twentieth of what it says before it tries again.
+        "SFN_WAIT_SCALE": "0.05",
         # No containers: a function runs as a process of this machine.
         "LAMBDA_EXECUTOR": "local",
         "DOCKER_HOST": "unix:///nonexistent",

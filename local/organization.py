@@ -5,13 +5,12 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from local.cloud import Cloud, local_cloud
 from local.environment import ACCOUNT, REGION
-from local.networks import Builder, remove_default_vpc
+from local.networks import Builder
 from local.organization_file import Account, OrganizationFile
 
 ID = "o-gatewatch01"
@@ -39,21 +38,22 @@ class Organization:
 
     def __init__(self, cloud: Cloud, file: Path, content: OrganizationFile) -> None:
         self.cloud, self._file, self.content = cloud, file, content
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def client(self, service: str, account: str = HUB, region: str = REGION) -> Any:
         """Returns a client that acts as an account, in a Region."""
-        return self.cloud.client_in(account, region, service)
+        key = (service, account, region)
+        if key not in self._clients:
+            self._clients[key] = self.cloud.client_in(account, region, service)
+        return self._clients[key]
 
     def build(self, account: str = HUB, region: str = REGION) -> Builder:
         """Builds networks in an account and Region."""
         return Builder(self.client("ec2", account, region))
 
     def empty(self) -> None:
-        """Removes everything from EC2 in all accounts and Regions."""
+        """Removes everything from EC2 in all accounts and Regions. (The local EC2 gives them no default VPCs.)"""
         self.cloud.empty_the_region()
-        places = [(account.id, region) for account in self.content.accounts for region in REGIONS]
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda place: remove_default_vpc(self.client("ec2", *place)), places))
 
     @contextlib.contextmanager
     def changed(self, account: str, **changes: Any) -> Iterator[None]:
@@ -107,8 +107,6 @@ def local_organization(name: str) -> Iterator[Organization]:
     content.write(file)
     try:
         with local_cloud(name, file) as cloud:
-            organization = Organization(cloud, file, content)
-            organization.empty()
-            yield organization
+            yield Organization(cloud, file, content)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

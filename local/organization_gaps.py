@@ -35,7 +35,7 @@ def apply_all(organization: OrganizationReader) -> None:
     list_accounts_in_pages(organization)
     deliver_to_buses_elsewhere()
     put_events_on_buses_of_other_accounts()
-    create_bus_policies()
+    create_buses_with_policies()
     authorize_calls_of_ec2()
 
 
@@ -87,7 +87,9 @@ def role_of(principal: str) -> str:
     """Returns the ARN of the role of a session; other principals as they are."""
     from ministack.services import iam
 
-    session = re.fullmatch(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.*", principal)
+    session = re.fullmatch(
+        r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.*", principal
+    )
     if not session:
         return principal
     role = iam._roles.get_scoped(session["account"], None, session["role"])
@@ -145,7 +147,9 @@ def find_roles_by_their_whole_arn() -> None:
         arn = form["RoleArn"]
         role = iam._roles.get_scoped(arn.split(":")[4], None, arn.rpartition("/")[2])
         if role and role["Arn"] != arn:
-            return _sts_error(403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}")
+            return _sts_error(
+                403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            )
         return None
 
     _wrap_sts(refuse)
@@ -204,7 +208,9 @@ def refuse_accounts_that_admit_nobody(organization: OrganizationReader) -> None:
         arn, region = form["RoleArn"], get_region()
         account = organization.current.account(arn.split(":")[4])
         if account and account.state != "ACTIVE":
-            return _sts_error(403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}")
+            return _sts_error(
+                403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            )
         if account and region in account.disabled_regions:
             message = f"STS is not activated in this region for account:{account.id}. Your account administrator can activate STS in this region using the IAM Console."
             return _sts_error(403, "RegionDisabledException", message)
@@ -292,7 +298,9 @@ def deliver_to_buses_elsewhere() -> None:
         finally:
             target.reset(token)
 
-    def dispatch_to_event_bus(bus: Any, event: dict[str, Any], rule: dict[str, Any], path: Any, changed: Any = None) -> None:
+    def dispatch_to_event_bus(
+        bus: Any, event: dict[str, Any], rule: dict[str, Any], path: Any, changed: Any = None
+    ) -> None:
         here = (get_account_id(), get_region())
         if bus.service != "events" or not bus.resource.startswith("event-bus/") or here == (bus.account_id, bus.region):
             dispatch(bus, event, rule, path, changed)
@@ -434,35 +442,37 @@ def put_events_on_buses_of_other_accounts() -> None:
     eventbridge._put_events = put_events
 
 
-def create_bus_policies() -> None:
-    """Gap: CloudFormation does not know AWS::Events::EventBusPolicy."""
+def create_buses_with_policies() -> None:
+    """Gap: CloudFormation creates a bus without its policy."""
     from ministack.services import eventbridge
     from ministack.services.cloudformation import provisioners
 
-    kind = "AWS::Events::EventBusPolicy"
-    if kind in provisioners._RESOURCE_HANDLERS:
-        raise GapClosed(f"CloudFormation knows {kind}")
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Events::EventBus"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+    if "Policy" in inspect.getsource(create):
+        raise GapClosed("CloudFormation creates a bus with its policy")
 
-    def create(_: str, properties: dict[str, Any], __: str) -> tuple[str, dict[str, Any]]:
-        bus, sid = properties.get("EventBusName", "default"), properties["StatementId"]
-        policy = eventbridge._event_bus_policies.get(bus) or {"Version": "2012-10-17", "Statement": []}
-        others = [each for each in policy["Statement"] if each["Sid"] != sid]
-        statement = {"Sid": sid} | properties["Statement"]
-        eventbridge._event_bus_policies[bus] = policy | {"Statement": [*others, statement]}
-        return f"{bus}|{sid}", {}
+    def set_policy(bus: str, properties: dict[str, Any]) -> None:
+        if policy := properties.get("Policy"):
+            eventbridge._event_bus_policies[bus] = policy
+        else:
+            eventbridge._event_bus_policies.pop(bus, None)
 
-    def update(
-        _: str, before: dict[str, Any], properties: dict[str, Any], stack: str, logical_id: str = ""
-    ) -> tuple[str, dict[str, Any]]:
-        delete("", before)
-        return create(logical_id, properties, stack)
+    def create_whole(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        created = create(logical_id, properties, stack)
+        set_policy(created[0], properties)
+        return created
 
-    def delete(_: str, properties: dict[str, Any]) -> None:
-        eventbridge._remove_permission(
-            {"EventBusName": properties.get("EventBusName", "default"), "StatementId": properties["StatementId"]}
-        )
+    def update_whole(bus: str, before: dict[str, Any], properties: dict[str, Any], *more: Any) -> Any:
+        updated = update(bus, before, properties, *more)
+        set_policy(updated[0], properties)
+        return updated
 
-    provisioners._RESOURCE_HANDLERS[kind] = {"create": create, "update": update, "delete": delete}
+    def delete_whole(bus: str, properties: dict[str, Any]) -> None:
+        set_policy(bus, {})
+        delete(bus, properties)
+
+    handlers |= {"create": create_whole, "update": update_whole, "delete": delete_whole}
 
 
 # --- EC2, which another server answers --------------------------------------------------------------------------------
@@ -495,7 +505,11 @@ def authorization(key: str, action: str, region: str) -> dict[str, str]:
 
     account = sts._access_key_account(key) or (key if re.fullmatch(r"\d{12}", key) else "")
     if not account:
-        return {"account": "", "code": "AuthFailure", "refusal": "AWS was not able to validate the provided credentials"}
+        return {
+            "account": "",
+            "code": "AuthFailure",
+            "refusal": "AWS was not able to validate the provided credentials",
+        }
     with request_scope(account, region):
         principal = iam_evaluator.resolve_principal(key, account)
         if isinstance(principal, iam_evaluator.AuthError):

@@ -4,7 +4,6 @@ As in `organization_gaps`, each function closes a gap of ministack 1.5.33, and f
 """
 
 import contextlib
-import copy
 import inspect
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -21,7 +20,6 @@ def apply_all() -> None:
     """Closes all gaps."""
     call_organizations()
     use_the_roles_of_state_machines()
-    evaluate_jsonata_in_distributed_maps()
 
 
 def call_organizations() -> None:
@@ -163,40 +161,3 @@ def _deny(message: str) -> None:
     from ministack.services.stepfunctions import _ExecutionError
 
     raise _ExecutionError("States.TaskFailed", f"AccessDeniedException: {message}")
-
-
-# --- JSONata ----------------------------------------------------------------------------------------------------------
-
-
-def evaluate_jsonata_in_distributed_maps() -> None:
-    """Gap: a Distributed Map knows only JSONPath.
-
-    The items, the input of each child, the limits and the output are evaluated here.
-    """
-    from ministack.services import stepfunctions
-
-    if "jsonata" in inspect.getsource(stepfunctions._run_distributed_map).lower():
-        raise GapClosed("a Distributed Map knows JSONata")
-    run_map = stepfunctions._run_distributed_map
-
-    def run_map_with_jsonata(state: Any, raw: Any, effective: Any, iterator: Any, execution: Any, context: Any) -> Any:
-        if stepfunctions._state_query_language(state, context) != "JSONata":
-            return run_map(state, raw, effective, iterator, execution, context)
-        evaluate = stepfunctions._apply_jsonata_template
-        plain = {name: value for name, value in state.items() if name not in ("Items", "ItemSelector", "Output", "Assign")}
-        for limit in ("MaxConcurrency", "ToleratedFailurePercentage", "ToleratedFailureCount"):
-            if limit in plain:
-                plain[limit] = evaluate(plain[limit], raw, context)
-        items = evaluate(state["Items"], raw, context) if "Items" in state else raw
-        if selector := state.get("ItemSelector"):
-            inputs = []
-            for index, item in enumerate(items):
-                of_item = copy.deepcopy(context) | {"Map": {"Item": {"Index": index, "Value": item}}}
-                inputs.append(evaluate(selector, raw, of_item))
-            items = inputs
-        results, following = run_map(plain, raw, items, iterator, execution, context)
-        output = stepfunctions._apply_jsonata_output(state, raw, context, result=results, default=results)
-        stepfunctions._apply_state_assign(state, raw, context, result=results)
-        return output, following
-
-    stepfunctions._run_distributed_map = run_map_with_jsonata

@@ -10,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from moto.ec2.models import EC2Backend
 from werkzeug.wrappers import Request
 
 from local.environment import ACCOUNT
@@ -69,3 +70,19 @@ class Accounts:
         query = urllib.parse.urlencode({"key": key, "action": action, "region": region})
         with self._opener.open(f"{self._aws_url}{AUTHORIZE}?{query}", timeout=30) as answer:
             return json.loads(answer.read())
+
+
+def create_no_default_vpcs() -> None:
+    """Starts each account and Region of an organization empty. No test is about default VPCs.
+
+    A single account has one at first, and `local.networks.remove_default_vpc` removes it. For all accounts and Regions
+    that would take seconds.
+    """
+    init = EC2Backend.__init__
+
+    def init_empty(self: EC2Backend, *arguments: Any, **named: Any) -> None:
+        init(self, *arguments, **named)
+        for everything in (self.vpcs, self.subnets, self.route_tables, self.network_acls, self.groups):
+            everything.clear()
+
+    EC2Backend.__init__ = init_empty

@@ -14,7 +14,7 @@ from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 from local.ec2_server import cloudtrail, moto_fixes, test_overrides
-from local.ec2_server.accounts import Accounts, Caller
+from local.ec2_server.accounts import Accounts, Caller, create_no_default_vpcs
 from local.ec2_server.list_cache import ListCache
 from local.ec2_server.pagination import LISTS, InvalidToken, Page
 from local.exit_with_parent import exit_with_parent
@@ -122,5 +122,7 @@ def main() -> None:
     test_overrides.install()
     events = cloudtrail.EventSender(options.events_url) if options.events_url else None
     moto = DomainDispatcherApplication(create_backend_app)
-    accounts = Accounts(OrganizationReader.from_environment(), options.events_url)
+    if organization := OrganizationReader.from_environment():
+        create_no_default_vpcs()
+    accounts = Accounts(organization, options.events_url)
     run_simple("127.0.0.1", options.port, Ec2Server(moto, options.page_size, events, accounts), threaded=True)

@@ -4,7 +4,9 @@
 emulators. The templates here are much smaller than the project's own; test_organization.py deploys those.
 """
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,9 +15,20 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.organization import ACCOUNTS, ARCHIVE, FOREIGN, HUB, ID, MANAGEMENT, PAYMENTS, SHOP, Organization
-from local.organization import local_organization
 from local.environment import REGION
+from local.organization import (
+    ACCOUNTS,
+    ARCHIVE,
+    FOREIGN,
+    HUB,
+    ID,
+    MANAGEMENT,
+    PAYMENTS,
+    SHOP,
+    Organization,
+    local_organization,
+)
+from local.waiting import wait_until
 
 ELSEWHERE = "eu-central-1"
 
@@ -123,7 +136,9 @@ def test_a_trust_policy_names_a_role_and_an_organization(organization: Organizat
     "trust",
     [
         pytest.param(trust_policy(*BOTH_ACTIONS, ArnEquals={"aws:PrincipalArn": f"{TRUSTED}-2"}), id="another-role"),
-        pytest.param(trust_policy(*BOTH_ACTIONS, StringEquals={"aws:PrincipalOrgID": "o-another001"}), id="another-org"),
+        pytest.param(
+            trust_policy(*BOTH_ACTIONS, StringEquals={"aws:PrincipalOrgID": "o-another001"}), id="another-org"
+        ),
         pytest.param(trust_policy("sts:AssumeRole", **ONLY_THE_HUB), id="no-source-identity"),
         pytest.param(
             trust_policy(*BOTH_ACTIONS, StringEquals={"sts:SourceIdentity": "somebody"}), id="another-source-identity"
@@ -257,20 +272,20 @@ CENTRAL = """
 Parameters:
   OrganizationId: {Type: String}
 Resources:
-  Bus: {Type: AWS::Events::EventBus, Properties: {Name: hub}}
-  Policy:
-    Type: AWS::Events::EventBusPolicy
+  Bus:
+    Type: AWS::Events::EventBus
     Properties:
-      EventBusName: !Ref Bus
-      StatementId: members
-      Statement:
-        Effect: Allow
-        Principal: "*"
-        Action: events:PutEvents
-        Resource: !GetAtt Bus.Arn
-        Condition:
-          StringEquals: {aws:PrincipalOrgID: !Ref OrganizationId}
-          ArnLike: {aws:PrincipalArn: "arn:*:iam::*:role/gatewatch-forward"}
+      Name: hub
+      Policy:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: "*"
+            Action: events:PutEvents
+            Resource: !Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/hub
+            Condition:
+              StringEquals: {aws:PrincipalOrgID: !Ref OrganizationId}
+              ArnLike: {aws:PrincipalArn: "arn:*:iam::*:role/gatewatch-forward"}
   Queue: {Type: AWS::SQS::Queue}
   Rule:
     Type: AWS::Events::Rule
@@ -305,7 +320,13 @@ class Arrivals:
 def arrivals(organization: Organization) -> Arrivals:
     """A bus of the hub, and rules in three accounts that send to it."""
     outputs = organization.deploy("hub-bus", CENTRAL, HUB, REGION, OrganizationId=ID)
-    for account, region in ((SHOP, REGION), (SHOP, ELSEWHERE), (ARCHIVE, ELSEWHERE), (FOREIGN, REGION), (HUB, ELSEWHERE)):
+    for account, region in (
+        (SHOP, REGION),
+        (SHOP, ELSEWHERE),
+        (ARCHIVE, ELSEWHERE),
+        (FOREIGN, REGION),
+        (HUB, ELSEWHERE),
+    ):
         organization.deploy("member-rules", MEMBER, account, region, Bus=BUS)
     return Arrivals(organization, outputs["Queue"])
 
@@ -330,7 +351,10 @@ def test_an_event_keeps_the_account_and_region_where_it_happened(
 
     assert [(event["account"], event["region"]) for event in events] == places
     for event in events:
-        assert (event["detail"]["recipientAccountId"], event["detail"]["awsRegion"]) == (event["account"], event["region"])
+        assert (event["detail"]["recipientAccountId"], event["detail"]["awsRegion"]) == (
+            event["account"],
+            event["region"],
+        )
 
 
 def test_an_event_needs_a_role_that_the_bus_admits(organization: Organization, arrivals: Arrivals) -> None:
@@ -348,9 +372,8 @@ def test_put_events_reaches_the_bus_only_as_the_policy_says(organization: Organi
     entry = {"Source": "made.up", "DetailType": "test", "Detail": "{}", "EventBusName": BUS}
     may_put = {"Action": "events:PutEvents", "Resource": BUS}
     trust = trust_policy("sts:AssumeRole")
-    with role(organization, SHOP, "somebody", trust, may_put) as somebody:
-        with pytest.raises(ClientError) as refusal:
-            client_with(organization, "events", organization.assume(somebody)).put_events(Entries=[entry])
+    with role(organization, SHOP, "somebody", trust, may_put) as somebody, pytest.raises(ClientError) as refusal:
+        client_with(organization, "events", organization.assume(somebody)).put_events(Entries=[entry])
     with role(organization, SHOP, FORWARDER, trust, may_put) as admitted:
         events = client_with(organization, "events", organization.assume(admitted))
         answers = [events.put_events(Entries=[entry | {"Source": source}]) for source in ("made.up", "aws.ec2")]
@@ -359,3 +382,123 @@ def test_put_events_reaches_the_bus_only_as_the_policy_says(organization: Organi
     assert [answer["Entries"][0].get("ErrorCode") for answer in answers] == [None, "NotAuthorizedForSourceException"]
     [event] = arrivals.take()
     assert (event["source"], event["account"]) == ("made.up", SHOP)
+
+
+# --- The state machine ------------------------------------------------------------------------------------------------
+
+STUB = """
+class Ec2ReadFailed(Exception):
+    pass
+
+def handler(event, context):
+    if event.get("account") == "444455556666":
+        raise Ec2ReadFailed("always")
+    return {"asked": event}
+"""
+"""A function that fails for one account."""
+
+DEFINITION = {
+    "StartAt": "List",
+    "States": {
+        "List": {
+            "Type": "Task",
+            "QueryLanguage": "JSONata",
+            "Resource": "arn:aws:states:::aws-sdk:organizations:listAccounts",
+            "Arguments": {},
+            "Output": "{% $states.result.Accounts.Id %}",
+            "Next": "Check",
+        },
+        "Check": {
+            "Type": "Map",
+            "Label": "Accounts",
+            "ToleratedFailurePercentage": 50,
+            "ItemSelector": {"account.$": "$$.Map.Item.Value"},
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                "StartAt": "Invoke",
+                "States": {
+                    "Invoke": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::lambda:invoke",
+                        "Parameters": {"FunctionName": "stub", "Payload.$": "$"},
+                        "Retry": [{"ErrorEquals": ["Ec2ReadFailed"], "MaxAttempts": 1}],
+                        "OutputPath": "$.Payload.asked.account",
+                        "End": True,
+                    }
+                },
+            },
+            "End": True,
+        },
+    },
+}
+
+LIST = {"Action": "organizations:ListAccounts", "Resource": "*"}
+INVOKE = {"Action": "lambda:InvokeFunction", "Resource": f"arn:aws:lambda:{REGION}:{HUB}:function:stub"}
+START = {"Action": "states:StartExecution", "Resource": f"arn:aws:states:{REGION}:{HUB}:stateMachine:sweep"}
+
+
+@pytest.fixture(scope="module")
+def stub(organization: Organization) -> None:
+    """The function that the state machine invokes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("stub.py", STUB)
+    service = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]})
+    arn = organization.client("iam").create_role(RoleName="stub", AssumeRolePolicyDocument=service)["Role"]["Arn"]
+    organization.client("lambda").create_function(
+        FunctionName="stub", Runtime="python3.11", Role=arn, Handler="stub.handler", Code={"ZipFile": file.getvalue()}
+    )
+
+
+def execution(organization: Organization, definition: dict[str, Any], *allowed: dict[str, Any]) -> dict[str, Any]:
+    """Runs a state machine with a role of its own; returns the execution as DescribeExecution shows it."""
+    states = organization.client("stepfunctions")
+    statement = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    with role(organization, HUB, "sweep", trust, *allowed) as arn:
+        machine = states.create_state_machine(name="sweep", definition=json.dumps(definition), roleArn=arn)
+        try:
+            started = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+            def ended() -> Any:
+                answer = states.describe_execution(executionArn=started)
+                return answer if answer["status"] != "RUNNING" else None
+
+            done = wait_until(ended, 30)
+            assert done
+            return dict(done)
+        finally:
+            states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_state_machine_checks_all_accounts_and_tolerates_one_that_fails(organization: Organization) -> None:
+    done = execution(organization, DEFINITION, LIST, INVOKE, START)
+
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"]) == [each.id if each.id != PAYMENTS else None for each in ACCOUNTS]
+
+
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize("allowed", [(INVOKE, START), (LIST, START), (LIST, INVOKE)], ids=["list", "invoke", "start"])
+def test_the_role_of_a_state_machine_bounds_it(organization: Organization, allowed: tuple[dict[str, Any], ...]) -> None:
+    done = execution(organization, DEFINITION, *allowed)
+
+    assert done["status"] == "FAILED"
+
+
+def test_a_state_can_list_accounts_with_a_role_of_the_management_account(organization: Organization) -> None:
+    lister = f"arn:aws:iam::{MANAGEMENT}:role/lister"
+    state = DEFINITION["States"]["List"] | {"Credentials": {"RoleArn": lister}, "End": True}  # type: ignore[index]
+    del state["Next"]
+    definition = {"StartAt": "List", "States": {"List": state}}
+    assume = {"Action": "sts:AssumeRole", "Resource": lister}
+
+    with role(organization, MANAGEMENT, "lister", trust_policy("sts:AssumeRole"), LIST):
+        done = execution(organization, definition, assume)
+        without_permission = execution(organization, definition, LIST)
+    with role(organization, MANAGEMENT, "lister", trust_policy("sts:AssumeRole", **ONLY_THE_HUB), LIST):
+        without_trust = execution(organization, definition, assume)
+
+    assert json.loads(done["output"]) == [each.id for each in ACCOUNTS]
+    assert (without_permission["status"], without_trust["status"]) == ("FAILED", "FAILED")
