@@ -1,7 +1,7 @@
 """Runs organization/sweep.asl.json in ministack's interpreter, with stand-ins for the services that it calls.
 
-A program of its own, because ministack is not installed where the tests run: `sweep_interpreter.py` reads a case from its
-input and prints what happened. test_sweep_definition.py describes the cases.
+A program of its own, because ministack is not installed where the tests run. It reads a case from its input and prints
+what happened. test_sweep_definition.py has the cases.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any
 
-os.environ.setdefault("MINISTACK_SFN_WAIT_SCALE", "0")  # no waiting between attempts
+os.environ["SFN_WAIT_SCALE"] = "0"  # no waiting between attempts; read when ministack is imported
 
 from ministack.services import stepfunctions
 
@@ -25,7 +25,7 @@ class Services:
         self.case = case
         self.lock = threading.Lock()
         self.checks: list[dict[str, Any]] = []
-        self.payloads: list[dict[str, Any]] = []
+        self.summaries: list[dict[str, Any]] = []
         self.writes: list[dict[str, Any]] = []
         self.lists: list[dict[str, Any]] = []
 
@@ -42,8 +42,9 @@ class Services:
                 return {"UnprocessedItems": left.pop(0) if left else {}}
             assert service == "lambda:invoke", resource
             payload = given["Payload"]
-            self.payloads.append(given)
+            assert given["FunctionName"] == self.case["function"]
             if "coverage" in payload:
+                self.summaries.append(payload)
                 return {"StatusCode": 200, "Payload": self.case["summary"]}
             self.checks.append(payload)
             errors = self.case.get("errors", {}).get(f"{payload['account']}#{payload['region']}", [])
@@ -58,7 +59,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     stepfunctions._invoke_resource = services.invoke
     stepfunctions._emit_execution_status_event = lambda _: None
     stepfunctions._state_machines[ARN] = {"stateMachineArn": ARN, "name": "sweep", "definition": case["definition"]}
-    stepfunctions._executions[EXECUTION] = execution = {
+    execution: dict[str, Any] = {
         "executionArn": EXECUTION,
         "stateMachineArn": ARN,
         "name": "one",
@@ -69,6 +70,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "output": None,
         "events": [],
     }
+    stepfunctions._executions[EXECUTION] = execution
     stepfunctions._run_execution(EXECUTION)
     return {
         "status": execution["status"],
@@ -76,7 +78,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
         "lists": services.lists,
         "writes": services.writes,
         "checks": services.checks,
-        "payloads": services.payloads,
+        "summaries": services.summaries,
         "concurrency": [each["maxConcurrency"] for each in stepfunctions._map_runs.values()],
     }
 
