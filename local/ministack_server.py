@@ -1,8 +1,8 @@
 """Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
 
 Eight functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
-it, the function fails: then remove it. `organization_gaps` and `state_machine_gaps` close more of them for a local cloud
-with an organization.
+it, the function fails: then remove it. For an organization `organization_gaps`, `event_bus_gaps` and
+`state_machine_gaps` close more of them.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from local import organization_gaps, state_machine_gaps
+from local import event_bus_gaps, organization_gaps, state_machine_gaps
 from local.environment import ACCOUNT, REGION
 from local.exit_with_parent import exit_with_parent
 from local.ministack_gap import GapClosed
@@ -287,6 +287,7 @@ def main() -> None:
     evaluate_functions_in_conditions()
     if organization := OrganizationReader.from_environment():
         organization_gaps.apply_all(organization)
+        event_bus_gaps.apply_all()
         state_machine_gaps.apply_all()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()

@@ -13,6 +13,12 @@ from typing import Any
 VARIABLE = "GATEWATCH_LOCAL_ORGANIZATION"
 """The variable that names the file, in the environment of the servers."""
 
+AUTHORIZE = "/_gatewatch/authorize"
+"""A path of our own in ministack: whose key it is, and whether it allows a call.
+
+The EC2 server asks, because only ministack knows keys and policies.
+"""
+
 
 @dataclass(frozen=True)
 class Account:

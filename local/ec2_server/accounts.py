@@ -14,10 +14,7 @@ from moto.ec2.models import EC2Backend
 from werkzeug.wrappers import Request
 
 from local.environment import ACCOUNT
-from local.organization_file import OrganizationReader
-
-AUTHORIZE = "/_gatewatch/authorize"
-"""The path of the other server: see `local.organization_gaps`."""
+from local.organization_file import AUTHORIZE, OrganizationReader
 
 NOT_ENABLED = "AWS was not able to validate the provided access credentials"
 TOO_MANY = "Request limit exceeded."

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.environment import REGION
@@ -91,13 +92,14 @@ def role(
 def client_with(organization: Organization, service: str, credentials: dict[str, str], region: str = REGION) -> Any:
     """Returns a client with the credentials of a role."""
     url = organization.cloud.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"]
-    config = boto3.session.Config(retries={"max_attempts": 0})
-    return boto3.session.Session(**credentials).client(service, region, endpoint_url=url, config=config)
+    config = Config(retries={"max_attempts": 0})
+    client: Any = boto3.session.Session().client
+    return client(service, region, endpoint_url=url, config=config, **credentials)
 
 
 @pytest.fixture(scope="module")
 def hub(organization: Organization) -> Iterator[Any]:
-    """STS, called with the role that trust policies name. It may assume that role in each account of the organization."""
+    """STS, called with the role that trust policies name. It may assume one role in each account."""
     may_assume = {
         "Action": list(BOTH_ACTIONS),
         "Resource": f"arn:aws:iam::*:role/{READER}",
