@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from local import deployment
 from local.cloud import Cloud, local_cloud
-from local.environment import ACCOUNT, REGION
+from local.deployment import Deployment
+from local.environment import ACCOUNT, REGION, ROOT
 from local.networks import Builder
 from local.organization_file import Account, OrganizationFile
+
+TEMPLATES = ROOT / "organization"
+ROLES, RULES = "gatewatch-roles", "gatewatch-rules"
+"""The names of a member's stacks."""
 
 ID = "o-gatewatch01"
 HUB = ACCOUNT
@@ -82,6 +88,26 @@ class Organization:
         )
         [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+    def deploy_hub(self, **parameters: Any) -> Deployment:
+        """Deploys the project's template as the hub."""
+        return deployment.deploy(self.cloud, Regions=",".join(REGIONS), OrganizationId=ID, **parameters)
+
+    def enroll(self, hub: Deployment, *accounts: str) -> None:
+        """Deploys the project's templates for members in these accounts, as the StackSets of AWS do."""
+        roles, rules = ((TEMPLATES / name).read_text() for name in ("roles.yaml", "rules.yaml"))
+        bus = {"HubBusArn": hub.outputs["OrganizationBusArn"]}
+        trust = {"HubRoleArn": hub.outputs["FunctionRoleArn"], "OrganizationId": ID, "Regions": ",".join(REGIONS)}
+        for account in accounts:
+            self.deploy(ROLES, roles, account, REGION, **bus, **trust)
+            for region in REGIONS:
+                self.deploy(RULES, rules, account, region, **bus)
+
+    def withdraw(self, account: str) -> None:
+        """Deletes the stacks of a member."""
+        self.client("cloudformation", account).delete_stack(StackName=ROLES)
+        for region in REGIONS:
+            self.client("cloudformation", account, region).delete_stack(StackName=RULES)
 
     def assume(self, role: str, account: str = HUB, region: str = REGION, **arguments: str) -> dict[str, str]:
         """Assumes a role, called by an account; returns boto3's arguments for its credentials."""
