@@ -1,4 +1,4 @@
-//! The channels that alerts are sent to. Each channel is one SNS topic with one message format.
+//! The channels that alerts are sent to. Each channel is one message format, and one SNS topic or event bus.
 
 use crate::network::name::named;
 
@@ -11,6 +11,8 @@ pub enum Channel {
     Text,
     /// A card for Amazon Q Developer in chat applications: `CHAT_TOPIC_ARN`.
     Chat,
+    /// One event for each finding, for rules of EventBridge: `EVENT_BUS`.
+    Events,
 }
 
-named!(Channel { Json => "json", Text => "text", Chat => "chat" });
+named!(Channel { Json => "json", Text => "text", Chat => "chat", Events => "events" });

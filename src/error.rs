@@ -14,6 +14,9 @@ pub enum Error {
     /// gatewatch could not read the network completely, so it reports nothing about it.
     #[error("{0}")]
     Ec2ReadFailed(String),
+    /// EC2 refuses valid credentials: the Region is not enabled in the account. Callers see it as `Ec2ReadFailed`.
+    #[error("{0}")]
+    RegionDisabled(String),
     /// A message could not be published to its topic.
     #[error("{0}")]
     PublishFailed(String),
@@ -42,7 +45,7 @@ impl Error {
         match self {
             Self::Config(_) => "ConfigError",
             Self::UnsupportedEvent(_) => "UnsupportedEvent",
-            Self::Ec2ReadFailed(_) => "Ec2ReadFailed",
+            Self::Ec2ReadFailed(_) | Self::RegionDisabled(_) => "Ec2ReadFailed",
             Self::PublishFailed(_) => "PublishFailed",
             Self::LedgerFailed(_) => "LedgerFailed",
             Self::Internal(_) => "InternalError",

@@ -29,6 +29,7 @@ pub mod app;
 pub mod aws;
 pub mod channel;
 pub mod checks;
+pub mod coverage;
 pub mod error;
 pub mod events;
 pub mod messages;

@@ -6,11 +6,7 @@ use std::process::ExitCode;
 use gatewatch::{
     app::{handler::Gatewatch, logging},
     aws::{
-        clients::Clients,
-        ec2::{known_services::KnownServices, known_vpcs::KnownVpcs},
-        init_error,
-        known_subscribers::KnownSubscribers,
-        warm_up::warm_up,
+        clients::Clients, ec2::known_vpcs::KnownVpcs, init_error, known_subscribers::KnownSubscribers, warm_up::warm_up,
     },
     error::Error,
     settings::Settings,
@@ -34,7 +30,6 @@ fn start() -> Result<Gatewatch, Error> {
         clients: Clients::new(&settings, variable)?,
         settings,
         known_vpcs: KnownVpcs::default(),
-        known_services: KnownServices::default(),
         known_subscribers: KnownSubscribers::default(),
     })
 }

@@ -41,6 +41,21 @@ pub struct Settings {
     pub ledger_table: Option<String>,
     /// `REMIND_DAYS`: the time after the last alert when an open finding is sent again; `None` for never.
     pub remind_after: Option<SignedDuration>,
+    /// `EVENT_BUS`: the name or ARN of an event bus that receives each finding as an event.
+    pub event_bus: Option<String>,
+    /// What makes the function a hub, which watches the accounts of an organization. `None` without `MEMBER_ROLE`.
+    pub hub: Option<Hub>,
+}
+
+/// The settings of a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hub {
+    /// `MEMBER_ROLE`: the name of the role that the function assumes in another account.
+    pub member_role: String,
+    /// `REGIONS`: the Regions that it watches in each account. The default is its own.
+    pub regions: BTreeSet<String>,
+    /// `STALE_HOURS`: an account and Region whose last complete check is longer ago is stale.
+    pub stale_after: SignedDuration,
 }
 
 /// A standard SNS topic.
@@ -60,8 +75,11 @@ impl Settings {
     /// [`Error::Config`] if a variable is missing or invalid. It names the variable, its value and the allowed values.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let or_default = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+        let region = region(&required("AWS_REGION", &variable)?)?;
         Ok(Self {
-            region: region(&required("AWS_REGION", &variable)?)?,
+            event_bus: optional("EVENT_BUS", &variable).map(event_bus).transpose()?,
+            hub: hub(&region, &variable)?,
+            region,
             topics: topics(&variable)?,
             checks: variable("CHECKS").map_or_else(|| Ok(default_checks()), |value| checks(&value))?,
             required_services: services(&or_default("REQUIRED_SERVICES", "s3,dynamodb"))?,
@@ -73,6 +91,14 @@ impl Settings {
             ledger_table: optional("LEDGER_TABLE", &variable).map(table_name).transpose()?,
             remind_after: days(&or_default("REMIND_DAYS", "7"))?,
         })
+    }
+}
+
+impl Settings {
+    /// The channels that alerts are sent on: those with a topic, and [`Channel::Events`] with an event bus.
+    #[must_use]
+    pub fn channels(&self) -> BTreeSet<Channel> {
+        self.topics.keys().copied().chain(self.event_bus.as_ref().map(|_| Channel::Events)).collect()
     }
 }
 
@@ -181,6 +207,71 @@ fn organization(value: String) -> Result<String, Error> {
     }
 }
 
+/// Checks that EventBridge accepts the name or ARN of a bus
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>).
+fn event_bus(value: String) -> Result<String, Error> {
+    let is_name = |name: &str| {
+        (1..=256).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_'))
+    };
+    let name = match Arn::parse(&value) {
+        Some(arn) if arn.service == "events" => arn.resource.strip_prefix("event-bus/"),
+        Some(_) => None,
+        None => Some(value.as_str()),
+    };
+    if name.is_some_and(is_name) {
+        Ok(value)
+    } else {
+        let allowed = "the name or the ARN of an event bus, such as findings or \
+                       arn:aws:events:eu-west-1:123456789012:event-bus/findings";
+        Err(invalid("EVENT_BUS", &value, allowed))
+    }
+}
+
+/// Reads the settings of a hub. The other variables of a hub mean nothing without `MEMBER_ROLE`.
+fn hub(own_region: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Hub>, Error> {
+    let Some(role) = optional("MEMBER_ROLE", &variable) else { return Ok(None) };
+    if optional("LEDGER_TABLE", &variable).is_none() {
+        let why =
+            "LEDGER_TABLE is not set; it is required with MEMBER_ROLE, because a hub keeps there what it has checked";
+        return Err(Error::Config(why.to_owned()));
+    }
+    Ok(Some(Hub {
+        member_role: role_name(role)?,
+        regions: optional("REGIONS", &variable)
+            .map_or_else(|| Ok(BTreeSet::from([own_region.to_owned()])), |value| regions(&value))?,
+        stale_after: hours(&optional("STALE_HOURS", &variable).unwrap_or_else(|| "48".to_owned()))?,
+    }))
+}
+
+/// Checks that the text is the name of a role without a path. It becomes part of an ARN
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>).
+fn role_name(value: String) -> Result<String, Error> {
+    let is_name =
+        (1..=64).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+    if is_name {
+        Ok(value)
+    } else {
+        Err(invalid("MEMBER_ROLE", &value, "the name of a role without its path: 1 to 64 letters, digits and +=,.@_-"))
+    }
+}
+
+fn regions(value: &str) -> Result<BTreeSet<String>, Error> {
+    let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().all(|name| is_region(name)) {
+        Ok(names)
+    } else {
+        Err(invalid("REGIONS", value, "Regions such as eu-west-1, separated by commas"))
+    }
+}
+
+fn hours(value: &str) -> Result<SignedDuration, Error> {
+    match value.parse::<i64>() {
+        Ok(hours @ 1..=8760) if value.bytes().all(|b| b.is_ascii_digit()) => Ok(SignedDuration::from_hours(hours)),
+        _ => Err(invalid("STALE_HOURS", value, "a whole number of hours from 1 to 8760")),
+    }
+}
+
 fn severity(value: &str) -> Result<Severity, Error> {
     Severity::from_name(value).ok_or_else(|| invalid("MIN_SEVERITY", value, "LOW, MEDIUM or HIGH"))
 }
@@ -275,6 +366,8 @@ mod tests {
                 exempt_tag: "gatewatch:exempt".into(),
                 ledger_table: None,
                 remind_after: Some(SignedDuration::from_hours(7 * 24)),
+                event_bus: None,
+                hub: None,
             })
         );
     }
@@ -296,6 +389,10 @@ mod tests {
                 ("EXEMPT_TAG", "team/no-endpoint été"),
                 ("LEDGER_TABLE", "gatewatch.Ledger_1-A"),
                 ("REMIND_DAYS", "365"),
+                ("EVENT_BUS", "arn:aws:events:eu-west-1:123456789012:event-bus/a.b"),
+                ("MEMBER_ROLE", "gatewatch-read"),
+                ("REGIONS", "us-gov-east-1, eu-west-1"),
+                ("STALE_HOURS", "6"),
             ]),
             Ok(Settings {
                 region: "us-gov-east-1".into(),
@@ -312,14 +409,81 @@ mod tests {
                 exempt_tag: "team/no-endpoint été".into(),
                 ledger_table: Some("gatewatch.Ledger_1-A".into()),
                 remind_after: Some(SignedDuration::from_hours(365 * 24)),
+                event_bus: Some("arn:aws:events:eu-west-1:123456789012:event-bus/a.b".into()),
+                hub: Some(Hub {
+                    member_role: "gatewatch-read".into(),
+                    regions: ["eu-west-1", "us-gov-east-1"].map(str::to_owned).into(),
+                    stale_after: SignedDuration::from_hours(6),
+                }),
             })
         );
     }
 
     #[test]
     fn an_empty_optional_variable_counts_as_not_set() {
-        let names = ["LEDGER_TABLE", "TEXT_TOPIC_ARN", "CHAT_TOPIC_ARN", "REQUIRED_INTERFACES", "ORGANIZATION_ID"];
+        let names = [
+            "LEDGER_TABLE",
+            "TEXT_TOPIC_ARN",
+            "CHAT_TOPIC_ARN",
+            "REQUIRED_INTERFACES",
+            "ORGANIZATION_ID",
+            "EVENT_BUS",
+            "MEMBER_ROLE",
+            "REGIONS",
+            "STALE_HOURS",
+        ];
         assert_eq!(read(&names.map(|name| (name, ""))), read(&[]));
+    }
+
+    #[test]
+    fn a_hub_watches_its_own_region_by_default() {
+        let settings = read(&[("MEMBER_ROLE", "gatewatch-read"), ("LEDGER_TABLE", "ledger")]).unwrap();
+        assert_eq!(
+            settings.hub,
+            Some(Hub {
+                member_role: "gatewatch-read".into(),
+                regions: BTreeSet::from(["eu-west-1".to_owned()]),
+                stale_after: SignedDuration::from_hours(48),
+            })
+        );
+    }
+
+    #[test]
+    fn a_hub_needs_an_alert_history() {
+        assert_eq!(
+            config_error(&[("MEMBER_ROLE", "gatewatch-read")]),
+            "LEDGER_TABLE is not set; it is required with MEMBER_ROLE, because a hub keeps there what it has checked"
+        );
+    }
+
+    #[test]
+    fn an_invalid_setting_of_a_hub_stops_the_start() {
+        for (name, value, allowed) in [
+            (
+                "MEMBER_ROLE",
+                "team/gatewatch-read",
+                "the name of a role without its path: 1 to 64 letters, digits and +=,.@_-",
+            ),
+            ("REGIONS", "eu-west-1,", "Regions such as eu-west-1, separated by commas"),
+            ("REGIONS", "eu-west-1 us-east-1", "Regions such as eu-west-1, separated by commas"),
+            ("STALE_HOURS", "0", "a whole number of hours from 1 to 8760"),
+            ("STALE_HOURS", "+5", "a whole number of hours from 1 to 8760"),
+            (
+                "EVENT_BUS",
+                "arn:aws:sns:eu-west-1:123456789012:findings",
+                "the name or the ARN of an event bus, such as findings or \
+                 arn:aws:events:eu-west-1:123456789012:event-bus/findings",
+            ),
+            (
+                "EVENT_BUS",
+                "two words",
+                "the name or the ARN of an event bus, such as findings or \
+                 arn:aws:events:eu-west-1:123456789012:event-bus/findings",
+            ),
+        ] {
+            let variables = [(name, value), ("MEMBER_ROLE", "gatewatch-read"), ("LEDGER_TABLE", "ledger")];
+            assert_eq!(config_error(&variables), format!("{name} is {value:?}; allowed is {allowed}"));
+        }
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folders, from the top layer to the bottom. A folder may import the layers below it. `checks` and `events` share
-/// a layer, so neither imports the other.
-const LAYERS: [&[&str]; 6] = [&["app"], &["aws"], &["messages"], &["alerts"], &["checks", "events"], &["network"]];
+/// The folders, from the top layer to the bottom. A folder may import the layers below it. Folders that share
+/// a layer do not import each other.
+const LAYERS: [&[&str]; 6] =
+    [&["app"], &["aws"], &["messages"], &["alerts", "coverage"], &["checks", "events"], &["network"]];
 
 /// Files that any folder may import. They import nothing from `app` or `aws`.
 const SHARED: [&str; 3] = ["channel", "error", "settings"];

@@ -347,8 +347,13 @@ impl Inputs<'_> {
     /// On each channel, the messages of a plan hold all its alerts, complete and once.
     fn check_messages(&self, plan: &Plan) {
         let Observation { network, affected, .. } = *self.observation;
-        let context =
-            MessageContext { network, affected, history: self.history.state(), exempt_tag: "gatewatch:exempt" };
+        let context = MessageContext {
+            account_name: None,
+            network,
+            affected,
+            history: self.history.state(),
+            exempt_tag: "gatewatch:exempt",
+        };
         for channel in CHANNELS {
             let alerts: Vec<&Alert> =
                 (plan.outgoing()).filter(|(_, o)| o.channels.contains(&channel)).map(|(_, o)| &o.alert).collect();

@@ -19,9 +19,9 @@ use crate::{
         subscriptions::Subscriptions,
     },
     aws::{
-        clients::Clients,
+        account_clients::AccountClients,
         dynamodb::history_table::HistoryTable,
-        ec2::{known_services::KnownServices, known_vpcs::KnownVpcs, list::Lists, reader::Reader},
+        ec2::{known_vpcs::KnownVpcs, list::Lists, reader::Reader},
         endpoint_facts,
     },
     channel::Channel,
@@ -55,9 +55,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Check<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) clients: &'a Clients,
+    pub(super) clients: &'a AccountClients,
     pub(super) known_vpcs: &'a KnownVpcs,
-    pub(super) known_services: &'a KnownServices,
     pub(super) payload: &'a Payload,
     pub(super) account_region: &'a AccountRegion,
     pub(super) deadline: &'a Deadline,
@@ -119,7 +118,7 @@ impl<'a> Check<'a> {
         Reader {
             lists,
             known_vpcs: self.known_vpcs,
-            known_services: self.known_services,
+            known_services: &self.clients.known_services,
             checks_endpoints: has_endpoint_checks(&self.settings.checks),
         }
     }
@@ -249,7 +248,7 @@ fn policy(settings: &Settings) -> Policy {
         required_interfaces: settings.required_interfaces.clone(),
         min_severity: settings.min_severity,
         remind_after: settings.remind_after,
-        channels: settings.topics.keys().copied().collect(),
+        channels: settings.channels(),
         without_subscribers: BTreeSet::new(),
     }
 }

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
 use jiff::Timestamp;
 use tokio::time::timeout_at;
 
@@ -49,6 +53,8 @@ pub(super) struct Notifier<'a> {
     pub(super) clients: &'a Clients,
     /// The alert history, if there is one.
     pub(super) history: Option<&'a HistoryTable<'a>>,
+    /// The name of the account in its organization, if a hub knows it.
+    pub(super) account_name: Option<&'a str>,
     /// The key of the exemption tag.
     pub(super) exempt_tag: &'a str,
     /// Unique id of this invocation.
@@ -239,18 +245,26 @@ impl Notifier<'_> {
     /// Publishes to all channels concurrently. A failing channel does not block the others.
     async fn publish(&self, plan: &Plan, assessment: &Assessment<'_>, history: HistoryState) -> Published {
         let context = MessageContext {
+            account_name: self.account_name,
             network: &assessment.snapshot.network,
             affected: &assessment.affected,
             history,
             exempt_tag: self.exempt_tag,
         };
-        let publishing = self.clients.topics.iter().map(|topic| {
-            let groups = AlertGroup::of_plan(plan, topic.channel, &context);
-            let messages = groups.iter().flat_map(|group| render(group, topic.channel)).collect();
-            self.publish_to(topic, plan.vpc_id(), messages)
-        });
+        let messages = |channel| {
+            let groups = AlertGroup::of_plan(plan, channel, &context);
+            groups.iter().flat_map(|group| render(group, channel)).collect::<Vec<Message>>()
+        };
+        let topics = self.clients.topics.iter();
+        let to_topics = topics.map(|topic| self.publish_to(topic, plan.vpc_id(), messages(topic.channel)));
+        let to_event_bus = async {
+            let bus = self.clients.event_bus.as_ref()?;
+            let messages = messages(Channel::Events);
+            Some((Channel::Events, bus.publish(plan.vpc_id(), messages, self.deadline.publish_until()).await))
+        };
         let mut published = Published::default();
-        for (channel, results) in join_all(publishing).await {
+        let (of_topics, of_event_bus) = join(join_all(to_topics), to_event_bus).await;
+        for (channel, results) in of_topics.into_iter().chain(of_event_bus) {
             let mut accepted = BTreeSet::new();
             let mut missed = BTreeSet::new();
             for (finding_ids, result) in results {

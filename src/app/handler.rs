@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
@@ -23,18 +24,24 @@ use crate::{
         subscriptions::Subscriptions,
     },
     aws::{
-        clients::Clients,
-        dynamodb::history_table::HistoryTable,
-        ec2::{known_services::KnownServices, known_vpcs::KnownVpcs},
-        known_subscribers::KnownSubscribers,
+        account_clients::AccountClients, clients::Clients, dynamodb::history_table::HistoryTable,
+        ec2::known_vpcs::KnownVpcs, known_subscribers::KnownSubscribers, members::EnterError,
     },
     checks::list::has_endpoint_checks,
     error::Error,
-    events::{payload::Payload, record::AlertRequest},
+    events::{
+        coverage_request,
+        origin::{self, Group},
+        payload::Payload,
+        record::AlertRequest,
+    },
     messages::json::{answer::Answer, error},
-    network::account::AccountRegion,
+    network::{account::AccountRegion, enrollment::NotEnrolled},
     settings::Settings,
 };
+
+/// Maximum number of accounts and Regions that one invocation reads at the same time.
+const MAX_CONCURRENT_GROUPS: usize = 8;
 
 /// The function: its settings, its AWS clients and what it remembers. All invocations of one process share them.
 #[derive(Debug)]
@@ -45,8 +52,6 @@ pub struct Gatewatch {
     pub clients: Clients,
     /// The VPCs of resources that earlier invocations have read.
     pub known_vpcs: KnownVpcs,
-    /// The endpoint services that earlier invocations have read.
-    pub known_services: KnownServices,
     /// The topics that had subscribers lately.
     pub known_subscribers: KnownSubscribers,
 }
@@ -62,21 +67,50 @@ impl Gatewatch {
     /// SQS batch fails alone, the answer lists it instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
         let invocation = Invocation::new(&event.context, &self.settings);
-        let channels = self.settings.topics.keys().copied().collect();
-        let payload = Payload::read(&event.payload, &invocation.account_region, &self.settings.exempt_tag)?
-            .for_channels(&channels)?;
+        if let (Some(hub), Some(table)) = (&self.settings.hub, self.marker_table())
+            && let Some(request) = coverage_request::read(&event.payload)?
+        {
+            return self.coverage(request, hub, table, &invocation.deadline).await;
+        }
+        let watched = self.watched(invocation.own.clone());
+        let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;
+        let handling = groups.into_iter().map(async |group| {
+            let message_ids = group.payload.message_ids();
+            (message_ids, self.handle_group(group, &invocation).await)
+        });
+        let outcomes = stream::iter(handling).buffered(MAX_CONCURRENT_GROUPS).collect().await;
+        Ok(Outcome::of_groups(outcomes)?.answer())
+    }
+
+    /// Handles the events about one account and Region.
+    async fn handle_group(&self, group: Group, invocation: &Invocation) -> Result<Outcome, Error> {
+        let Group { account_region, payload } = group;
+        let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
-        let outcome = isolate(payload, async |payload: &Payload| self.process(payload, &invocation).await).await?;
-        Ok(outcome.answer())
+        let place = &account_region;
+        isolate(payload, async |payload: &Payload| {
+            let clients = match self.enter(place, &invocation.own).await {
+                Ok(clients) => clients,
+                Err(EnterError::NotEnrolled(reason)) => return self.not_enrolled(payload, place, reason).await,
+                Err(EnterError::Failed(error)) => return Err(error),
+            };
+            match self.process(payload, &Place { account_region: place, clients: &clients }, invocation).await {
+                Err(Error::RegionDisabled(_)) if self.settings.hub.is_some() => {
+                    self.not_enrolled(payload, place, NotEnrolled::RegionDisabled).await
+                }
+                outcome => self.checked(outcome?, place, invocation.started_at).await,
+            }
+        })
+        .await
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
-    async fn process(&self, payload: &Payload, invocation: &Invocation) -> Result<Outcome, Error> {
+    async fn process(&self, payload: &Payload, place: &Place<'_>, invocation: &Invocation) -> Result<Outcome, Error> {
         let subscriptions = Subscriptions::new(&self.clients.topics, &self.known_subscribers, &invocation.deadline);
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
-            let attempt = self.attempt(payload, invocation, &subscriptions, earlier).await?;
+            let attempt = self.attempt(payload, place, invocation, &subscriptions, earlier).await?;
             if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
@@ -90,6 +124,7 @@ impl Gatewatch {
     async fn attempt(
         &self,
         payload: &Payload,
+        place: &Place<'_>,
         invocation: &Invocation,
         subscriptions: &Subscriptions<'_>,
         earlier: Vec<DeliveryResult>,
@@ -97,15 +132,14 @@ impl Gatewatch {
         let now = truncate_to_seconds(Timestamp::now());
         let check = Check {
             settings: &self.settings,
-            clients: &self.clients,
+            clients: place.clients,
             known_vpcs: &self.known_vpcs,
-            known_services: &self.known_services,
             payload,
-            account_region: &invocation.account_region,
+            account_region: place.account_region,
             deadline: &invocation.deadline,
             now,
         };
-        let history_table = self.history_table(payload, &invocation.account_region);
+        let history_table = self.history_table(payload, place.account_region);
 
         // A large future, which is moved.
         let reading = Box::pin(check.read_and_check(history_table.as_ref()));
@@ -113,7 +147,9 @@ impl Gatewatch {
             if asks_for_alerts(payload) { subscriptions.look_up_during(reading).await? } else { reading.await? };
         let mut plans = check.plan(&assessment, subscriptions).await;
         plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
+        let account_name = if plans.is_empty() { None } else { self.account_name(place.account_region).await };
         let notifier = Notifier {
+            account_name: account_name.as_deref(),
             clients: &self.clients,
             history: history_table.as_ref(),
             exempt_tag: &self.settings.exempt_tag,
@@ -164,10 +200,19 @@ fn asks_for_alerts(payload: &Payload) -> bool {
     payload.records().any(|record| record.alerts != AlertRequest::None)
 }
 
+/// The account and Region that events are about, and the clients that read it.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    account_region: &'a AccountRegion,
+    clients: &'a AccountClients,
+}
+
 /// The context of one invocation, independent of its payload.
 #[derive(Debug)]
 struct Invocation {
-    account_region: AccountRegion,
+    /// Where the function runs.
+    own: AccountRegion,
+    started_at: Timestamp,
     deadline: Deadline,
     /// Unique id of this invocation. A retry has the same request id, and so has an event that Lambda delivers twice
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>), so the start time is appended.
@@ -177,7 +222,8 @@ struct Invocation {
 impl Invocation {
     fn new(context: &Context, settings: &Settings) -> Self {
         Self {
-            account_region: AccountRegion::new(&context.invoked_function_arn, &settings.region),
+            own: AccountRegion::new(&context.invoked_function_arn, &settings.region),
+            started_at: truncate_to_seconds(Timestamp::now()),
             deadline: Deadline::of(context),
             id: format!("{}/{}", context.request_id, Timestamp::now().as_nanosecond()),
         }

@@ -6,15 +6,21 @@
 #[cfg(feature = "aws")]
 mod assessment;
 #[cfg(feature = "aws")]
+mod coverage;
+#[cfg(feature = "aws")]
 pub mod deadline;
 #[cfg(feature = "aws")]
 pub mod delivery;
 #[cfg(feature = "aws")]
 pub mod handler;
 #[cfg(feature = "aws")]
+mod hub;
+#[cfg(feature = "aws")]
 mod isolation;
 #[cfg(feature = "aws")]
 pub mod logging;
+#[cfg(feature = "aws")]
+mod metrics;
 pub mod report;
 pub mod response;
 #[cfg(feature = "aws")]

@@ -13,7 +13,7 @@ use crate::{
     },
     events::scope::{Scope, TablesInScope},
     messages::json::{answer, name::Name},
-    network::{model::Network, not_assessed::NotAssessed},
+    network::{account::AccountRegion, enrollment::NotEnrolled, model::Network, not_assessed::NotAssessed},
 };
 
 /// What was checked and what was found. Lists are sorted by id, so the same network always gives the same bytes.
@@ -39,6 +39,17 @@ pub struct Report {
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
     /// What was sent.
     pub sent: Sent,
+    /// The account and Region, if the function is a hub.
+    pub member: Option<Member>,
+}
+
+/// The account and Region that a hub has checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The account and Region.
+    pub account_region: AccountRegion,
+    /// Why nothing could be read there. `None` if it was checked.
+    pub not_enrolled: Option<NotEnrolled>,
 }
 
 /// What an invocation sent.
@@ -142,6 +153,10 @@ impl From<&Report> for answer::Report {
             published: report.sent.published,
             without_subscribers: report.sent.without_subscribers.iter().copied().map(Name).collect(),
             omitted: 0,
+            account: report.member.as_ref().and_then(|member| member.account_region.account.clone()),
+            region: report.member.as_ref().map(|member| member.account_region.region.clone()),
+            not_enrolled: (report.member.as_ref().and_then(|member| member.not_enrolled))
+                .map(|reason| answer::NotEnrolled { reason: Name(reason) }),
         }
     }
 }

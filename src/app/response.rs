@@ -9,6 +9,7 @@ use crate::{
     events::{
         payload::Payload,
         record::{AlertRequest, Record},
+        sqs::Message,
     },
     messages::json::answer::{self, Answer, Batch, ItemFailure},
 };
@@ -85,6 +86,37 @@ impl Outcome {
                 Ok(Self::Batch { failures, report })
             }
         }
+    }
+
+    /// The failures of those messages of a batch that could not be read.
+    #[must_use]
+    pub fn unreadable(messages: &[Message]) -> Vec<Failure> {
+        let failure = |message: &Message| {
+            Some(Failure { message_id: message.id.clone(), error: message.record.as_ref().err()?.clone() })
+        };
+        messages.iter().filter_map(failure).collect()
+    }
+
+    /// The outcome of several groups of one batch. A group that failed as a whole fails with all its messages, and no other.
+    ///
+    /// # Errors
+    ///
+    /// That of the only group.
+    pub fn of_groups(mut groups: Vec<(Vec<String>, Result<Self, Error>)>) -> Result<Self, Error> {
+        if groups.len() == 1
+            && let Some((_, outcome)) = groups.pop()
+        {
+            return outcome;
+        }
+        let of_group = |(message_ids, outcome): (Vec<String>, Result<Self, Error>)| match outcome {
+            Ok(Self::Batch { failures, .. }) => failures,
+            Ok(Self::Report(_)) => Vec::new(),
+            Err(error) => {
+                let failure = |message_id| Failure { message_id, error: error.clone() };
+                message_ids.into_iter().map(failure).collect()
+            }
+        };
+        Ok(Self::Batch { failures: groups.into_iter().flat_map(of_group).collect(), report: Report::default() })
     }
 
     /// The answer in JSON.

@@ -1,16 +1,15 @@
 //! The SDK clients: one HTTP client and one TLS stack for all of them, and a time limit for every call.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_ec2::config::{BehaviorVersion, IdentityCache, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_types::SdkConfig;
 
 use crate::{
-    aws::{complete_response::CompleteResponse, ec2::bucket::Bucket, sdk_config, sns::SnsTopic},
+    aws::{account_clients::AccountClients, event_bus::EventBus, members::Members, sdk_config, sns::SnsTopic},
     channel::Channel,
     error::Error,
     settings::{Settings, Topic},
@@ -33,18 +32,18 @@ const HISTORY_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const HISTORY_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The clients of the services that the function calls.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Clients {
-    /// Reads the network.
-    pub ec2: aws_sdk_ec2::Client,
-    /// Limits the calls to EC2.
-    pub ec2_bucket: Bucket,
+    /// Read the function's own account and Region, with its own credentials.
+    pub own: Arc<AccountClients>,
+    /// Read the other accounts of the organization. `None` if the function is not a hub.
+    pub members: Option<Members>,
     /// Reads and writes the alert history.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The topics, each in its Region.
     pub topics: Vec<SnsTopic>,
-    /// What the clients share. Clients of services that only some checks need are created from it when they are needed.
-    pub(super) shared: SdkConfig,
+    /// The event bus that receives findings, if there is one.
+    pub event_bus: Option<EventBus>,
 }
 
 impl Clients {
@@ -76,9 +75,6 @@ impl Clients {
                     .with_max_backoff(MAX_BACKOFF),
             )
             .build();
-        let ec2_bucket = Bucket::default();
-        let ec2 =
-            aws_sdk_ec2::config::Builder::from(&shared).interceptor(CompleteResponse).interceptor(ec2_bucket.clone());
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(HISTORY_ATTEMPT_TIMEOUT)
@@ -92,11 +88,11 @@ impl Clients {
             SnsTopic { channel, topic_arn: settings.arn.clone(), client }
         };
         Ok(Self {
-            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
-            ec2_bucket,
+            members: settings.hub.as_ref().map(|hub| Members::new(&hub.member_role, &shared)),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
-            shared,
+            event_bus: settings.event_bus.as_ref().map(|name| EventBus::new(name, &shared)),
+            own: Arc::new(AccountClients::new(shared)),
         })
     }
 }
@@ -147,7 +143,7 @@ mod tests {
         let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
         let clients = Clients::new(&Settings::read(variable).unwrap(), variable).unwrap();
 
-        clients.ec2.describe_vpcs().send().await.unwrap_err();
+        clients.own.ec2.describe_vpcs().send().await.unwrap_err();
         clients.dynamodb.list_tables().send().await.unwrap_err();
         clients.topics[0].client.publish().topic_arn(topic).message("text").send().await.unwrap_err();
 

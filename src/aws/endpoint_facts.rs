@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::try_join;
 
-use super::{api_gateway, central_names, clients::Clients, ec2::reader::Reader};
+use super::{account_clients::AccountClients, api_gateway, central_names, ec2::reader::Reader};
 use crate::{checks::needed_facts::NeededFacts, error::Error, network::endpoint_facts::EndpointFacts};
 
 /// Reads the facts, all at once. `deleted` has the ids of resources that a record says were deleted.
@@ -15,7 +15,7 @@ use crate::{checks::needed_facts::NeededFacts, error::Error, network::endpoint_f
 /// is optional: if the role may not read it, or the Region does not have the service, the facts say so.
 pub async fn read(
     reader: &Reader<'_>,
-    clients: &Clients,
+    clients: &AccountClients,
     needed: &NeededFacts,
     deleted: &BTreeSet<String>,
 ) -> Result<EndpointFacts, Error> {

@@ -7,6 +7,26 @@ use aws_sdk_ec2::{
     operation::RequestId,
 };
 
+use crate::error::Error;
+
+/// The error of a call to EC2 that failed.
+///
+/// A valid session is refused with these codes if the Region is not enabled in its account
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+pub(crate) fn ec2_read_failed<E, R>(operation: &str, error: &SdkError<E, R>) -> Error
+where
+    E: ProvideErrorMetadata,
+    R: std::fmt::Debug,
+    SdkError<E, R>: RequestId + StdError,
+{
+    let text = format!("{operation}: {}", describe(error));
+    let code = if let SdkError::ServiceError(service) = error { service.err().code() } else { None };
+    match code {
+        Some("AuthFailure" | "OptInRequired") => Error::RegionDisabled(text),
+        _ => Error::Ec2ReadFailed(text),
+    }
+}
+
 /// The AWS error code and the request id; or, without a readable answer, the cause.
 ///
 /// Never the message of AWS: the one of `UnauthorizedOperation` contains an encoded copy of the request.

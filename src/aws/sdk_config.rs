@@ -22,14 +22,16 @@ use crate::{error::Error, settings::invalid};
 /// The endpoint of every service that has none of its own.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 /// The services that gatewatch calls, as the SDK names them, and the variables with their endpoints.
-const ENDPOINT_OF_SERVICE: [(&str, &str); 7] = [
+const ENDPOINT_OF_SERVICE: [(&str, &str); 9] = [
     ("API Gateway", "AWS_ENDPOINT_URL_API_GATEWAY"),
     ("DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
     ("EC2", "AWS_ENDPOINT_URL_EC2"),
+    ("EventBridge", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
     ("Route 53", "AWS_ENDPOINT_URL_ROUTE_53"),
     ("Route53Profiles", "AWS_ENDPOINT_URL_ROUTE53PROFILES"),
     ("Route53Resolver", "AWS_ENDPOINT_URL_ROUTE53RESOLVER"),
     ("SNS", "AWS_ENDPOINT_URL_SNS"),
+    ("STS", "AWS_ENDPOINT_URL_STS"),
 ];
 
 /// Reads the variables. `variable` returns the value of an environment variable, or `None` if it is not set.

@@ -30,7 +30,7 @@ const EC2_CONNECTIONS: usize = 4;
 
 /// Opens the connections that the first event uses, and looks up which topics have subscribers.
 pub async fn warm_up(clients: &Clients, history_table: Option<&str>, known_subscribers: &KnownSubscribers) {
-    let ec2 = join_all((0..EC2_CONNECTIONS).map(|_| ping_ec2(&clients.ec2)));
+    let ec2 = join_all((0..EC2_CONNECTIONS).map(|_| ping_ec2(&clients.own.ec2)));
     let dynamodb = async {
         if let Some(table) = history_table {
             ping_dynamodb(&clients.dynamodb, table).await;

@@ -184,7 +184,7 @@ mod tests {
     fn a_malformed_request_is_refused_with_the_allowed_values() {
         let allowed = "\"check\" is \"region\", or an object with a list of ids in \"vpcIds\", \"subnetIds\" or \
                        \"routeTableIds\"";
-        let channels = "\"channels\" is not a list with one or more of \"json\", \"text\", \"chat\"";
+        let channels = "\"channels\" is not a list with one or more of \"json\", \"text\", \"chat\", \"events\"";
         let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";
         for (payload, why) in [
             (json!({"check": "Region"}), allowed.to_owned()),

@@ -4,10 +4,12 @@
 
 pub mod aws_config;
 pub mod cloudtrail;
+pub mod coverage_request;
 mod envelope;
 mod event;
 mod json_path;
 mod manual;
+pub mod origin;
 pub mod payload;
 pub mod record;
 pub mod scope;

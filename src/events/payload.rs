@@ -37,7 +37,7 @@ impl Payload {
     /// message of a batch has its own error.
     pub fn read(payload: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Self, Error> {
         match payload.get("Records") {
-            Some(records) => sqs::read(records, account_region, exempt_tag).map(Self::Batch),
+            Some(records) => sqs::read(records, |body| event::read(body, account_region, exempt_tag)).map(Self::Batch),
             None => event::read(payload, account_region, exempt_tag).map(|record| Self::Direct(Box::new(record))),
         }
     }
@@ -56,6 +56,13 @@ impl Payload {
         let of_batch =
             batch.iter().filter_map(|message| Some((message.record.as_ref().ok()?, Some(message.receive_count))));
         direct.into_iter().chain(of_batch)
+    }
+
+    /// The ids of the messages of a batch.
+    #[must_use]
+    pub fn message_ids(&self) -> Vec<String> {
+        let messages = if let Self::Batch(messages) = self { messages.as_slice() } else { &[] };
+        messages.iter().map(|message| message.id.clone()).collect()
     }
 
     /// The payload, if these are the channels that have a topic. A record that names another channel cannot be handled.

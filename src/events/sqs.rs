@@ -5,40 +5,40 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 
 use super::{
-    event,
     json_path::{quoted, text_at},
     record::Record,
 };
-use crate::{error::Error, network::account::AccountRegion};
+use crate::error::Error;
 
 /// One message of an SQS batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct Message<R = Record> {
     /// The `messageId`. The answer returns it to SQS if the message fails.
     pub id: String,
     /// The record in its body, or the reason why the body cannot be read.
-    pub record: Result<Record, Error>,
+    pub record: Result<R, Error>,
     /// How often SQS has delivered the message, this delivery included.
     pub receive_count: u32,
 }
 
-/// Reads `Records`. A wrong body fails only its own message.
+/// Reads `Records`, and each body with `read_body`. A wrong body fails only its own message.
 ///
 /// # Errors
 ///
 /// [`Error::UnsupportedEvent`] if `Records` is not a list of SQS messages.
-pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Vec<Message>, Error> {
+pub(super) fn read<R>(
+    records: &Value,
+    read_body: impl Fn(&Value) -> Result<R, Error>,
+) -> Result<Vec<Message<R>>, Error> {
     let records = records.as_array().filter(|records| !records.is_empty()).ok_or_else(|| {
         Error::UnsupportedEvent("\"Records\" is not a list with members, as an SQS batch has".to_owned())
     })?;
     records
         .iter()
         .map(|record| match (text_at(record, &["eventSource"]), text_at(record, &["messageId"])) {
-            (Some(source), Some(id)) if source == "aws:sqs" => Ok(Message {
-                id,
-                record: isolated(|| body(record, account_region, exempt_tag)),
-                receive_count: receive_count(record),
-            }),
+            (Some(source), Some(id)) if source == "aws:sqs" => {
+                Ok(Message { id, record: isolated(|| read_body(&body(record)?)), receive_count: receive_count(record) })
+            }
             (Some(source), None) if source == "aws:sqs" => {
                 Err(Error::UnsupportedEvent("an SQS record without messageId".to_owned()))
             }
@@ -51,7 +51,7 @@ pub(super) fn read(records: &Value, account_region: &AccountRegion, exempt_tag: 
 }
 
 /// Reads one message. A panic fails only this message.
-fn isolated(read: impl FnOnce() -> Result<Record, Error>) -> Result<Record, Error> {
+fn isolated<R>(read: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(Error::panicked()))
 }
 
@@ -60,15 +60,14 @@ fn receive_count(record: &Value) -> u32 {
     text_at(record, &["attributes", "ApproximateReceiveCount"]).and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-fn body(record: &Value, account_region: &AccountRegion, exempt_tag: &str) -> Result<Record, Error> {
+fn body(record: &Value) -> Result<Value, Error> {
     let body = record
         .get("body")
         .and_then(Value::as_str)
         .ok_or_else(|| Error::UnsupportedEvent("an SQS record without a body".to_owned()))?;
-    let payload: Value = serde_json::from_str(body).map_err(|cause| {
+    serde_json::from_str(body).map_err(|cause| {
         Error::UnsupportedEvent(format!("the body is not JSON (line {}, column {})", cause.line(), cause.column()))
-    })?;
-    event::read(&payload, account_region, exempt_tag)
+    })
 }
 
 #[cfg(test)]
@@ -76,13 +75,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::events::{
-        record::{AlertRequest, Trigger},
-        scope::Scope,
+    use crate::{
+        events::{
+            event,
+            record::{AlertRequest, Trigger},
+            scope::Scope,
+        },
+        network::account::AccountRegion,
     };
 
     fn account_region() -> AccountRegion {
         AccountRegion { partition: "aws".into(), account: None, region: "eu-west-1".into() }
+    }
+
+    fn read_event(body: &Value) -> Result<Record, Error> {
+        event::read(body, &account_region(), "gatewatch:exempt")
     }
 
     fn message(id: &str, body: &Value) -> Value {
@@ -103,7 +110,7 @@ mod tests {
             receive_count: 1,
         };
         assert_eq!(
-            read(&records, &account_region(), "gatewatch:exempt"),
+            read(&records, read_event),
             Ok(vec![
                 Message {
                     id: "a".into(),
@@ -130,7 +137,7 @@ mod tests {
     fn a_panic_fails_only_its_message() {
         let record =
             || Record { scope: Scope::region(), trigger: Trigger::Manual, time: None, alerts: AlertRequest::Changes };
-        assert_eq!(isolated(|| panic!("a bug")), Err(Error::panicked()));
+        assert_eq!(isolated::<Record>(|| panic!("a bug")), Err(Error::panicked()));
         assert_eq!(isolated(|| Ok(record())), Ok(record()));
     }
 
@@ -148,11 +155,7 @@ mod tests {
             (json!(["a"]), "\"Records\" with eventSource none; allowed is \"aws:sqs\""),
             (json!([{"eventSource": "aws:sqs", "body": "{}"}]), "an SQS record without messageId"),
         ] {
-            assert_eq!(
-                read(&records, &account_region(), "gatewatch:exempt"),
-                Err(Error::UnsupportedEvent(why.into())),
-                "{records}"
-            );
+            assert_eq!(read(&records, read_event), Err(Error::UnsupportedEvent(why.into())), "{records}");
         }
     }
 }

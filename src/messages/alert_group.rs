@@ -23,6 +23,8 @@ use crate::{
 pub struct AlertGroup<'a> {
     /// The account, 12 digits; empty where it is not known.
     pub account: &'a str,
+    /// The name of the account in its organization, if a hub knows it: untrusted text.
+    pub account_name: Option<&'a str>,
     /// The Region.
     pub region: &'a str,
     /// The VPC. Empty for REST APIs, which are in no VPC.
@@ -46,6 +48,8 @@ pub struct AlertGroup<'a> {
 /// The facts that all messages of one invocation share.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageContext<'a> {
+    /// The name of the account in its organization, if a hub knows it: untrusted text.
+    pub account_name: Option<&'a str>,
     /// The network that was checked.
     pub network: &'a Network,
     /// What each record affects.
@@ -75,12 +79,13 @@ impl<'a> AlertGroup<'a> {
         alerts: Vec<&'a Alert>,
         context: &MessageContext<'a>,
     ) -> Option<Self> {
-        let MessageContext { network, affected, history, exempt_tag } = *context;
+        let MessageContext { account_name, network, affected, history, exempt_tag } = *context;
         let first = alerts.first()?;
         let records =
             || affected.iter().filter(|affected| affected.vpc_ids.contains(vpc_id)).map(|affected| affected.record);
         Some(Self {
             account: first.account(),
+            account_name,
             region: first.region(),
             vpc_id: vpc_of_key(vpc_id),
             vpc_name: network.vpcs.iter().find(|vpc| vpc.id == vpc_id).and_then(|vpc| vpc.name.as_deref()),
@@ -129,6 +134,7 @@ impl<'a> AlertGroup<'a> {
         let mut attributes = vec![
             string("severity", self.severity().name()),
             string("account", self.account),
+            string("accountName", &self.account_name.map(visible).unwrap_or_default()),
             string("region", self.region),
             string("vpcId", self.vpc_id),
             string_array("services", &services),
@@ -143,6 +149,12 @@ impl<'a> AlertGroup<'a> {
     pub(super) fn finding_ids(&self) -> BTreeSet<String> {
         self.alerts.iter().map(|alert| alert.finding_id().to_owned()).collect()
     }
+}
+
+/// The characters of untrusted text that can be seen. SNS refuses some control characters in an attribute, and a filter
+/// policy cannot match what nobody sees.
+fn visible(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -207,6 +219,7 @@ mod tests {
             .collect();
         let network = Network { vpcs: vec![Vpc { name: Some("prod".into()), ..vpc(VPC) }], ..Network::default() };
         let context = MessageContext {
+            account_name: None,
             network: &network,
             affected: &affected,
             history: HistoryState::On,

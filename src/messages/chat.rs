@@ -158,7 +158,7 @@ fn length(text: &str) -> usize {
 }
 
 /// Untrusted text in a form that no chat interprets: see the top of this file.
-fn code(untrusted: &str) -> String {
+pub(super) fn code(untrusted: &str) -> String {
     let quoted = quoted(untrusted);
     let mut shown = String::from("`");
     let mut before = ' ';
@@ -379,6 +379,16 @@ fn additional_context(alerts: &AlertGroup<'_>) -> BTreeMap<&'static str, String>
     ]);
     context.retain(|_, value| !value.is_empty());
     context
+}
+
+/// A card with a title and a text, and nothing else.
+pub(super) fn plain_card(title: &str, description: &str) -> String {
+    serde_json::json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": {"textType": "client-markdown", "title": title, "description": description}
+    })
+    .to_string()
 }
 
 /// The severity as a colour; a check mark if everything is resolved.

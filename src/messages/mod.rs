@@ -10,6 +10,7 @@ pub mod alert_group;
 mod chat;
 mod content;
 mod email;
+pub mod enrollment;
 pub mod json;
 pub mod message;
 mod prose;

@@ -10,5 +10,6 @@ pub fn render(alerts: &AlertGroup<'_>, channel: Channel) -> Vec<Message> {
         Channel::Json => json::render::messages(alerts),
         Channel::Text => email::messages(alerts),
         Channel::Chat => chat::messages(alerts),
+        Channel::Events => json::render::one_by_one(alerts),
     }
 }

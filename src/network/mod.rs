@@ -5,6 +5,7 @@
 pub mod account;
 pub mod arn;
 pub mod endpoint_facts;
+pub mod enrollment;
 pub mod ids;
 pub mod model;
 pub mod name;

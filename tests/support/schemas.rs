@@ -8,6 +8,8 @@ use serde_json::Value;
 static NOTIFICATION: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../schemas/notification.schema.json")));
 static ANSWER: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/answer.schema.json")));
+static ENROLLMENT: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../schemas/enrollment.schema.json")));
 static ERROR: LazyLock<Validator> = LazyLock::new(|| validator(include_str!("../../schemas/error.schema.json")));
 
 #[allow(clippy::expect_used, reason = "an invalid schema is a bug in the tests")]
@@ -26,6 +28,13 @@ pub fn assert_notification(document: &Value) {
 #[track_caller]
 pub fn assert_answer(document: &Value) {
     assert_valid(&ANSWER, document);
+}
+
+/// Fails unless the document is the message about accounts that a hub cannot read.
+#[track_caller]
+#[allow(dead_code, reason = "only some of the tests that share this file use it")]
+pub fn assert_enrollment(document: &Value) {
+    assert_valid(&ENROLLMENT, document);
 }
 
 /// Fails unless the document is an error of the function.

@@ -386,19 +386,19 @@ fn last_incident(item: &Item) -> Option<Incident> {
     Some(Incident { last_alert_at: time("told")?, started_at: time("thread")? })
 }
 
-fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-fn number(item: &Item, name: &str) -> Option<i64> {
+pub(super) fn number(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn seconds(moment: Timestamp) -> AttributeValue {
+pub(super) fn seconds(moment: Timestamp) -> AttributeValue {
     AttributeValue::N(moment.as_second().to_string())
 }
 
-fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> Error
+pub(super) fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> Error
 where
     E: ProvideErrorMetadata,
     R: std::fmt::Debug,

@@ -2,4 +2,5 @@
 
 mod attribute_value;
 pub mod history_table;
+pub mod marker_table;
 mod row;

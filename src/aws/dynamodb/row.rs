@@ -61,6 +61,8 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 /// The version of the format that this version of gatewatch writes.
 pub(super) const ROW_VERSION: u32 = 1;
 
+/// The channels of gatewatch 0.1.0. A row without `notified` is about these only.
+const CHANNELS_OF_VERSION_0: [Channel; 3] = [Channel::Json, Channel::Text, Channel::Chat];
 /// The attributes that the table itself needs.
 const KEY_AND_EXPIRY: [&str; 3] = ["pk", "sk", "expiresAt"];
 
@@ -218,7 +220,7 @@ fn from_row(row: Row) -> Option<AlertRecord> {
     let channels = |names: BTreeSet<String>| -> BTreeSet<Channel> {
         names.iter().filter_map(|name| Channel::from_name(name)).collect()
     };
-    let notified = row.notified.map_or_else(|| Channel::ALL.into(), channels);
+    let notified = row.notified.map_or_else(|| CHANNELS_OF_VERSION_0.into(), channels);
     Some(AlertRecord {
         finding_id: row.finding_id,
         subject,
@@ -296,7 +298,7 @@ fn to_row(record: &AlertRecord) -> Row {
         change: record.state.change().name().to_owned(),
         resolution,
         pending: channels(&record.undelivered),
-        unaware: channels(&(&BTreeSet::from(Channel::ALL) - &record.notified)),
+        unaware: channels(&(&BTreeSet::from(CHANNELS_OF_VERSION_0) - &record.notified)),
         notified: Some(channels(&record.notified)),
         thread: Some(record.incident_started_at),
     };
@@ -455,7 +457,7 @@ mod tests {
             state: RecordState::Open(OpenChange::Worsened),
             notified_at: moment("2026-11-21T10:00:00Z"),
             undelivered: BTreeSet::from([Channel::Text]),
-            notified: Channel::ALL.into(),
+            notified: CHANNELS_OF_VERSION_0.into(),
             incident_started_at: moment("2026-11-20T10:00:00Z"),
             ..record()
         }

@@ -97,7 +97,10 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
     use super::*;
-    use crate::{aws::clients::Clients, settings::Settings};
+    use crate::{
+        aws::{account_clients::AccountClients, clients::Clients},
+        settings::Settings,
+    };
 
     /// The milliseconds after `now` at which each of so many calls gets its token.
     fn waits(bucket: &Bucket, calls: usize, now: Instant) -> Vec<u128> {
@@ -164,7 +167,8 @@ mod tests {
                 };
                 Some(value.to_owned())
             };
-            let Clients { ec2, ec2_bucket, .. } = Clients::new(&Settings::read(variable).unwrap(), variable).unwrap();
+            let AccountClients { ec2, ec2_bucket, .. } =
+                &*Clients::new(&Settings::read(variable).unwrap(), variable).unwrap().own;
             let once = aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
             ec2.describe_vpcs().customize().config_override(once).send().await.unwrap_err();
             let emptied_at = ec2_bucket.full_at.lock().unwrap().checked_sub(FULL_REFILL);

@@ -14,7 +14,7 @@ use futures_util::{future::try_join_all, try_join};
 
 use super::{bucket::Bucket, convert};
 use crate::{
-    aws::error::describe,
+    aws::error::ec2_read_failed,
     error::Error,
     network::{
         endpoint_facts::{EndpointService, SecurityGroup, VpcDns},
@@ -103,7 +103,7 @@ macro_rules! listed {
                 let failed = |why: &str| Error::Ec2ReadFailed(format!(concat!($operation, ": {}"), why));
                 let call = lists.client.$call().$set_filters(filters).max_results($page).set_next_token(token);
                 // Boxed, because a read has many of these large futures at once.
-                let page = Box::pin(call.send()).await.map_err(|error| failed(&describe(&error)))?;
+                let page = Box::pin(call.send()).await.map_err(|error| ec2_read_failed($operation, &error))?;
                 let items = page.$items.unwrap_or_default().into_iter();
                 let convert: fn(_, &Lists<'_>) -> Option<$Fact> = $convert;
                 let found: Option<Vec<Self>> = items.map(|item| convert(item, lists)).collect();
@@ -226,7 +226,7 @@ impl Lists<'_> {
                 .or(answer.enable_dns_hostnames())
                 .and_then(AttributeBooleanValue::value)),
             Err(error) if error.code() == Some("InvalidVpcID.NotFound") => Ok(None),
-            Err(error) => Err(Error::Ec2ReadFailed(format!("DescribeVpcAttribute: {}", describe(&error)))),
+            Err(error) => Err(ec2_read_failed("DescribeVpcAttribute", &error)),
         }
     }
 
@@ -238,9 +238,9 @@ impl Lists<'_> {
             loop {
                 self.bucket.take().await;
                 let call = self.client.describe_vpc_endpoint_services().set_filters(filters.clone());
-                let page = Box::pin(call.max_results(PAGE).set_next_token(token).send()).await.map_err(|error| {
-                    Error::Ec2ReadFailed(format!("DescribeVpcEndpointServices: {}", describe(&error)))
-                })?;
+                let page = Box::pin(call.max_results(PAGE).set_next_token(token).send())
+                    .await
+                    .map_err(|error| ec2_read_failed("DescribeVpcEndpointServices", &error))?;
                 let found = page.service_details.unwrap_or_default().into_iter().filter_map(convert::endpoint_service);
                 for (name, service) in found {
                     services.entry(name).or_insert_with(EndpointService::default).add(service);
@@ -261,7 +261,7 @@ impl Lists<'_> {
             self.bucket.take().await;
             let call = self.client.get_managed_prefix_list_entries().prefix_list_id(id);
             let page = (Box::pin(call.max_results(PREFIX_LIST_PAGE).set_next_token(token).send()).await)
-                .map_err(|error| Error::Ec2ReadFailed(format!("GetManagedPrefixListEntries: {}", describe(&error))))?;
+                .map_err(|error| ec2_read_failed("GetManagedPrefixListEntries", &error))?;
             ranges.extend(page.entries.unwrap_or_default().into_iter().filter_map(|entry| entry.cidr));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {

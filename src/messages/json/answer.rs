@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{
+    coverage::Coverage,
     finding::{Finding, Subject},
     name::Name,
 };
@@ -16,6 +17,7 @@ use crate::{
     },
     events::scope,
     network::{
+        enrollment,
         not_assessed::{self, NotAssessedReason},
         service::GatewayService,
     },
@@ -30,6 +32,8 @@ pub enum Answer {
     Report(Box<Report>),
     /// The answer to a batch from SQS.
     Batch(Batch),
+    /// The answer to a request for the overview of the organization.
+    Coverage(Box<Coverage>),
 }
 
 /// The messages of a batch that SQS has to deliver again
@@ -83,6 +87,24 @@ pub struct Report {
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub omitted: usize,
+    /// The account, 12 digits. Absent unless the function is a hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The Region. Absent unless the function is a hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Why nothing was checked. Absent if the account and Region could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_enrolled: Option<NotEnrolled>,
+}
+
+/// An account and Region that a hub cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotEnrolled {
+    /// `access_denied`: the account does not have the member role, or the role trusts somebody else. `region_disabled`: the
+    /// Region is not enabled in the account.
+    pub reason: Name<enrollment::NotEnrolled>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

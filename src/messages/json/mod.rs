@@ -1,6 +1,8 @@
 //! The JSON formats: notification, answer and error. The files in `schemas/` are generated from these types.
 
 pub mod answer;
+pub mod coverage;
+pub mod enrollment;
 pub mod error;
 pub mod evidence;
 pub mod finding;

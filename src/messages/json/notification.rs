@@ -17,6 +17,9 @@ pub struct Notification<'a> {
     pub(super) schema: &'static str,
     /// The account: 12 digits, or empty if it is not known.
     pub(super) account: &'a str,
+    /// The name of the account in its organization: untrusted text. Absent unless a hub knows it.
+    #[serde(rename = "accountName", skip_serializing_if = "Option::is_none")]
+    pub(super) account_name: Option<&'a str>,
     /// The Region.
     pub(super) region: &'a str,
     /// The VPC.

@@ -23,6 +23,7 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let notification = Notification {
         schema: SCHEMA,
         account: alerts.account,
+        account_name: alerts.account_name,
         region: alerts.region,
         vpc: Vpc { id: alerts.vpc_id, name: alerts.vpc_name },
         severity: Name(alerts.severity()),
@@ -48,6 +49,11 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
             finding_ids,
         })
         .collect()
+}
+
+/// A message for each alert. Each is an event of its own for the rules of EventBridge.
+pub(in crate::messages) fn one_by_one(alerts: &AlertGroup<'_>) -> Vec<Message> {
+    alerts.alerts.iter().flat_map(|alert| messages(&AlertGroup { alerts: vec![alert], ..alerts.clone() })).collect()
 }
 
 /// Such as `3 findings`, or `2 findings and 1 resolved`. If all are resolved, only their number, because the label says
@@ -227,7 +233,7 @@ mod tests {
         affected: &[Affected<'_>],
         history: HistoryState,
     ) -> Vec<(String, Message)> {
-        let context = MessageContext { network, affected, history, exempt_tag: "gatewatch:exempt" };
+        let context = MessageContext { account_name: None, network, affected, history, exempt_tag: "gatewatch:exempt" };
         (plans.iter())
             .flat_map(|plan| {
                 let groups = AlertGroup::of_plan(plan, Channel::Json, &context);

@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use super::{answer::Answer, error::Error, notification::Notification};
+use super::{answer::Answer, enrollment::Enrollment, error::Error, notification::Notification};
 
 /// Compares a file with the schema of a type. Writes the file instead if the environment variable `UPDATE_SCHEMAS` is
 /// set.
@@ -31,6 +31,11 @@ fn the_schema_of_the_notification_is_up_to_date() {
 #[test]
 fn the_schema_of_the_answer_is_up_to_date() {
     check::<Answer>("answer.schema.json", "gatewatch answer");
+}
+
+#[test]
+fn the_schema_of_the_enrollment_message_is_up_to_date() {
+    check::<Enrollment<'_>>("enrollment.schema.json", "gatewatch enrollment");
 }
 
 #[test]

@@ -531,6 +531,7 @@ mod tests {
         );
         let alert = Alert::Resolved(resolved);
         let message = AlertGroup {
+            account_name: None,
             account: "123456789012",
             region: REGION,
             vpc_id: VPC,

@@ -1,0 +1,89 @@
+//! Answers a request for the overview of the organization. At the end of a sweep, also writes the metrics and tells people
+//! which accounts cannot be read.
+
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{join_all, try_join},
+    stream,
+};
+use jiff::Timestamp;
+
+use crate::{
+    app::{deadline::Deadline, handler::Gatewatch, metrics},
+    aws::dynamodb::marker_table::MarkerTable,
+    coverage::{
+        enrollment_changes::{EnrollmentChange, EnrollmentChanges},
+        overview::{Overview, SweepResult},
+    },
+    error::Error,
+    events::coverage_request::CoverageRequest,
+    messages::{
+        enrollment::render,
+        json::{answer::Answer, coverage::Coverage},
+    },
+    network::enrollment::NotEnrolled,
+    settings::Hub,
+};
+
+/// Maximum number of markers that are written concurrently.
+const MAX_CONCURRENT_WRITES: usize = 20;
+
+impl Gatewatch {
+    /// Answers a request for the overview.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LedgerFailed`] if a row could not be read or written; [`Error::PublishFailed`] if a topic did not accept the
+    /// message about accounts that cannot be read.
+    pub(super) async fn coverage(
+        &self,
+        request: CoverageRequest,
+        hub: &Hub,
+        table: MarkerTable<'_>,
+        deadline: &Deadline,
+    ) -> Result<Answer, Error> {
+        let now = Timestamp::now();
+        let (markers, accounts) = try_join(table.markers(), table.accounts()).await?;
+        let overview = Overview::new(&markers, &accounts, &hub.regions, hub.stale_after, now);
+        let sweep = request.since.map(|since| SweepResult::new(&overview, &markers, since));
+        if request.is_summary {
+            let changes = EnrollmentChanges::new(&overview, &markers, &accounts);
+            self.tell(&changes, table, deadline).await?;
+            metrics::write(&overview.totals, sweep.as_ref(), now);
+        }
+        Ok(Answer::Coverage(Box::new(Coverage::new(&overview, !request.is_summary, sweep))))
+    }
+
+    /// Sends one message about the changes on each channel, and remembers that. If a channel does not accept it, all of them
+    /// get it again with the next attempt.
+    async fn tell(
+        &self,
+        changes: &EnrollmentChanges,
+        table: MarkerTable<'_>,
+        deadline: &Deadline,
+    ) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let until = deadline.publish_until();
+        let publishing = self.clients.topics.iter().map(async |topic| {
+            let message = render(changes, topic.channel);
+            topic.publish("the organization", &message, until).await
+        });
+        join_all(publishing).await.into_iter().collect::<Result<(), Error>>()?;
+        let lost = changes.not_enrolled.iter().flat_map(|change| reported(change, Some(change.reason)));
+        let gained = changes.enrolled.iter().flat_map(|change| reported(change, None));
+        let writing = lost
+            .chain(gained)
+            .map(async |(account, region, reason)| table.write_reported(account, region, reason).await);
+        stream::iter(writing).buffer_unordered(MAX_CONCURRENT_WRITES).try_collect::<()>().await
+    }
+}
+
+/// The accounts and Regions of a change, with what people know about them now.
+fn reported(
+    change: &EnrollmentChange,
+    reason: Option<NotEnrolled>,
+) -> impl Iterator<Item = (&str, &str, Option<NotEnrolled>)> {
+    change.regions.iter().map(move |region| (change.account.as_str(), region.as_str(), reason))
+}

@@ -1,0 +1,111 @@
+//! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
+//! each account and Region that it has checked.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::{
+    app::{
+        handler::Gatewatch,
+        report::{Member, Report},
+        response::Outcome,
+    },
+    aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
+    coverage::marker::OpenFindings,
+    error::Error,
+    events::{origin::Watched, payload::Payload},
+    network::{account::AccountRegion, enrollment::NotEnrolled},
+};
+
+/// How long an alert waits for the name of its account.
+const NAME_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Gatewatch {
+    /// The accounts and Regions that the function watches.
+    pub(super) fn watched(&self, own: AccountRegion) -> Watched {
+        Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
+    }
+
+    /// The clients that read an account and Region.
+    pub(super) async fn enter(
+        &self,
+        place: &AccountRegion,
+        own: &AccountRegion,
+    ) -> Result<Arc<AccountClients>, EnterError> {
+        match &self.clients.members {
+            Some(members) if place != own => members.clients_of(place, own).await,
+            _ => Ok(Arc::clone(&self.clients.own)),
+        }
+    }
+
+    /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read
+    /// it, and the first sweep after its enrollment checks all of it.
+    pub(super) async fn not_enrolled(
+        &self,
+        payload: &Payload,
+        place: &AccountRegion,
+        reason: NotEnrolled,
+    ) -> Result<Outcome, Error> {
+        warn!(account = ?place.account, region = ?place.region, reason = reason.name(), "an account is not enrolled");
+        if let (Some(table), Some(account)) = (self.marker_table(), &place.account) {
+            table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
+        }
+        let member = Member { account_region: place.clone(), not_enrolled: Some(reason) };
+        let report = Report { scope: payload.scope(), member: Some(member), ..Report::default() };
+        Ok(match payload {
+            Payload::Direct(_) => Outcome::Report(report),
+            Payload::Batch(messages) => Outcome::Batch { failures: Outcome::unreadable(messages), report },
+        })
+    }
+
+    /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single
+    /// resources, or one with a failure, is not complete.
+    pub(super) async fn checked(
+        &self,
+        outcome: Outcome,
+        place: &AccountRegion,
+        began_at: Timestamp,
+    ) -> Result<Outcome, Error> {
+        let Some(table) = self.marker_table() else { return Ok(outcome) };
+        let (report, is_complete) = match &outcome {
+            Outcome::Report(report) => (report, true),
+            Outcome::Batch { failures, report } => (report, failures.is_empty()),
+        };
+        if let (true, Some(account)) = (is_complete && report.scope.region, &place.account) {
+            let open = OpenFindings::count(&report.findings);
+            table.write_checked(account, &place.region, began_at, open).await?;
+        }
+        let member = Member { account_region: place.clone(), not_enrolled: None };
+        Ok(match outcome {
+            Outcome::Report(report) => Outcome::Report(Report { member: Some(member), ..report }),
+            batch @ Outcome::Batch { .. } => batch,
+        })
+    }
+
+    /// The name of an account in its organization. A name that cannot be read does no harm: the alert goes without it.
+    pub(super) async fn account_name(&self, place: &AccountRegion) -> Option<String> {
+        let table = self.marker_table()?;
+        let account = place.account.as_ref()?;
+        match timeout(NAME_TIMEOUT, table.account(account)).await {
+            Ok(Ok(found)) => found?.name,
+            Ok(Err(error)) => {
+                warn!(error = ?error.to_string(), "the name of the account was not read");
+                None
+            }
+            Err(_) => {
+                warn!("the name of the account was not read in time");
+                None
+            }
+        }
+    }
+
+    /// The rows about accounts and Regions, if the function is a hub.
+    pub(super) fn marker_table(&self) -> Option<MarkerTable<'_>> {
+        self.settings.hub.as_ref()?;
+        let table = self.settings.ledger_table.as_ref()?;
+        Some(MarkerTable { client: &self.clients.dynamodb, table })
+    }
+}

@@ -1,0 +1,73 @@
+//! The rows that a hub keeps about accounts and Regions.
+
+use jiff::Timestamp;
+
+use crate::{
+    checks::{finding::Finding, severity::Severity},
+    network::enrollment::NotEnrolled,
+};
+
+/// What is known of one account and Region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// When the last complete check began. `None` if there was none.
+    pub checked_at: Option<Timestamp>,
+    /// The findings that were open after that check.
+    pub open: OpenFindings,
+    /// Why the account and Region cannot be read, if they could not be read lately, and since when.
+    pub not_enrolled: Option<(NotEnrolled, Timestamp)>,
+    /// What people were last told about the enrollment: that it is missing for this reason. `None` if they were told nothing,
+    /// or that it is there again.
+    pub reported: Option<NotEnrolled>,
+}
+
+/// The number of open findings of each severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenFindings {
+    /// Severity HIGH.
+    pub high: u64,
+    /// Severity MEDIUM.
+    pub medium: u64,
+    /// Severity LOW.
+    pub low: u64,
+}
+
+impl OpenFindings {
+    /// Counts findings.
+    #[must_use]
+    pub fn count(findings: &[Finding]) -> Self {
+        findings.iter().fold(Self::default(), |mut counts, finding| {
+            match finding.severity {
+                Severity::High => counts.high += 1,
+                Severity::Medium => counts.medium += 1,
+                Severity::Low => counts.low += 1,
+            }
+            counts
+        })
+    }
+}
+
+impl std::ops::Add for OpenFindings {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { high: self.high + other.high, medium: self.medium + other.medium, low: self.low + other.low }
+    }
+}
+
+/// What AWS Organizations says of an account. The sweep writes it before it checks the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAccount {
+    /// The account, 12 digits.
+    pub id: String,
+    /// Its name: untrusted text.
+    pub name: Option<String>,
+    /// Where it is in the organization, if that is known: untrusted text.
+    pub organizational_unit: Option<String>,
+    /// Whether it is listed as active. Others are not checked.
+    pub is_active: bool,
+}

@@ -1,0 +1,274 @@
+//! The overview: every account and Region with its last complete check.
+//!
+//! | given | then |
+//! |---|---|
+//! | a complete check within `stale_after` | checked |
+//! | an older one, or none | stale |
+//! | the role or the Region is missing | not enrolled, and not stale: no check is expected |
+//! | an active account that nobody checked yet, in each watched Region | listed, without a check, stale |
+//! | an account that is not active any more, or a Region that is not watched any more | left out |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::marker::{Marker, MemberAccount, OpenFindings};
+use crate::network::enrollment::NotEnrolled;
+
+/// What is known of all accounts and Regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// Each account and Region, sorted.
+    pub account_regions: Vec<AccountRegionState>,
+    /// The same in numbers.
+    pub totals: Totals,
+}
+
+/// What is known of one account and Region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRegionState {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The name of the account, if it is known: untrusted text.
+    pub account_name: Option<String>,
+    /// Where the account is in the organization, if that is known: untrusted text.
+    pub organizational_unit: Option<String>,
+    /// The Region.
+    pub region: String,
+    /// When the last complete check began.
+    pub last_complete_check: Option<Timestamp>,
+    /// The findings that were open then.
+    pub open: OpenFindings,
+    /// Why it cannot be read.
+    pub not_enrolled: Option<NotEnrolled>,
+    /// Whether the last complete check is too old.
+    pub is_stale: bool,
+}
+
+/// Numbers about all accounts and Regions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many there are.
+    pub account_regions: u64,
+    /// How many had a complete check lately.
+    pub checked: u64,
+    /// How many cannot be read.
+    pub not_enrolled: u64,
+    /// How many had no complete check lately, although they can be read.
+    pub stale: u64,
+    /// The open findings.
+    pub open: OpenFindings,
+    /// The oldest last complete check of those that can be read and had one.
+    pub oldest_check: Option<Timestamp>,
+}
+
+/// What one sweep did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepResult {
+    /// When it began.
+    pub since: Timestamp,
+    /// The accounts and Regions with a complete check since then.
+    pub checked: u64,
+    /// Those that were found not to be enrolled.
+    pub not_enrolled: u64,
+    /// The others.
+    pub failed: u64,
+}
+
+impl Overview {
+    /// Combines what is known. `regions` are those that are watched in each account.
+    #[must_use]
+    pub fn new(
+        markers: &[Marker],
+        accounts: &[MemberAccount],
+        regions: &BTreeSet<String>,
+        stale_after: SignedDuration,
+        now: Timestamp,
+    ) -> Self {
+        let by_id: BTreeMap<&str, &MemberAccount> =
+            accounts.iter().map(|account| (account.id.as_str(), account)).collect();
+        let is_watched = |marker: &Marker| {
+            regions.contains(&marker.region)
+                && by_id.get(marker.account.as_str()).is_none_or(|account| account.is_active)
+        };
+        let mut by_place: BTreeMap<(String, String), Option<&Marker>> = (accounts.iter())
+            .filter(|account| account.is_active)
+            .flat_map(|account| regions.iter().map(|region| ((account.id.clone(), region.clone()), None)))
+            .collect();
+        for marker in markers.iter().filter(|marker| is_watched(marker)) {
+            by_place.insert((marker.account.clone(), marker.region.clone()), Some(marker));
+        }
+        let state = |((account, region), marker): ((String, String), Option<&Marker>)| {
+            let member = by_id.get(account.as_str());
+            let last_complete_check = marker.and_then(|marker| marker.checked_at);
+            let not_enrolled = marker.and_then(|marker| marker.not_enrolled).map(|(reason, _)| reason);
+            let is_recent = last_complete_check.is_some_and(|checked_at| now.duration_since(checked_at) <= stale_after);
+            AccountRegionState {
+                account_name: member.and_then(|member| member.name.clone()),
+                organizational_unit: member.and_then(|member| member.organizational_unit.clone()),
+                account,
+                region,
+                last_complete_check,
+                open: marker.map(|marker| marker.open).unwrap_or_default(),
+                not_enrolled,
+                is_stale: not_enrolled.is_none() && !is_recent,
+            }
+        };
+        let account_regions: Vec<AccountRegionState> = by_place.into_iter().map(state).collect();
+        let totals = Totals::of(&account_regions);
+        Self { account_regions, totals }
+    }
+}
+
+impl Totals {
+    fn of(states: &[AccountRegionState]) -> Self {
+        states.iter().fold(Self::default(), |totals, state| {
+            let is_readable = state.not_enrolled.is_none();
+            let check = state.last_complete_check.filter(|_| is_readable);
+            Self {
+                account_regions: totals.account_regions + 1,
+                checked: totals.checked + u64::from(is_readable && !state.is_stale),
+                not_enrolled: totals.not_enrolled + u64::from(!is_readable),
+                stale: totals.stale + u64::from(state.is_stale),
+                open: totals.open + state.open,
+                oldest_check: totals.oldest_check.into_iter().chain(check).min(),
+            }
+        })
+    }
+}
+
+impl SweepResult {
+    /// What happened since a sweep began, in the accounts and Regions of this overview.
+    #[must_use]
+    pub fn new(overview: &Overview, markers: &[Marker], since: Timestamp) -> Self {
+        let by_place: BTreeMap<(&str, &str), &Marker> =
+            markers.iter().map(|marker| ((marker.account.as_str(), marker.region.as_str()), marker)).collect();
+        let mut result = Self { since, checked: 0, not_enrolled: 0, failed: 0 };
+        for state in &overview.account_regions {
+            let marker = by_place.get(&(state.account.as_str(), state.region.as_str()));
+            if marker.is_some_and(|marker| marker.checked_at.is_some_and(|checked_at| checked_at >= since)) {
+                result.checked += 1;
+            } else if marker.is_some_and(|marker| marker.not_enrolled.is_some_and(|(_, seen_at)| seen_at >= since)) {
+                result.not_enrolled += 1;
+            } else {
+                result.failed += 1;
+            }
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-27T12:00:00Z";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn marker(account: &str, region: &str) -> Marker {
+        Marker {
+            account: account.into(),
+            region: region.into(),
+            checked_at: Some(at("2026-11-27T05:00:00Z")),
+            open: OpenFindings::default(),
+            not_enrolled: None,
+            reported: None,
+        }
+    }
+
+    fn account(id: &str) -> MemberAccount {
+        MemberAccount { id: id.into(), name: Some(format!("team {id}")), organizational_unit: None, is_active: true }
+    }
+
+    fn state(account: &str, region: &str, is_stale: bool) -> AccountRegionState {
+        AccountRegionState {
+            account: account.into(),
+            account_name: Some(format!("team {account}")),
+            organizational_unit: None,
+            region: region.into(),
+            last_complete_check: Some(at("2026-11-27T05:00:00Z")),
+            open: OpenFindings::default(),
+            not_enrolled: None,
+            is_stale,
+        }
+    }
+
+    fn overview(markers: &[Marker], accounts: &[MemberAccount]) -> Overview {
+        let regions = ["eu-west-1", "us-east-1"].map(str::to_owned).into();
+        Overview::new(markers, accounts, &regions, SignedDuration::from_hours(8), at(NOW))
+    }
+
+    #[test]
+    fn every_active_account_is_listed_in_every_watched_region() {
+        const A: &str = "111122223333";
+        const B: &str = "444455556666";
+        let high = OpenFindings { high: 2, medium: 0, low: 1 };
+        let old = Some(at("2026-11-27T03:59:59Z"));
+        let refused = Some((NotEnrolled::AccessDenied, at("2026-11-27T05:00:00Z")));
+        let markers = vec![
+            Marker { open: high, ..marker(A, "eu-west-1") },
+            Marker { checked_at: old, ..marker(A, "us-east-1") },
+            Marker { checked_at: old, not_enrolled: refused, ..marker(B, "eu-west-1") },
+            marker(A, "ap-south-1"),
+            marker("777788889999", "eu-west-1"),
+        ];
+        let suspended = MemberAccount { is_active: false, ..account("777788889999") };
+        assert_eq!(
+            overview(&markers, &[account(A), account(B), suspended]),
+            Overview {
+                account_regions: vec![
+                    AccountRegionState { open: high, ..state(A, "eu-west-1", false) },
+                    AccountRegionState { last_complete_check: old, ..state(A, "us-east-1", true) },
+                    AccountRegionState {
+                        last_complete_check: old,
+                        not_enrolled: Some(NotEnrolled::AccessDenied),
+                        ..state(B, "eu-west-1", false)
+                    },
+                    AccountRegionState { last_complete_check: None, ..state(B, "us-east-1", true) },
+                ],
+                totals: Totals {
+                    account_regions: 4,
+                    checked: 1,
+                    not_enrolled: 1,
+                    stale: 2,
+                    open: high,
+                    oldest_check: old,
+                },
+            }
+        );
+    }
+
+    #[test]
+    fn an_account_that_the_organization_does_not_list_is_listed_if_it_was_checked() {
+        let state = AccountRegionState { account_name: None, ..state("111122223333", "eu-west-1", false) };
+        assert_eq!(overview(&[marker("111122223333", "eu-west-1")], &[]).account_regions, [state]);
+    }
+
+    #[test]
+    fn a_sweep_counts_what_happened_since_it_began() {
+        let since = at("2026-11-27T05:00:00Z");
+        let before = at("2026-11-27T04:59:59Z");
+        let markers = vec![
+            marker("111122223333", "eu-west-1"),
+            Marker { checked_at: Some(before), ..marker("111122223333", "us-east-1") },
+            Marker {
+                checked_at: Some(before),
+                not_enrolled: Some((NotEnrolled::RegionDisabled, since)),
+                ..marker("444455556666", "eu-west-1")
+            },
+            Marker {
+                checked_at: None,
+                not_enrolled: Some((NotEnrolled::RegionDisabled, before)),
+                ..marker("444455556666", "us-east-1")
+            },
+        ];
+        let overview = overview(&markers, &[account("111122223333"), account("444455556666"), account("777788889999")]);
+        assert_eq!(
+            SweepResult::new(&overview, &markers, since),
+            SweepResult { since, checked: 1, not_enrolled: 1, failed: 4 }
+        );
+    }
+}
