@@ -54,9 +54,18 @@ class Cloud:
         """Returns a client of another account or Region of an organization. It may do everything there."""
         return self._new_client(service, region=region, key=account)
 
+    def client_with(self, service: str, credentials: dict[str, str], region: str = environment.REGION) -> Any:
+        """Returns a client with other credentials, as boto3 names them. It does not try anything again."""
+        client: Any = boto3.session.Session().client
+        return client(
+            service, region, endpoint_url=self._url(service), config=Config(retries={"max_attempts": 0}), **credentials
+        )
+
     def _new_client(self, service: str, **scope: str) -> Any:
-        url = self.variables[environment.BESIDE_EC2.get(service, "AWS_ENDPOINT_URL")]
-        return new_client(service, url, **scope)
+        return new_client(service, self._url(service), **scope)
+
+    def _url(self, service: str) -> str:
+        return self.variables[environment.BESIDE_EC2.get(service, "AWS_ENDPOINT_URL")]
 
     def empty_the_region(self) -> None:
         """Removes everything from EC2 and the services beside it, the default VPC included."""

@@ -181,6 +181,11 @@ def _with_headers(ec2: Any, headers: dict[str, str]) -> Iterator[None]:
         ec2.meta.events.unregister("before-sign.ec2", add)
 
 
+def without_events(ec2: Any) -> contextlib.AbstractContextManager[None]:
+    """Sends no event for each call in the context: as if CloudTrail had lost them."""
+    return _with_headers(ec2, {"X-No-Event": "true"})
+
+
 def _named(kind: str, name: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}] if name else []
 
@@ -190,7 +195,7 @@ def remove_default_vpc(ec2: Any) -> None:
 
     Without events: the function would check these deletions too, in the middle of the next test.
     """
-    with _with_headers(ec2, {"X-No-Event": "true"}):
+    with without_events(ec2):
         for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
             in_vpc = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
             for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=in_vpc):

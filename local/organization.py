@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from local.deployment import Deployment
 from local.environment import ACCOUNT, REGION, ROOT
 from local.networks import Builder
 from local.organization_file import Account, OrganizationFile
+from local.waiting import wait_until
 
 TEMPLATES = ROOT / "organization"
 ROLES, RULES = "gatewatch-roles", "gatewatch-rules"
@@ -37,6 +39,10 @@ ACCOUNTS = (
     # An account number may begin with zero.
     Account(ARCHIVE, "archive", "workloads"),
 )
+
+
+class SweepFailed(Exception):
+    """The state machine did not end with a summary."""
 
 
 class Organization:
@@ -89,25 +95,47 @@ class Organization:
         [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
-    def deploy_hub(self, **parameters: Any) -> Deployment:
+    def deploy_hub(self, name: str = deployment.STACK, **parameters: Any) -> Deployment:
         """Deploys the project's template as the hub."""
-        return deployment.deploy(self.cloud, Regions=",".join(REGIONS), OrganizationId=ID, **parameters)
+        return deployment.deploy(self.cloud, name, Regions=",".join(REGIONS), OrganizationId=ID, **parameters)
+
+    def deploy_alone(self, name: str, **parameters: Any) -> Deployment:
+        """Deploys the project's template for one account and Region, as without an organization."""
+        # `sam deploy` keeps the values of an update that are not given.
+        return deployment.deploy(self.cloud, name, Regions="", OrganizationId="", **parameters)
 
     def enroll(self, hub: Deployment, *accounts: str) -> None:
         """Deploys the project's templates for members in these accounts, as the StackSets of AWS do."""
-        roles, rules = ((TEMPLATES / name).read_text() for name in ("roles.yaml", "rules.yaml"))
-        bus = {"HubBusArn": hub.outputs["OrganizationBusArn"]}
-        trust = {"HubRoleArn": hub.outputs["FunctionRoleArn"], "OrganizationId": ID, "Regions": ",".join(REGIONS)}
         for account in accounts:
-            self.deploy(ROLES, roles, account, REGION, **bus, **trust)
-            for region in REGIONS:
-                self.deploy(RULES, rules, account, region, **bus)
+            self.enroll_roles(hub, account)
+            self.enroll_rules(hub, account)
 
-    def withdraw(self, account: str) -> None:
-        """Deletes the stacks of a member."""
-        self.client("cloudformation", account).delete_stack(StackName=ROLES)
+    def enroll_roles(self, hub: Deployment, account: str) -> None:
+        """Deploys the roles of a member, in one Region."""
+        bus, role = hub.outputs["OrganizationBusArn"], hub.outputs["FunctionRoleArn"]
+        parameters = {"HubBusArn": bus, "HubRoleArn": role, "OrganizationId": ID, "Regions": ",".join(REGIONS)}
+        self.deploy(ROLES, (TEMPLATES / "roles.yaml").read_text(), account, REGION, **parameters)
+
+    def enroll_rules(self, hub: Deployment, account: str) -> None:
+        """Deploys the rules of a member, in each Region."""
+        template = (TEMPLATES / "rules.yaml").read_text()
         for region in REGIONS:
-            self.client("cloudformation", account, region).delete_stack(StackName=RULES)
+            self.deploy(RULES, template, account, region, HubBusArn=hub.outputs["OrganizationBusArn"])
+
+    def sweep(self, hub: Deployment) -> dict[str, Any]:
+        """Runs the scheduled check of all accounts and Regions; returns its summary."""
+        states = self.client("stepfunctions")
+        execution = states.start_execution(stateMachineArn=hub.outputs["SweepStateMachineArn"])["executionArn"]
+
+        def ended() -> Any:
+            answer = states.describe_execution(executionArn=execution)
+            return None if answer["status"] == "RUNNING" else answer
+
+        answer = wait_until(ended, seconds=120, interval=0.1)
+        if answer is None or answer["status"] != "SUCCEEDED":
+            raise SweepFailed(f"{answer}")
+        summary: dict[str, Any] = json.loads(answer["output"])
+        return summary
 
     def assume(self, role: str, account: str = HUB, region: str = REGION, **arguments: str) -> dict[str, str]:
         """Assumes a role, called by an account; returns boto3's arguments for its credentials."""

@@ -314,6 +314,8 @@ def authorization(key: str, action: str, region: str) -> dict[str, str]:
             "code": "AuthFailure",
             "refusal": "AWS was not able to validate the provided credentials",
         }
+    if _role_is_gone(sts._sessions.get(key, {})):
+        return {"account": account, "code": "AuthFailure", "refusal": "The role of these credentials is gone"}
     with request_scope(account, region):
         principal = iam_evaluator.resolve_principal(key, account)
         if isinstance(principal, iam_evaluator.AuthError):
@@ -326,3 +328,15 @@ def authorization(key: str, action: str, region: str) -> dict[str, str]:
             return {"account": account}
     refusal = f"You are not authorized to perform this operation. User: {principal.arn}, action: {action}"
     return {"account": account, "code": "UnauthorizedOperation", "refusal": refusal}
+
+
+def _role_is_gone(session: dict[str, Any]) -> bool:
+    """Returns whether the role of a session was deleted, or replaced by another one with the same name."""
+    from ministack.services import iam
+
+    role_id = session.get("UserId", "").partition(":")[0]
+    if not role_id.startswith("AROA"):
+        return False
+    _, _, _, _, account, resource = session["Arn"].split(":")
+    role = iam._roles.get_scoped(account, None, resource.split("/")[1])
+    return role is None or role["RoleId"] != role_id

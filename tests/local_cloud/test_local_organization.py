@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.environment import REGION
@@ -89,14 +87,6 @@ def role(
         iam.delete_role(RoleName=name)
 
 
-def client_with(organization: Organization, service: str, credentials: dict[str, str], region: str = REGION) -> Any:
-    """Returns a client with the credentials of a role."""
-    url = organization.cloud.variables["AWS_ENDPOINT_URL_EC2" if service == "ec2" else "AWS_ENDPOINT_URL"]
-    config = Config(retries={"max_attempts": 0})
-    client: Any = boto3.session.Session().client
-    return client(service, region, endpoint_url=url, config=config, **credentials)
-
-
 @pytest.fixture(scope="module")
 def hub(organization: Organization) -> Iterator[Any]:
     """STS, called with the role that trust policies name. It may assume one role in each account."""
@@ -108,7 +98,7 @@ def hub(organization: Organization) -> Iterator[Any]:
     trust = trust_policy("sts:AssumeRole")
     with role(organization, HUB, "the-hub", trust, may_assume) as arn:
         assert arn == TRUSTED
-        yield client_with(organization, "sts", organization.assume(arn))
+        yield organization.cloud.client_with("sts", organization.assume(arn))
 
 
 def assumed(sts: Any, account: str, name: str = READER, **arguments: str) -> dict[str, str]:
@@ -199,11 +189,11 @@ def test_credentials_of_a_role_lead_to_its_account_in_ec2_and_allow_what_the_rol
     with role(organization, SHOP, READER, trust_policy("sts:AssumeRole", **ONLY_THE_HUB), may_read):
         credentials = assumed(hub, SHOP)
 
-        ec2 = client_with(organization, "ec2", credentials, ELSEWHERE)
+        ec2 = organization.cloud.client_with("ec2", credentials, ELSEWHERE)
         assert [each["VpcId"] for each in ec2.describe_vpcs()["Vpcs"]] == [vpc]
 
         refusals = []
-        for call in (ec2.describe_subnets, client_with(organization, "ec2", credentials, REGION).describe_vpcs):
+        for call in (ec2.describe_subnets, organization.cloud.client_with("ec2", credentials, REGION).describe_vpcs):
             with pytest.raises(ClientError) as refusal:
                 call()
             refusals.append(code_of(refusal))
@@ -215,7 +205,7 @@ def test_credentials_of_a_role_lead_to_its_account_in_ec2_and_allow_what_the_rol
 def test_ec2_refuses_one_account_without_another(organization: Organization, hub: Any) -> None:
     trust, may_read = trust_policy("sts:AssumeRole", **ONLY_THE_HUB), {"Action": "ec2:DescribeVpcs", "Resource": "*"}
     with role(organization, SHOP, READER, trust, may_read), role(organization, PAYMENTS, READER, trust, may_read):
-        shop, payments = (client_with(organization, "ec2", assumed(hub, each)) for each in (SHOP, PAYMENTS))
+        shop, payments = (organization.cloud.client_with("ec2", assumed(hub, each)) for each in (SHOP, PAYMENTS))
         codes = []
         changes: list[dict[str, Any]] = [{"throttled": True}, {"disabled_regions": (REGION,)}]
         for change in changes:
@@ -375,9 +365,9 @@ def test_put_events_reaches_the_bus_only_as_the_policy_says(organization: Organi
     may_put = {"Action": "events:PutEvents", "Resource": BUS}
     trust = trust_policy("sts:AssumeRole")
     with role(organization, SHOP, "somebody", trust, may_put) as somebody, pytest.raises(ClientError) as refusal:
-        client_with(organization, "events", organization.assume(somebody)).put_events(Entries=[entry])
+        organization.cloud.client_with("events", organization.assume(somebody)).put_events(Entries=[entry])
     with role(organization, SHOP, FORWARDER, trust, may_put) as admitted:
-        events = client_with(organization, "events", organization.assume(admitted))
+        events = organization.cloud.client_with("events", organization.assume(admitted))
         answers = [events.put_events(Entries=[entry | {"Source": source}]) for source in ("made.up", "aws.ec2")]
 
     assert code_of(refusal) == "AccessDeniedException"
