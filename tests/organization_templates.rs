@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use gatewatch::{
     checks::list::actions_of,
+    error::Error,
     events::{
         aws_config::resource_types,
         cloudtrail::{API_GATEWAY_CALLS, ec2_calls},
@@ -72,6 +73,16 @@ fn the_role_of_a_member_reads_exactly_what_the_checks_need() {
         let needed: BTreeSet<&str> = actions_of(&checks).into_iter().chain(ALWAYS).chain(entered).collect();
         assert_eq!(granted.iter().map(String::as_str).collect::<BTreeSet<_>>(), needed, "with {checks:?}");
     }
+}
+
+/// An error that comes back with every attempt is not worth an attempt. Errors of Lambda itself are in the file too.
+#[test]
+fn the_scheduled_check_repeats_what_failed_unless_it_would_fail_again() {
+    let sweep = include_str!("../organization/sweep.asl.json");
+    let repeated = Error::TYPES.into_iter().filter(|name| sweep.contains(&format!("\"{name}\"")));
+    let hopeless = ["ConfigError", "UnsupportedEvent"];
+    let others = Error::TYPES.into_iter().filter(|name| !hopeless.contains(name));
+    assert_eq!(repeated.collect::<Vec<_>>(), others.collect::<Vec<_>>());
 }
 
 /// A parameter that has the same name has the same values, so that the hub's own can be copied.
