@@ -78,7 +78,9 @@ impl EventBus {
                 Ok(answer) => answer.entries.unwrap_or_default(),
                 Err(error) => {
                     let why = describe(&error);
-                    waiting.iter().for_each(|&at| refused[at] = Some(why.clone()));
+                    for &at in &waiting {
+                        refused[at] = Some(why.clone());
+                    }
                     return;
                 }
             };

@@ -25,7 +25,7 @@ const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// The maximum number of accounts and Regions whose clients are kept. A sweep uses each once, and events concern few.
 const MAX_CLIENTS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// A session that expires sooner than this is not used for a new invocation, which can take a minute.
-const MIN_VALIDITY: Duration = Duration::from_secs(300);
+const MIN_VALIDITY: Duration = Duration::from_mins(5);
 /// The function's own credentials are valid as long as its process lives.
 const OWN_VALIDITY: Duration = Duration::from_hours(24);
 
@@ -38,8 +38,11 @@ pub struct Members {
     /// By account.
     sessions: Mutex<LruCache<String, Credentials>>,
     /// By account and Region, with the end of their session.
-    clients: Mutex<LruCache<(String, String), (Arc<AccountClients>, SystemTime)>>,
+    clients: Mutex<LruCache<Key, (Arc<AccountClients>, SystemTime)>>,
 }
+
+/// An account and a Region.
+type Key = (String, String);
 
 /// Why an account cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,13 +92,12 @@ impl Members {
             return Ok(self.keep(key, AccountClients::new(config), SystemTime::now() + OWN_VALIDITY));
         }
         let known = lock(&self.sessions).get(account).filter(|session| end_of(session) > earliest_end).cloned();
-        let session = match known {
-            Some(session) => session,
-            None => {
-                let session = self.assume_role(account, &place.partition).await?;
-                lock(&self.sessions).put(account.to_owned(), session.clone());
-                session
-            }
+        let session = if let Some(session) = known {
+            session
+        } else {
+            let session = self.assume_role(account, &place.partition).await?;
+            lock(&self.sessions).put(account.to_owned(), session.clone());
+            session
         };
         let end = end_of(&session);
         let config = self
@@ -109,7 +111,7 @@ impl Members {
         Ok(self.keep(key, AccountClients::new(config), end))
     }
 
-    fn keep(&self, key: (String, String), clients: AccountClients, end: SystemTime) -> Arc<AccountClients> {
+    fn keep(&self, key: Key, clients: AccountClients, end: SystemTime) -> Arc<AccountClients> {
         let clients = Arc::new(clients);
         lock(&self.clients).put(key, (Arc::clone(&clients), end));
         clients

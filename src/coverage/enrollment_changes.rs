@@ -112,6 +112,7 @@ mod tests {
             name: Some("team".into()),
             organizational_unit: None,
             is_active: true,
+            seen_at: None,
         };
         let regions = ["eu-west-1", "us-east-1"].map(str::to_owned).into();
         let accounts = [account];

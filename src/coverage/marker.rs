@@ -70,4 +70,6 @@ pub struct MemberAccount {
     pub organizational_unit: Option<String>,
     /// Whether it is listed as active. Others are not checked.
     pub is_active: bool,
+    /// When a sweep last listed it, if the row says so.
+    pub seen_at: Option<Timestamp>,
 }

@@ -6,7 +6,8 @@
 //! | an older one, or none | stale |
 //! | the role or the Region is missing | not enrolled, and not stale: no check is expected |
 //! | an active account that nobody checked yet, in each watched Region | listed, without a check, stale |
-//! | an account that is not active any more, or a Region that is not watched any more | left out |
+//! | an account that is not active any more, or that sweeps do not list any more | left out |
+//! | a Region that is not watched any more | left out |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,12 +88,18 @@ impl Overview {
     ) -> Self {
         let by_id: BTreeMap<&str, &MemberAccount> =
             accounts.iter().map(|account| (account.id.as_str(), account)).collect();
+        // An account that has left the organization stays in the table for a while.
+        let listed_at = accounts.iter().filter_map(|account| account.seen_at).max();
+        let is_listed = |account: &MemberAccount| {
+            let has_left = |(listed_at, seen_at): (Timestamp, _)| listed_at.duration_since(seen_at) > stale_after;
+            account.is_active && !listed_at.zip(account.seen_at).is_some_and(has_left)
+        };
         let is_watched = |marker: &Marker| {
             regions.contains(&marker.region)
-                && by_id.get(marker.account.as_str()).is_none_or(|account| account.is_active)
+                && by_id.get(marker.account.as_str()).is_none_or(|account| is_listed(account))
         };
         let mut by_place: BTreeMap<(String, String), Option<&Marker>> = (accounts.iter())
-            .filter(|account| account.is_active)
+            .filter(|account| is_listed(account))
             .flat_map(|account| regions.iter().map(|region| ((account.id.clone(), region.clone()), None)))
             .collect();
         for marker in markers.iter().filter(|marker| is_watched(marker)) {
@@ -180,7 +187,13 @@ mod tests {
     }
 
     fn account(id: &str) -> MemberAccount {
-        MemberAccount { id: id.into(), name: Some(format!("team {id}")), organizational_unit: None, is_active: true }
+        MemberAccount {
+            id: id.into(),
+            name: Some(format!("team {id}")),
+            organizational_unit: None,
+            is_active: true,
+            seen_at: None,
+        }
     }
 
     fn state(account: &str, region: &str, is_stale: bool) -> AccountRegionState {
@@ -239,6 +252,20 @@ mod tests {
                 },
             }
         );
+    }
+
+    #[test]
+    fn an_account_that_left_the_organization_is_left_out_after_some_time() {
+        let account = |id: &str, seen_at| MemberAccount { seen_at: Some(at(seen_at)), ..account(id) };
+        let accounts = [
+            account("111122223333", "2026-11-27T12:00:00Z"),
+            account("222233334444", "2026-11-27T04:00:00Z"),
+            account("333344445555", "2026-11-27T03:59:59Z"),
+        ];
+        let markers = accounts.clone().map(|account| marker(&account.id, "eu-west-1"));
+        let states = overview(&markers, &accounts).account_regions;
+        let listed: BTreeSet<&str> = states.iter().map(|state| state.account.as_str()).collect();
+        assert_eq!(listed, BTreeSet::from(["111122223333", "222233334444"]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod canned_answers;
 mod endpoints;
 mod history;
+mod hub;
 mod large_region;
 mod local_cloud;
 mod optional_services;

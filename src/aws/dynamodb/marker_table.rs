@@ -187,6 +187,7 @@ fn member_account(item: &Item) -> Option<MemberAccount> {
         name: of("accountName"),
         organizational_unit: of("organizationalUnit"),
         is_active: text(item, "accountState").is_none_or(|state| state == "ACTIVE"),
+        seen_at: text(item, "seenAt").and_then(|time| time.parse().ok()),
     })
 }
 
@@ -241,6 +242,7 @@ mod tests {
                 ("accountName", s("team")),
                 ("organizationalUnit", s("")),
                 ("accountState", s(state)),
+                ("seenAt", s("2026-11-27T05:00:00.123Z")),
             ])
         };
         let account = |is_active| MemberAccount {
@@ -248,12 +250,13 @@ mod tests {
             name: Some("team".into()),
             organizational_unit: None,
             is_active,
+            seen_at: "2026-11-27T05:00:00.123Z".parse().ok(),
         };
         assert_eq!(member_account(&row("ACTIVE")), Some(account(true)));
         assert_eq!(member_account(&row("SUSPENDED")), Some(account(false)));
         assert_eq!(
             member_account(&item(&[("sk", s("111122223333"))])),
-            Some(MemberAccount { name: None, ..account(true) })
+            Some(MemberAccount { name: None, seen_at: None, ..account(true) })
         );
     }
 }

@@ -173,7 +173,7 @@ mod tests {
             ec2.describe_vpcs().customize().config_override(once).send().await.unwrap_err();
             let emptied_at = ec2_bucket.full_at.lock().unwrap().checked_sub(FULL_REFILL);
             let now = if status == 503 { emptied_at.unwrap() } else { Instant::now() };
-            assert_eq!(waits(&ec2_bucket, 2, now), waits_for_more, "{status}");
+            assert_eq!(waits(ec2_bucket, 2, now), waits_for_more, "{status}");
         }
     }
 

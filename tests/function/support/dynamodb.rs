@@ -1,6 +1,7 @@
 //! Canned answers of DynamoDB, in its JSON.
 
 use std::{
+    collections::HashMap,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -17,6 +18,8 @@ pub struct DynamoDb {
 #[derive(Default)]
 struct Canned {
     pages: Vec<Value>,
+    /// The rows of partitions, for queries of a partition and for single rows.
+    rows: HashMap<&'static str, Vec<Value>>,
     /// An operation, and a text that is in the requests that are denied.
     refused: Option<(&'static str, &'static str)>,
     /// An operation that is not answered.
@@ -29,6 +32,11 @@ impl DynamoDb {
     /// Each page is a list of items in DynamoDB's JSON.
     pub async fn holding(pages: Vec<Value>) -> Self {
         Self::serving(Canned { pages, ..Canned::default() }).await
+    }
+
+    /// Answers queries of these partitions, and calls for one of their rows.
+    pub async fn holding_rows(rows: impl IntoIterator<Item = (&'static str, Vec<Value>)>) -> Self {
+        Self::serving(Canned { rows: rows.into_iter().collect(), ..Canned::default() }).await
     }
 
     /// Denies this operation.
@@ -124,10 +132,18 @@ impl Respond for Canned {
         if self.hanging == Some(operation.as_str()) {
             return answer(json!({})).set_delay(Duration::from_mins(2));
         }
+        let asked = body(request);
+        if operation == "GetItem" {
+            let rows = self.rows.get(asked["Key"]["pk"]["S"].as_str().unwrap_or_default());
+            let row = rows.and_then(|rows| rows.iter().find(|row| row["sk"] == asked["Key"]["sk"]));
+            return answer(row.map_or(json!({}), |row| json!({"Item": row})));
+        }
         if operation != "Query" {
             return answer(json!({}));
         }
-        let asked = body(request);
+        if let Some(rows) = self.rows.get(asked["ExpressionAttributeValues"][":pk"]["S"].as_str().unwrap_or_default()) {
+            return answer(json!({"Items": rows}));
+        }
         let n = asked["ExclusiveStartKey"]["sk"]["S"].as_str().map_or(0, |key| key.parse().unwrap_or_default());
         let mut page = json!({"Items": self.pages.get(n).cloned().unwrap_or(json!([]))});
         if n + 1 < self.pages.len() {

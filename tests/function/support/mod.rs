@@ -7,6 +7,7 @@ pub mod dynamodb;
 pub mod ec2;
 pub mod lambda;
 pub mod optional_services;
+pub mod organization;
 pub mod sns;
 
 use std::collections::HashMap;
