@@ -42,7 +42,7 @@ ACCOUNTS = (
 
 
 class SweepFailed(Exception):
-    """The state machine did not end with a summary."""
+    """The state machine failed. The text is its cause: the summary, if too much could not be checked."""
 
 
 class Organization:
@@ -133,7 +133,7 @@ class Organization:
 
         answer = wait_until(ended, seconds=120, interval=0.1)
         if answer is None or answer["status"] != "SUCCEEDED":
-            raise SweepFailed(f"{answer}")
+            raise SweepFailed(answer and answer.get("cause"))
         summary: dict[str, Any] = json.loads(answer["output"])
         return summary
 
