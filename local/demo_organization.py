@@ -112,8 +112,9 @@ def show_sweep(progress: Progress, summary: dict[str, Any]) -> None:
     sweep, opened = summary["sweep"], summary["totals"]["open"]
     progress.paragraph(
         f"{sweep['checked']} accounts and Regions checked, {sweep['notEnrolled']} cannot be read, "
-        f"{sweep['failed']} failed. Open findings: {opened['HIGH']} HIGH, {opened['MEDIUM']} MEDIUM, {opened['LOW']} LOW."
+        f"{sweep['failed']} failed."
     )
+    progress.paragraph(f"Open findings: {opened['HIGH']} HIGH, {opened['MEDIUM']} MEDIUM, {opened['LOW']} LOW.")
 
 
 def show_email(progress: Progress, email: Message) -> None:
