@@ -1,0 +1,61 @@
+//! The fix of a problem removes the problem.
+
+use gatewatch::{
+    checks::endpoint_problem::EndpointFix,
+    network::endpoint_facts::{IngressRule, TrafficSource},
+};
+use proptest::prop_assert;
+
+use super::{CASES, networks, verdict};
+use crate::seeds::runner;
+
+/// The fix of each problem, applied to the facts, removes the problem.
+#[test]
+fn the_fix_removes_the_problem() {
+    let outcome = runner(CASES / 4).run(&networks::case(), |case| {
+        for problem in verdict(&case).problems {
+            let mut fixed = case.clone();
+            match &problem.fix {
+                EndpointFix::AuthorizeIngress { group_id, cidrs } => {
+                    let sources = cidrs.iter().cloned().map(TrafficSource::Cidr).collect();
+                    let rule =
+                        IngressRule { protocol: "tcp".into(), from_port: Some(443), to_port: Some(443), sources };
+                    fixed.facts.security_groups.get_mut(group_id).unwrap().ingress.push(rule);
+                }
+                EndpointFix::EnableVpcDnsSupport { vpc_id } => {
+                    fixed.facts.vpc_dns.get_mut(vpc_id).unwrap().support = true;
+                    // EC2 sets one attribute per call: the second problem appears once the first one is fixed.
+                    fixed.facts.vpc_dns.get_mut(vpc_id).unwrap().host_names = true;
+                }
+                EndpointFix::EnableVpcDnsHostNames { vpc_id } => {
+                    fixed.facts.vpc_dns.get_mut(vpc_id).unwrap().host_names = true;
+                }
+                EndpointFix::RestrictPrivateDns { endpoint_id, .. } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().private_dns_only_for_inbound_resolver = Some(true);
+                }
+                EndpointFix::AddSubnets { endpoint_id, subnet_ids } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().subnet_ids.extend(subnet_ids.clone());
+                }
+                EndpointFix::EnablePrivateDns { endpoint_id } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().private_dns_enabled = true;
+                }
+                EndpointFix::DeleteEndpoint { endpoint_id } => {
+                    fixed.network.endpoints.retain(|endpoint| endpoint.id != *endpoint_id);
+                }
+                EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. } => continue,
+                other => panic!("not a fix of these checks: {other:?}"),
+            }
+            prop_assert!(
+                verdict(&fixed).problems.iter().all(|other| other.id != problem.id),
+                "{:?} does not fix {:?}",
+                problem.fix,
+                problem
+            );
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}

@@ -1,0 +1,75 @@
+//! The conditions of the default checks of endpoints, a second time. It shares no code with the rules: it compares text,
+//! tries every address, and looks through all lists each time.
+
+mod access;
+mod central;
+mod dns;
+mod exemption;
+mod outcome;
+mod state;
+mod zones;
+
+use gatewatch::network::model::{Endpoint, EndpointKind, RouteTable, Subnet};
+
+use super::{
+    answer::{Answer, Facts, Outcome},
+    networks::Case,
+};
+
+pub fn evaluate(case: &Case) -> Answer {
+    let mut answer = Answer::new();
+    for endpoint in &case.network.endpoints {
+        if is_never_judged(case, endpoint) {
+            continue;
+        }
+        dns::dns_bypass(case, endpoint, &mut answer);
+        dns::endpoint_dns(case, endpoint, &mut answer);
+        access::endpoint_access(case, endpoint, &mut answer);
+        state::endpoint_state(case, endpoint, &mut answer);
+        zones::endpoint_zones(case, endpoint, &mut answer);
+        dns::endpoint_private_dns(case, endpoint, &mut answer);
+    }
+    answer
+}
+
+/// Never judged: `RequesterManaged` true; tag `GuardDutyManaged` or service `….guardduty-data`; `ServiceRegion` other than
+/// home; third-party services; types other than Gateway and Interface; another owner's.
+fn is_never_judged(case: &Case, endpoint: &Endpoint) -> bool {
+    let foreign = match (&endpoint.owner_id, &case.account_region.account) {
+        (Some(owner), Some(ours)) => owner != ours,
+        _ => false,
+    };
+    foreign
+        || endpoint.requester_managed
+        || endpoint.guardduty_managed
+        || endpoint.service_name.ends_with(".guardduty-data")
+        || endpoint.service_name.contains(".vpce-svc-")
+        || matches!(endpoint.service_region.as_deref(), Some(region) if region != "eu-west-1")
+        || endpoint.kind == EndpointKind::Other
+}
+
+fn is_available_interface(endpoint: &Endpoint) -> bool {
+    endpoint.kind == EndpointKind::Interface && endpoint.state.to_lowercase() == "available"
+}
+
+fn own_subnets<'a>(case: &'a Case, vpc_id: &str) -> Vec<&'a Subnet> {
+    let mut subnets: Vec<&Subnet> = case.network.subnets.iter().filter(|subnet| subnet.vpc_id == vpc_id).collect();
+    subnets.retain(|subnet| match (&subnet.owner_id, &case.account_region.account) {
+        (Some(owner), Some(ours)) => owner == ours,
+        _ => true,
+    });
+    subnets.sort_by_key(|subnet| subnet.id.clone());
+    subnets
+}
+
+/// The table that the subnet uses: its own, or the main table.
+fn table_of<'a>(case: &'a Case, subnet: &Subnet) -> Option<&'a RouteTable> {
+    let explicit = case.network.route_tables.iter().find(|table| {
+        table.associations.iter().any(|association| association.subnet_id.as_deref() == Some(subnet.id.as_str()))
+    });
+    explicit.or_else(|| {
+        case.network.route_tables.iter().find(|table| {
+            table.vpc_id == subnet.vpc_id && table.associations.iter().any(|association| association.main)
+        })
+    })
+}
