@@ -2,7 +2,10 @@
 
 use gatewatch::{
     checks::endpoint_problem::EndpointFix,
-    network::endpoint_facts::{IngressRule, TrafficSource},
+    network::{
+        endpoint_facts::{IngressRule, TrafficSource},
+        model::{Endpoint, EndpointKind},
+    },
 };
 use proptest::prop_assert;
 
@@ -44,6 +47,17 @@ fn the_fix_removes_the_problem() {
                 }
                 EndpointFix::DeleteEndpoint { endpoint_id } => {
                     fixed.network.endpoints.retain(|endpoint| endpoint.id != *endpoint_id);
+                }
+                EndpointFix::CreateInterfaceEndpoint { vpc_id, service_name, subnet_ids } => {
+                    fixed.network.endpoints.push(Endpoint {
+                        id: "vpce-00000new".into(),
+                        vpc_id: vpc_id.clone(),
+                        kind: EndpointKind::Interface,
+                        service_name: service_name.as_str().into(),
+                        state: "available".into(),
+                        subnet_ids: subnet_ids.clone(),
+                        ..Endpoint::default()
+                    });
                 }
                 EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. } => continue,
                 other => panic!("not a fix of these checks: {other:?}"),

@@ -14,7 +14,7 @@ use gatewatch::{
         check::CheckName,
         endpoint_context::{EndpointContext, EndpointInput},
         endpoint_problem::EndpointVerdict,
-        list::{default_checks, evaluate_endpoints},
+        list::evaluate_endpoints,
     },
     network::{selection::VpcSelection, service::GatewayService},
 };
@@ -29,13 +29,14 @@ use networks::Case;
 const CASES: u32 = 4_000;
 
 fn verdict(case: &Case) -> EndpointVerdict {
-    let more = [CheckName::EndpointZones, CheckName::EndpointPrivateDns];
-    verdict_of(case, &default_checks().into_iter().chain(more).collect())
+    let mut checks = BTreeSet::from(CheckName::ALL);
+    checks.remove(&CheckName::EndpointPolicy);
+    verdict_of(case, &checks)
 }
 
 fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
     let (year, month, day) = case.today;
-    let required = BTreeSet::from(["ssm".to_owned()]);
+    let required = case.required_interfaces.iter().map(|&short| short.to_owned()).collect();
     let is_required = |service: &GatewayService| case.route_table_services.contains(&service.name());
     let route_table_services = GatewayService::ALL.into_iter().filter(is_required).collect();
     let context = EndpointContext::new(EndpointInput {
@@ -46,7 +47,7 @@ fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
         checks_rest_apis: true,
         route_table_services: &route_table_services,
         required_interfaces: &required,
-        organization_id: None,
+        organization_id: case.organization_id,
         today: Date::new(year, month, day).unwrap(),
     });
     evaluate_endpoints(checks, &context)

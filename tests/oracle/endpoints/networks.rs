@@ -22,6 +22,9 @@ use proptest::{
 
 use crate::networks::{OTHER_ACCOUNT, OWN_ACCOUNT};
 
+/// The organization of the account.
+pub const OWN_ORGANIZATION: &str = "o-a1b2c3d4e5";
+
 /// Everything that the verdict depends on.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -31,6 +34,10 @@ pub struct Case {
     pub today: (i16, i8, i8),
     /// The services that `gateway-route` requires. Empty if it does not run.
     pub route_table_services: Vec<&'static str>,
+    /// The short names of the services that `required-endpoints` asks for.
+    pub required_interfaces: Vec<&'static str>,
+    /// The organization that `endpoint-policy` requires.
+    pub organization_id: Option<&'static str>,
 }
 
 /// The resources of one VPC. They refer to the VPC by the placeholder `vpc-?`.
@@ -49,8 +56,11 @@ pub fn case() -> BoxedStrategy<Case> {
     let account = prop_oneof![9 => Just(Some(OWN_ACCOUNT)), 1 => Just(None)];
     let today = select(vec![(2025, 12, 31), (2026, 3, 1)]);
     let services = select(vec![vec!["s3", "dynamodb"], vec!["s3", "dynamodb"], vec!["dynamodb", "s3express"], vec![]]);
-    (vec(vpc(), 1..=2), account, today, services, endpoint_services())
-        .prop_map(|(drafts, account, today, route_table_services, endpoint_services)| {
+    let required = select(vec![vec![], vec!["ssm"], vec!["kms", "ssm"], vec!["ssm", "unknown"]]);
+    let settings = (services, required, option::of(Just(OWN_ORGANIZATION)));
+    (vec(vpc(), 1..=2), account, today, settings, endpoint_services())
+        .prop_map(|(drafts, account, today, settings, endpoint_services)| {
+            let (route_table_services, required_interfaces, organization_id) = settings;
             let (network, mut facts) = build(drafts);
             facts.services = endpoint_services;
             let account_region = AccountRegion {
@@ -58,7 +68,7 @@ pub fn case() -> BoxedStrategy<Case> {
                 account: account.map(str::to_owned),
                 region: "eu-west-1".to_owned(),
             };
-            Case { network, facts, account_region, today, route_table_services }
+            Case { network, facts, account_region, today, route_table_services, required_interfaces, organization_id }
         })
         .boxed()
 }
@@ -78,6 +88,8 @@ fn tag() -> impl Strategy<Value = Option<String>> + Clone {
         "s3",
         "endpoint-zones",
         "endpoint-zones endpoint-private-dns",
+        "endpoint-policy required-endpoints",
+        "required-endpoints/endpoint-policy until=2026-06-30",
         "Endpoint-State",
         "* endpoint-state",
         "endpoint-dns until=yesterday",
@@ -129,7 +141,7 @@ fn vpc() -> impl Strategy<Value = Draft> {
 
 /// The services that AWS returns, by name.
 fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService>> {
-    const NAMES: [&str; 3] = ["s3", "dynamodb", "ssm"];
+    const NAMES: [&str; 4] = ["s3", "dynamodb", "ssm", "kms"];
     let zones = select(vec![
         vec!["euw1-az1", "euw1-az2", "euw1-az3", "euw1-lhr1-az1"],
         vec!["euw1-az1", "euw1-az2"],
@@ -139,6 +151,7 @@ fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService
     let private_names = select(vec![
         vec!["ssm.eu-west-1.amazonaws.com"],
         vec!["SSM.eu-west-1.amazonaws.com", "*.ssm.eu-west-1.api.aws"],
+        vec!["kms.eu-west-1.amazonaws.com"],
         vec![],
     ]);
     vec(option::weighted(0.9, (zones, private_names)), NAMES.len()).prop_map(|services| {
@@ -165,13 +178,26 @@ fn central_names() -> impl Strategy<Value = CentralNames> {
             vec(select(some.to_vec()), 0..=1).prop_map(|items| OptionalRead::Read(items.into_iter().collect()));
         prop_oneof![12 => of_few, 1 => Just(OptionalRead::Denied), 1 => Just(OptionalRead::NotRead)]
     }
-    let zones =
-        ["ssm.eu-west-1.amazonaws.com.", "amazonaws.com.", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
+    let zones = [
+        "ssm.eu-west-1.amazonaws.com.",
+        "\\052.ssm.eu-west-1.api.aws.",
+        "amazonaws.com.",
+        "a.ssm.eu-west-1.api.aws.",
+        "corp.example.",
+        "b.example.",
+    ];
     let domains = [".", "eu-west-1.api.aws", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
     let ssm = || Some("com.amazonaws.eu-west-1.ssm".to_owned());
     let other = || Some("com.amazonaws.eu-west-1.kms".to_owned());
+    let zone = |number: u8, name: Option<&str>| ProfileResource::HostedZone {
+        arn: format!("arn:aws:route53:::hostedzone/Z{number}"),
+        name: name.map(str::to_owned),
+    };
     let resources = [
-        ProfileResource::HostedZone { arn: "arn:aws:route53:::hostedzone/Z1".to_owned(), name: None },
+        zone(1, None),
+        zone(2, Some("ssm.eu-west-1.amazonaws.com.")),
+        zone(3, Some("eu-west-1.amazonaws.com.")),
+        zone(4, Some("corp.example.")),
         ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: ssm() },
         ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: other() },
         ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: None },
@@ -306,8 +332,10 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         5 => Just("com.amazonaws.eu-west-1.s3"),
         2 => Just("com.amazonaws.eu-west-1.dynamodb"),
         4 => Just("com.amazonaws.eu-west-1.ssm"),
+        1 => Just("com.amazonaws.eu-west-1.kms"),
         1 => select(vec![
             "cn.com.amazonaws.eu-west-1.s3",
+            "cn.com.amazonaws.eu-west-1.ssm",
             "com.amazonaws.us-east-1.s3",
             "com.amazonaws.eu-west-1.s3express",
             "com.amazonaws.s3-global.accesspoint",

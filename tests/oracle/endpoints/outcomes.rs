@@ -76,6 +76,12 @@ fn the_generated_endpoints_have_every_outcome() {
         "endpoint-zones: fact_missing",
         "endpoint-zones: single_zone MEDIUM",
         "endpoint-zones: zones_missing LOW",
+        "required-endpoints: endpoint_missing MEDIUM",
+        "required-endpoints: exempt by subnet",
+        "required-endpoints: exempt by vpc",
+        "required-endpoints: fact_missing",
+        "required-endpoints: may_be_served_centrally",
+        "required-endpoints: read_denied",
     ];
     let rare: Vec<_> =
         expected.iter().filter(|&&outcome| counts.get(outcome).is_none_or(|&times| times < 10)).collect();

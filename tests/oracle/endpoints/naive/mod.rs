@@ -1,4 +1,4 @@
-//! The conditions of the default checks of endpoints, a second time. It shares no code with the rules: it compares text,
+//! The conditions of the checks, a second time. It shares no code with the rules: it compares text,
 //! tries every address, and looks through all lists each time.
 
 mod access;
@@ -6,6 +6,7 @@ mod central;
 mod dns;
 mod exemption;
 mod outcome;
+mod required;
 mod state;
 mod zones;
 
@@ -29,6 +30,7 @@ pub fn evaluate(case: &Case) -> Answer {
         zones::endpoint_zones(case, endpoint, &mut answer);
         dns::endpoint_private_dns(case, endpoint, &mut answer);
     }
+    required::required_endpoints(case, &mut answer);
     answer
 }
 
