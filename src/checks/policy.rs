@@ -437,7 +437,9 @@ fn is_every_action(pattern: &str) -> bool {
 pub(super) fn is_everything(pattern: &str) -> bool {
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let [_, _, _, _, account, resource] = parts.as_slice() else {
-        return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*'));
+        // The `*` at the end of a short ARN stands for the missing parts too. It may have an account before it.
+        let names_account = parts.get(4).is_some_and(|account| !is_wildcard(account));
+        return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*') && !names_account);
     };
     // A bucket has no account in its ARN, and its name comes first. Other names come after a type, as in `table/…`.
     let mut names = resource.split(['/', ':']).filter(|name| !name.is_empty());

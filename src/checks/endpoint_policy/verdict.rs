@@ -239,6 +239,7 @@ mod tests {
             json!({"Resource": "arn:aws:iot:*::jobtemplate/*"}),
             json!({"Resource": "arn:aws:lambda:*:123456789012:layer:*"}),
             json!({"Resource": "arn:aws:sqs:*:*:orders"}),
+            json!({"Resource": "arn:aws:sqs:eu-west-1:123456789012*"}),
             json!({"Resource": "arn:aws:dynamodb:*:*:table/orders"}),
             json!({"Effect": "Deny"}),
         ] {
@@ -261,6 +262,7 @@ mod tests {
             json!({"StringEquals": {"s3:ResourceAccount": "123456789012"}}),
             json!({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/app"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/*"}}),
+            json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012*"}}),
             json!({"StringEquals": {"aws:SourceVpc": "vpc-0000000a"}}),
             json!({"StringEquals": {"aws:sourcevpce": "vpce-0000000a"}}),
             json!({"Bool": {"aws:PrincipalIsAWSService": "true"}}),
@@ -285,6 +287,7 @@ mod tests {
             json!({"StringLike": {"aws:PrincipalOrgID": [OURS, "*"]}}),
             json!({"StringLike": {"aws:PrincipalOrgID": "?*"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:*"}}),
+            json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}),
             json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": OURS}}),
             json!({"Bool": {"aws:PrincipalIsAWSService": "false"}}),
