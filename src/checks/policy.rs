@@ -198,11 +198,14 @@ pub(super) enum Shut {
 }
 
 impl Statement {
-    /// Whether it is about every action. All but those of some service also counts: the endpoint may serve another one.
+    /// Whether it is about every action. The endpoint serves one service, and which one is not known: an `Allow` of all but
+    /// `s3:*` may allow every action, and a `Deny` of all but `s3:*` may deny none.
     pub(super) fn has_every_action(&self) -> bool {
         match &self.actions {
-            Values::Listed(actions) => actions.iter().any(|action| is_every_action(action)),
-            Values::Except(actions) => !actions.iter().any(|action| is_wildcard(action)),
+            Values::Except(actions) if self.is_allow => {
+                !actions.iter().any(|action| action.split(':').all(is_wildcard))
+            }
+            actions => actions.is_open(is_every_action),
         }
     }
 

@@ -20,6 +20,9 @@
 //! | with such a condition and another one | in doubt |
 //! | any other | open |
 //!
+//! `s3:*` is every action, because an endpoint serves one service. Which one is not known, so an `Allow` with `NotAction`
+//! `s3:*` is one of every action, and such a `Deny` is not.
+//!
 //! | given a policy | then |
 //! |---|---|
 //! | that cannot be read | in doubt |
@@ -234,6 +237,7 @@ mod tests {
             json!({"Action": ["s3:Get*", "s3:List*"]}),
             json!({"Action": []}),
             json!({"Action": null, "NotAction": "*"}),
+            json!({"Action": null, "NotAction": ["*:*"]}),
             json!({"Resource": ["arn:aws:s3:::packages.eu-west-1.example.com/*", "arn:aws:s3:::repo-*"]}),
             json!({"Resource": "arn:aws:iam::aws:policy/*"}),
             json!({"Resource": "arn:aws:iot:*::jobtemplate/*"}),
@@ -338,6 +342,10 @@ mod tests {
             ),
             (json!({"Resource": "arn:aws:s3:::ours/*"}), "open"),
             (json!({"Principal": {"AWS": "210987654321"}}), "open"),
+            // It leaves one action to everybody, or every action of a service: perhaps that of the endpoint.
+            (json!({"Action": null, "NotAction": "s3:GetObject"}), "bounded"),
+            (json!({"Action": null, "NotAction": "s3:*"}), "open"),
+            (json!({"Action": null, "NotAction": ["*:*"]}), "open"),
         ] {
             assert_eq!(word(&beside_deny(&changes)), expected, "{changes}");
         }
