@@ -177,12 +177,10 @@ impl Condition {
         if is_negated { self.sides() } else { Bounds::NONE }
     }
 
-    /// The organizations that the condition names, if its key is about organizations.
-    pub(super) fn organizations(&self) -> Option<impl Iterator<Item = &str>> {
-        let is_organization =
-            ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
-                .contains(&self.key.as_str());
-        is_organization.then(|| self.values.iter().map(|value| value.split('/').next().unwrap_or_default()))
+    /// Whether its values are organizations, or paths in them.
+    fn is_about_organizations(&self) -> bool {
+        ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
+            .contains(&self.key.as_str())
     }
 }
 
@@ -216,6 +214,15 @@ impl Statement {
             resources: !self.resources.is_open(is_everything),
         };
         self.conditions.iter().fold(named, |bounds, condition| bounds.and(condition.bounds()))
+    }
+
+    /// The organizations that its conditions bound requests to. Other conditions on the same keys, such as `Null`, name none.
+    pub(super) fn organizations(&self) -> impl Iterator<Item = &str> {
+        let bounds = |condition: &Condition| if self.is_allow { condition.bounds() } else { condition.shuts_out() };
+        (self.conditions.iter())
+            .filter(move |condition| condition.is_about_organizations() && bounds(condition).any())
+            .flat_map(|condition| &condition.values)
+            .map(|value| value.split('/').next().unwrap_or_default())
     }
 
     /// What it leaves if it is a `Deny`.

@@ -28,7 +28,7 @@
 //! | that cannot be read | in doubt |
 //! | with an open statement | open; the default policy if it is nothing else |
 //! | with a statement in doubt | in doubt |
-//! | whose statements name only other organizations, and the settings name one | not bounded to the organization |
+//! | with a statement that is bounded to other organizations only, and the settings name one | not bounded to the organization |
 //! | any other | bounded |
 
 use crate::checks::{
@@ -120,17 +120,12 @@ fn is_default(policy: &Policy) -> bool {
     }
 }
 
-/// Whether the statement names organizations, by itself or through a `Deny`, and none of them is the required one. A
+/// Whether the statement is bounded to organizations, by itself or through a `Deny`, and none is the required one. A
 /// statement that is bounded in another way, such as to accounts, is taken to be narrower than an organization.
 fn names_only_others(statement: &Statement, policy: &Policy, organization: Option<&str>) -> bool {
     let Some(required) = organization else { return false };
     let denying = policy.statements.iter().filter(|other| matches!(other.shuts(), Shut::Outside(_)));
-    let mut named = std::iter::once(statement)
-        .chain(denying)
-        .flat_map(|statement| &statement.conditions)
-        .filter_map(|condition| condition.organizations())
-        .flatten()
-        .peekable();
+    let mut named = std::iter::once(statement).chain(denying).flat_map(Statement::organizations).peekable();
     named.peek().is_some() && named.all(|organization| organization != required)
 }
 
@@ -546,6 +541,20 @@ mod tests {
             ),
             (under(&json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{OTHERS}/*")}})), other),
             (under(&json!({"StringEquals": {"aws:PrincipalAccount": "123456789012"}})), PolicyVerdict::Bounded),
+            // A condition that bounds nothing names no organization.
+            (
+                under(&json!({
+                    "StringEquals": {"aws:PrincipalAccount": "123456789012"}, "Null": {"aws:PrincipalOrgID": "false"},
+                })),
+                PolicyVerdict::Bounded,
+            ),
+            (
+                under(&json!({
+                    "StringEquals": {"aws:PrincipalAccount": "123456789012"},
+                    "StringNotEquals": {"aws:PrincipalOrgID": OTHERS},
+                })),
+                PolicyVerdict::Bounded,
+            ),
             (
                 beside_deny(&json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OURS}}})),
                 PolicyVerdict::Bounded,
