@@ -155,7 +155,7 @@ impl Condition {
 
     /// Whether that depends on whether requests always have the key.
     pub(super) fn may_bound_source(&self) -> bool {
-        let operator = self.operator.strip_prefix("forallvalues:").unwrap_or(&self.operator);
+        let operator = self.operator.split_once(':').map_or(self.operator.as_str(), |(_, operator)| operator);
         let operator = operator.strip_suffix("ifexists").unwrap_or(operator);
         self.is_about_source() && POSITIVE.contains(&operator) && !self.names_everything()
     }

@@ -210,6 +210,7 @@ mod tests {
             (json!({"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}), Access::EveryVpc),
             (json!({"StringEqualsIfExists": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
             (json!({"ForAllValues:StringEquals": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
+            (json!({"ForAnyValue:StringEqualsIfExists": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
         ] {
             assert_eq!(of(&[statement("Allow", &json!({"Condition": condition}))]), expected, "{condition}");
         }
