@@ -131,11 +131,10 @@ fn path_of(resource: &str) -> &str {
 }
 
 /// Whether each name that the pattern `part` matches also matches the pattern `whole`, beyond doubt: they are equal, or
-/// `whole` is the start of `part` with a `*`.
+/// `whole` matches the text of `part`, so that each wildcard of `part` is in what a `*` of `whole` stands for.
 fn is_within(part: &str, whole: &str) -> bool {
     let (part, whole) = (path_of(part), path_of(whole));
-    let start = whole.strip_suffix('*').filter(|start| !start.contains(['*', '?']));
-    part == whole || start.is_some_and(|start| part.starts_with(start))
+    part == whole || (!whole.contains('?') && matches(whole, part))
 }
 
 /// Whether the text matches the pattern, in which `*` stands for any text and `?` for any character.
@@ -277,6 +276,10 @@ mod tests {
             ("arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/prod/*", "execute-api:/prod/*", Access::SomeVpcs),
             ("execute-api:/test/*", "execute-api:/prod/*", Access::InDoubt),
             ("execute-api:/prod/*", "execute-api:/*/GET/*", Access::InDoubt),
+            ("execute-api:/prod/GET/orders", "execute-api:/*/GET/*", Access::SomeVpcs),
+            ("execute-api:/prod/GET/*", "execute-api:/*/GET/*", Access::SomeVpcs),
+            // The `*` of the first one may stand for more than the character of the other one.
+            ("execute-api:/prod/*", "execute-api:/prod/?", Access::InDoubt),
             ("execute-api:/*", "*", Access::SomeVpcs),
             ("*", "execute-api:/*", Access::SomeVpcs),
         ] {
