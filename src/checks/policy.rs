@@ -31,6 +31,8 @@ pub(super) struct Statement {
     pub(super) is_allow: bool,
     /// Whose requests it is about.
     pub(super) principals: Values,
+    /// Whether it is about the requests of everyone, without any doubt.
+    pub(super) is_for_everyone: bool,
     /// Which actions it is about.
     pub(super) actions: Values,
     /// Which resources it is about.
@@ -228,8 +230,7 @@ impl Statement {
     /// What it leaves if it is a `Deny`.
     pub(super) fn shuts(&self) -> Shut {
         let names_some = |values: &Values| matches!(values, Values::Except(values) if !values.is_empty());
-        let reaches_all =
-            self.has_every_action() && self.principals.is_open(is_everything) && self.resources.is_open(is_everything);
+        let reaches_all = self.has_every_action() && self.is_for_everyone && self.resources.is_open(is_everything);
         if self.is_allow || !reaches_all {
             return Shut::No;
         }
@@ -347,11 +348,13 @@ fn statement(value: &Value, position: usize) -> Option<Statement> {
         None => None,
         Some(sid) => Some(sid.as_str()?).filter(|sid| !sid.is_empty()),
     };
+    let principals = element(object, "Principal", "NotPrincipal", principals)?;
     Some(Statement {
         name: sid.map_or_else(|| format!("#{}", position + 1), str::to_owned),
         has_sid: sid.is_some(),
         is_allow,
-        principals: element(object, "Principal", "NotPrincipal", principals)?,
+        is_for_everyone: is_for_everyone(object, &principals),
+        principals,
         actions: element(object, "Action", "NotAction", texts)?,
         resources: element(object, "Resource", "NotResource", texts)?,
         conditions: member(object, "Condition").map_or(Some(Vec::new()), conditions)?,
@@ -381,6 +384,18 @@ fn element(
         (Some(value), None) => read(value).map(Values::Listed),
         (None, Some(value)) => read(value).map(Values::Except),
         _ => None,
+    }
+}
+
+/// Whether the principals leave nobody out. `{"Federated": "*"}` leaves out all roles and users, and an ARN such as
+/// `arn:aws:iam::*:role/*` all users.
+fn is_for_everyone(object: &Map<String, Value>, principals: &Values) -> bool {
+    match (principals, member(object, "Principal")) {
+        (Values::Listed(_), Some(Value::Object(types))) => member(types, "AWS")
+            .and_then(texts)
+            .is_some_and(|principals| principals.iter().any(|principal| is_wildcard(principal))),
+        (Values::Listed(principals), _) => principals.iter().any(|principal| is_wildcard(principal)),
+        (Values::Except(_), _) => principals.is_open(is_everything),
     }
 }
 

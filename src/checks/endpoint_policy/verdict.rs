@@ -337,6 +337,10 @@ mod tests {
             ),
             (json!({"Resource": "arn:aws:s3:::ours/*"}), "open"),
             (json!({"Principal": {"AWS": "210987654321"}}), "open"),
+            // Other principals are left.
+            (json!({"Principal": {"AWS": "arn:aws:iam::*:role/*"}}), "open"),
+            (json!({"Principal": {"Federated": "*"}}), "open"),
+            (json!({"Principal": {"AWS": ["*", "210987654321"]}}), "bounded"),
             // It leaves one action to everybody, or every action of a service: perhaps that of the endpoint.
             (json!({"Action": null, "NotAction": "s3:GetObject"}), "bounded"),
             (json!({"Action": null, "NotAction": "s3:*"}), "open"),

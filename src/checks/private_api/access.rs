@@ -24,7 +24,7 @@
 //! A `Deny` of a part of the principals or of the actions shuts out nobody else. A condition on another key bounds nothing:
 //! private addresses are the same in many VPCs.
 
-use crate::checks::policy::{Condition, Policy, Statement, Values, is_everything};
+use crate::checks::policy::{Condition, Policy, Statement, Values};
 
 /// Who may call an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ enum Shut {
 }
 
 fn shuts(deny: &Statement, allow: &Statement) -> Shut {
-    if !deny.principals.is_open(is_everything) {
+    if !deny.is_for_everyone {
         return Shut::Nobody;
     }
     let names_some = matches!(&deny.principals, Values::Except(values) if !values.is_empty());
@@ -242,6 +242,8 @@ mod tests {
             // It leaves something to everybody.
             (json!({"Action": "execute-api:InvalidateCache"}), Access::EveryVpc),
             (json!({"Principal": {"AWS": "123456789012"}}), Access::EveryVpc),
+            (json!({"Principal": {"AWS": "arn:aws:iam::*:role/*"}}), Access::EveryVpc),
+            (json!({"Principal": {"Federated": "*"}}), Access::EveryVpc),
             (json!({"Resource": "execute-api:/prod/*"}), Access::InDoubt),
             (json!({"Resource": null, "NotResource": "execute-api:/health/*"}), Access::InDoubt),
             (json!({"Principal": null, "NotPrincipal": {"AWS": "123456789012"}}), Access::InDoubt),
