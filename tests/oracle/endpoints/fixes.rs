@@ -3,14 +3,32 @@
 use gatewatch::{
     checks::endpoint_problem::EndpointFix,
     network::{
-        endpoint_facts::{IngressRule, TrafficSource},
+        endpoint_facts::{IngressRule, RestApi, TrafficSource},
         model::{Endpoint, EndpointKind},
     },
 };
 use proptest::prop_assert;
 
-use super::{CASES, networks, verdict};
+use super::{
+    CASES,
+    networks::{self, Case},
+    verdict,
+};
 use crate::seeds::runner;
+
+/// A policy that lets only principals of the own organization through.
+const BOUNDED_POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
+    "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}]}"#;
+
+/// The example of AWS for a private API that one VPC may call.
+const BOUNDED_API_POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"},
+    {"Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*",
+        "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-0000000a"}}}]}"#;
+
+fn api_of<'a>(case: &'a mut Case, id: &str) -> &'a mut RestApi {
+    case.facts.rest_apis.iter_mut().flat_map(|apis| &mut apis.apis).find(|api| api.id == id).unwrap()
+}
 
 /// The fix of each problem, applied to the facts, removes the problem.
 #[test]
@@ -59,8 +77,21 @@ fn the_fix_removes_the_problem() {
                         ..Endpoint::default()
                     });
                 }
+                // The policies are a person's work. These are bounded ones.
+                EndpointFix::ReviewPolicy { endpoint_id, .. } => {
+                    let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
+                    endpoint.unwrap().policy_document = Some(BOUNDED_POLICY.to_owned());
+                }
+                EndpointFix::ReviewApiPolicy { api_id } => {
+                    let api = api_of(&mut fixed, api_id);
+                    api.policy = Some(BOUNDED_API_POLICY.to_owned());
+                    // An API has one problem at a time: that an endpoint is gone appears once the policy is fixed.
+                    api.vpc_endpoint_ids.clear();
+                }
+                EndpointFix::RemoveAssociatedEndpoints { api_id, endpoint_ids } => {
+                    api_of(&mut fixed, api_id).vpc_endpoint_ids.retain(|id| !endpoint_ids.contains(id));
+                }
                 EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. } => continue,
-                other => panic!("not a fix of these checks: {other:?}"),
             }
             prop_assert!(
                 verdict(&fixed).problems.iter().all(|other| other.id != problem.id),

@@ -6,6 +6,9 @@ mod fixes;
 mod naive;
 mod networks;
 mod outcomes;
+mod policies;
+mod rest_apis;
+mod strangers;
 
 use std::collections::BTreeSet;
 
@@ -29,9 +32,7 @@ use networks::Case;
 const CASES: u32 = 4_000;
 
 fn verdict(case: &Case) -> EndpointVerdict {
-    let mut checks = BTreeSet::from(CheckName::ALL);
-    checks.remove(&CheckName::EndpointPolicy);
-    verdict_of(case, &checks)
+    verdict_of(case, &CheckName::ALL.into())
 }
 
 fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
@@ -70,6 +71,12 @@ fn the_order_of_the_ec2_response_does_not_change_the_verdict() {
         reversed.network.subnets.reverse();
         reversed.network.route_tables.reverse();
         reversed.network.endpoints.reverse();
+        if let Some(apis) = &mut reversed.facts.rest_apis {
+            apis.apis.reverse();
+            for api in &mut apis.apis {
+                api.vpc_endpoint_ids.reverse();
+            }
+        }
         for endpoint in &mut reversed.network.endpoints {
             endpoint.security_group_ids.reverse();
             endpoint.subnet_ids.reverse();

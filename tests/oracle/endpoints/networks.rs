@@ -20,6 +20,7 @@ use proptest::{
     strategy::Strategy,
 };
 
+use super::{policies, rest_apis};
 use crate::networks::{OTHER_ACCOUNT, OWN_ACCOUNT};
 
 /// The organization of the account.
@@ -58,11 +59,12 @@ pub fn case() -> BoxedStrategy<Case> {
     let services = select(vec![vec!["s3", "dynamodb"], vec!["s3", "dynamodb"], vec!["dynamodb", "s3express"], vec![]]);
     let required = select(vec![vec![], vec!["ssm"], vec!["kms", "ssm"], vec!["ssm", "unknown"]]);
     let settings = (services, required, option::of(Just(OWN_ORGANIZATION)));
-    (vec(vpc(), 1..=2), account, today, settings, endpoint_services())
-        .prop_map(|(drafts, account, today, settings, endpoint_services)| {
+    (vec(vpc(), 1..=2), account, today, settings, endpoint_services(), rest_apis::draft())
+        .prop_map(|(drafts, account, today, settings, endpoint_services, apis)| {
             let (route_table_services, required_interfaces, organization_id) = settings;
             let (network, mut facts) = build(drafts);
             facts.services = endpoint_services;
+            facts.rest_apis = rest_apis::build(apis, &network);
             let account_region = AccountRegion {
                 partition: "aws".to_owned(),
                 account: account.map(str::to_owned),
@@ -154,13 +156,15 @@ fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService
         vec!["kms.eu-west-1.amazonaws.com"],
         vec![],
     ]);
-    vec(option::weighted(0.9, (zones, private_names)), NAMES.len()).prop_map(|services| {
+    let supports_policies = select(vec![None, Some(true), Some(true), Some(false)]);
+    vec(option::weighted(0.9, (zones, private_names, supports_policies)), NAMES.len()).prop_map(|services| {
         let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
         let named = NAMES.iter().zip(services).filter_map(|(name, service)| {
-            let (zones, names) = service?;
+            let (zones, names, policy_supported) = service?;
             let service = EndpointService {
                 availability_zone_ids: texts(zones),
                 private_dns_names: texts(names),
+                policy_supported,
                 ..EndpointService::default()
             };
             Some((format!("com.amazonaws.eu-west-1.{name}"), service))
@@ -371,8 +375,9 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     ];
     let positions = |ids: Vec<u8>| ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>();
     let (in_subnets, tables) = (vec(0..4_u8, 0..=2), vec(0..3_u8, 0..=3));
-    ((kind, service, state, owner, managed), (service_region, dns, ip_type), (groups, in_subnets, tables, tag()))
-        .prop_map(move |(what, how, (groups, in_subnets, tables, exemption))| {
+    let whom = (policies::of_endpoint(), tag());
+    ((kind, service, state, owner, managed), (service_region, dns, ip_type), (groups, in_subnets, tables), whom)
+        .prop_map(move |(what, how, (groups, in_subnets, tables), (policy_document, exemption))| {
             let (kind, service, state, owner, (requester_managed, guardduty_managed)) = what;
             let (service_region, (private_dns_enabled, option), ip_type) = how;
             let is_gateway = kind == EndpointKind::Gateway;
@@ -395,6 +400,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
                 requester_managed,
                 guardduty_managed,
                 service_region: service_region.map(str::to_owned),
+                policy_document,
                 ..Endpoint::default()
             }
         })

@@ -4,19 +4,40 @@
 mod access;
 mod central;
 mod dns;
+mod endpoint_policy;
 mod exemption;
 mod outcome;
+mod policy;
+mod private_api;
+pub mod requests;
 mod required;
 mod state;
 mod zones;
 
-use gatewatch::network::model::{Endpoint, EndpointKind, RouteTable, Subnet};
+use gatewatch::network::{
+    endpoint_facts::RestApi,
+    model::{Endpoint, EndpointKind, RouteTable, Subnet},
+};
 
 use super::{
     answer::{Answer, Facts, Outcome},
     networks::Case,
 };
+use requests::{Request, is_allowed};
 
+/// The first request that the policy of the endpoint allows.
+pub fn allowed_by_endpoint<'a>(endpoint: &Endpoint, requests: &'a [Request]) -> Option<&'a Request> {
+    let statements = policy::read(endpoint.policy_document.as_deref()?)?;
+    requests.iter().find(|request| is_allowed(&statements, request))
+}
+
+/// The first request that the resource policy of the API allows.
+pub fn allowed_by_api<'a>(api: &RestApi, requests: &'a [Request]) -> Option<&'a Request> {
+    let statements = policy::read_escaped(api.policy.as_deref()?)?;
+    requests.iter().find(|request| is_allowed(&statements, request))
+}
+
+/// What the checks say by their conditions.
 pub fn evaluate(case: &Case) -> Answer {
     let mut answer = Answer::new();
     for endpoint in &case.network.endpoints {
@@ -28,15 +49,17 @@ pub fn evaluate(case: &Case) -> Answer {
         access::endpoint_access(case, endpoint, &mut answer);
         state::endpoint_state(case, endpoint, &mut answer);
         zones::endpoint_zones(case, endpoint, &mut answer);
+        endpoint_policy::endpoint_policy(case, endpoint, &mut answer);
         dns::endpoint_private_dns(case, endpoint, &mut answer);
     }
     required::required_endpoints(case, &mut answer);
+    private_api::private_api(case, &mut answer);
     answer
 }
 
 /// Never judged: `RequesterManaged` true; tag `GuardDutyManaged` or service `….guardduty-data`; `ServiceRegion` other than
 /// home; third-party services; types other than Gateway and Interface; another owner's.
-fn is_never_judged(case: &Case, endpoint: &Endpoint) -> bool {
+pub fn is_never_judged(case: &Case, endpoint: &Endpoint) -> bool {
     let foreign = match (&endpoint.owner_id, &case.account_region.account) {
         (Some(owner), Some(ours)) => owner != ours,
         _ => false,
