@@ -1,13 +1,15 @@
 //! The fix of a problem removes the problem.
 
+use std::collections::BTreeSet;
+
 use gatewatch::{
     checks::endpoint_problem::EndpointFix,
     network::{
         endpoint_facts::{IngressRule, RestApi, TrafficSource},
-        model::{Endpoint, EndpointKind},
+        model::{Endpoint, EndpointKind, Subnet},
     },
 };
-use proptest::prop_assert;
+use proptest::{prop_assert, prop_assert_eq};
 
 use super::{
     CASES,
@@ -67,6 +69,15 @@ fn the_fix_removes_the_problem() {
                     fixed.network.endpoints.retain(|endpoint| endpoint.id != *endpoint_id);
                 }
                 EndpointFix::CreateInterfaceEndpoint { vpc_id, service_name, subnet_ids } => {
+                    // EC2 accepts one subnet per zone, and for a new endpoint only subnets with IPv4 addresses.
+                    let of_fix = |subnet: &&Subnet| subnet_ids.contains(&subnet.id);
+                    let subnets: Vec<&Subnet> = case.network.subnets.iter().filter(of_fix).collect();
+                    let zones: BTreeSet<_> = subnets.iter().map(|subnet| &subnet.availability_zone_id).collect();
+                    prop_assert_eq!(zones.len(), subnet_ids.len(), "{:?}", problem.fix);
+                    let has_ipv4 = |subnet: &&Subnet| {
+                        subnet.cidrs.is_empty() || subnet.cidrs.iter().any(|block| block.contains('.'))
+                    };
+                    prop_assert!(subnets.iter().all(has_ipv4), "{:?}", problem.fix);
                     fixed.network.endpoints.push(Endpoint {
                         id: "vpce-00000new".into(),
                         vpc_id: vpc_id.clone(),

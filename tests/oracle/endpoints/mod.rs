@@ -1,13 +1,16 @@
 //! A test oracle for the checks of endpoints, VPCs and REST APIs. [`naive`] implements them a second time, from their
-//! conditions and with other means: it tries every address instead of computing with blocks.
+//! conditions and with other means: it tries every address instead of computing with blocks, and strangers instead of
+//! comparing patterns of policies.
 
 mod answer;
 mod fixes;
+mod groups;
 mod naive;
 mod networks;
 mod outcomes;
 mod policies;
 mod rest_apis;
+mod services;
 mod strangers;
 
 use std::collections::BTreeSet;

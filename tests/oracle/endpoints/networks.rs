@@ -1,14 +1,11 @@
 //! Generates VPCs with endpoints, groups and DNS attributes. All addresses are in `10.0.0.0/24` and `2001:db8::/120`, so
 //! that [`super::naive`] can try each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use gatewatch::network::{
     account::AccountRegion,
-    endpoint_facts::{
-        CentralNames, EndpointFacts, EndpointService, IngressRule, OptionalRead, ProfileResource, SecurityGroup,
-        TrafficSource, VpcDns,
-    },
+    endpoint_facts::{CentralNames, EndpointFacts, SecurityGroup, TrafficSource, VpcDns},
     model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use proptest::{
@@ -20,7 +17,11 @@ use proptest::{
     strategy::Strategy,
 };
 
-use super::{policies, rest_apis};
+use super::{
+    groups::groups,
+    policies, rest_apis,
+    services::{central_names, endpoint_services},
+};
 use crate::networks::{OTHER_ACCOUNT, OWN_ACCOUNT};
 
 /// The organization of the account.
@@ -141,83 +142,8 @@ fn vpc() -> impl Strategy<Value = Draft> {
         )
 }
 
-/// The services that AWS returns, by name.
-fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService>> {
-    const NAMES: [&str; 4] = ["s3", "dynamodb", "ssm", "kms"];
-    let zones = select(vec![
-        vec!["euw1-az1", "euw1-az2", "euw1-az3", "euw1-lhr1-az1"],
-        vec!["euw1-az1", "euw1-az2"],
-        vec!["euw1-az3"],
-        vec![],
-    ]);
-    let private_names = select(vec![
-        vec!["ssm.eu-west-1.amazonaws.com"],
-        vec!["SSM.eu-west-1.amazonaws.com", "*.ssm.eu-west-1.api.aws"],
-        vec!["kms.eu-west-1.amazonaws.com"],
-        vec![],
-    ]);
-    let supports_policies = select(vec![None, Some(true), Some(true), Some(false)]);
-    vec(option::weighted(0.9, (zones, private_names, supports_policies)), NAMES.len()).prop_map(|services| {
-        let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
-        let named = NAMES.iter().zip(services).filter_map(|(name, service)| {
-            let (zones, names, policy_supported) = service?;
-            let service = EndpointService {
-                availability_zone_ids: texts(zones),
-                private_dns_names: texts(names),
-                policy_supported,
-                ..EndpointService::default()
-            };
-            Some((format!("com.amazonaws.eu-west-1.{name}"), service))
-        });
-        named.collect()
-    })
-}
-
-/// What else may serve the names of SSM.
-fn central_names() -> impl Strategy<Value = CentralNames> {
-    fn read<T: Clone + std::fmt::Debug + Ord + 'static>(
-        some: &[T],
-    ) -> impl Strategy<Value = OptionalRead<BTreeSet<T>>> + use<T> {
-        let of_few =
-            vec(select(some.to_vec()), 0..=1).prop_map(|items| OptionalRead::Read(items.into_iter().collect()));
-        prop_oneof![12 => of_few, 1 => Just(OptionalRead::Denied), 1 => Just(OptionalRead::NotRead)]
-    }
-    let zones = [
-        "ssm.eu-west-1.amazonaws.com.",
-        "\\052.ssm.eu-west-1.api.aws.",
-        "amazonaws.com.",
-        "a.ssm.eu-west-1.api.aws.",
-        "corp.example.",
-        "b.example.",
-    ];
-    let domains = [".", "eu-west-1.api.aws", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
-    let ssm = || Some("com.amazonaws.eu-west-1.ssm".to_owned());
-    let other = || Some("com.amazonaws.eu-west-1.kms".to_owned());
-    let zone = |number: u8, name: Option<&str>| ProfileResource::HostedZone {
-        arn: format!("arn:aws:route53:::hostedzone/Z{number}"),
-        name: name.map(str::to_owned),
-    };
-    let resources = [
-        zone(1, None),
-        zone(2, Some("ssm.eu-west-1.amazonaws.com.")),
-        zone(3, Some("eu-west-1.amazonaws.com.")),
-        zone(4, Some("corp.example.")),
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: ssm() },
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: other() },
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: None },
-        ProfileResource::Other { arn: "arn:aws:route53resolver:::x".to_owned() },
-    ];
-    (read(&zones.map(str::to_owned)), read(&resources), read(&domains.map(str::to_owned))).prop_map(
-        |(hosted_zones, profile_resources, forwarded_domains)| CentralNames {
-            hosted_zones,
-            profile_resources,
-            forwarded_domains,
-        },
-    )
-}
-
 /// A block in `10.0.0.0/24`.
-fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
+pub fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
     (any::<u8>(), lengths).prop_map(|(address, length)| {
         let mask = u8::MAX.checked_shl(u32::from(32 - length)).unwrap_or(0);
         format!("10.0.0.{}/{length}", address & mask)
@@ -225,7 +151,7 @@ fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = St
 }
 
 /// A block in `2001:db8::/120`.
-fn ipv6_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
+pub fn ipv6_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
     (any::<u8>(), lengths).prop_map(|(address, length)| {
         let mask = u8::MAX.checked_shl(u32::from(128 - length)).unwrap_or(0);
         format!("2001:db8::{:x}/{length}", address & mask)
@@ -245,62 +171,6 @@ fn subnet() -> impl Strategy<Value = Subnet> {
         owner_id: owner.map(Into::into),
         exemption,
         ..Subnet::default()
-    })
-}
-
-fn rule() -> impl Strategy<Value = IngressRule> {
-    let protocol_and_ports = prop_oneof![
-        8 => select(vec![
-            ("tcp", Some(443), Some(443)),
-            ("6", Some(0), Some(65535)),
-            ("-1", None, None),
-            ("-1", Some(-1), Some(-1)),
-            ("tcp", Some(400), Some(500)),
-        ]),
-        2 => select(vec![
-            ("tcp", Some(80), Some(442)),
-            ("tcp", Some(444), Some(500)),
-            ("udp", Some(443), Some(443)),
-            ("17", Some(0), Some(65535)),
-            ("icmp", Some(-1), Some(-1)),
-            ("icmpv6", None, None),
-        ]),
-    ];
-    let unreadable = select(vec![("tcp", None, None), ("tcp", Some(443), None), ("any", Some(443), Some(443))]);
-    let protocol_and_ports = prop_oneof![40 => protocol_and_ports, 1 => unreadable];
-    let source = prop_oneof![
-        12 => ipv4_block(24..=32).prop_map(TrafficSource::Cidr),
-        6 => ipv6_block(120..=128).prop_map(TrafficSource::Cidr),
-        2 => select(vec!["0.0.0.0/0", "::/0", "10.0.0.0/8", "2001:db8::/32", "192.0.2.0/24"])
-            .prop_map(|block| TrafficSource::Cidr(block.to_owned())),
-        1 => Just(TrafficSource::Cidr("10.0.0.0".to_owned())),
-        1 => select(vec!["sg-0000000000000dead", "sg-self"]).prop_map(|id| TrafficSource::Group(id.to_owned())),
-        1 => Just(TrafficSource::PrefixList("pl-0000000a".to_owned())),
-    ];
-    (protocol_and_ports, vec(source, 0..=2)).prop_map(|((protocol, from_port, to_port), sources)| IngressRule {
-        protocol: protocol.to_owned(),
-        from_port,
-        to_port,
-        sources,
-    })
-}
-
-/// The default group of the VPC, and up to two more. `sg-self` stands for the group's own id.
-fn groups() -> impl Strategy<Value = Vec<SecurityGroup>> {
-    let admits_itself = IngressRule {
-        protocol: "-1".to_owned(),
-        sources: vec![TrafficSource::Group("sg-self".to_owned())],
-        ..IngressRule::default()
-    };
-    let of_default = prop_oneof![
-        4 => Just(vec![admits_itself.clone()]),
-        1 => Just(Vec::new()),
-        2 => rule().prop_map(move |rule| vec![admits_itself.clone(), rule]),
-    ];
-    (of_default, vec(vec(rule(), 0..=3), 0..=2)).prop_map(|(of_default, others)| {
-        let default = SecurityGroup { is_default: true, ingress: of_default, ..SecurityGroup::default() };
-        let others = others.into_iter().map(|ingress| SecurityGroup { ingress, ..SecurityGroup::default() });
-        std::iter::once(default).chain(others).collect()
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the checks find in order keeps strangers out. Requests are tried one by one with the evaluation of IAM, so that this
 //! test does not depend on what the contract calls bounded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use gatewatch::network::model::EndpointKind;
 use proptest::prop_assert_eq;
@@ -35,7 +35,7 @@ fn from_another_vpc() -> Vec<Request> {
                     principal,
                     action: "execute-api:Invoke",
                     resource: format!("arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/{path}"),
-                    keys: BTreeMap::from_iter(source.into_iter().chain(others)),
+                    keys: source.into_iter().chain(others).collect(),
                 });
             }
         }
