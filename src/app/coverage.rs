@@ -9,7 +9,8 @@ use futures_util::{
 use jiff::Timestamp;
 
 use crate::{
-    app::{deadline::Deadline, handler::Gatewatch, metrics},
+    alerts::alert::truncate_to_seconds,
+    app::{deadline::Deadline, handler::Gatewatch, metrics, response::MAX_ANSWER},
     aws::dynamodb::marker_table::MarkerTable,
     coverage::{
         enrollment_changes::{EnrollmentChange, EnrollmentChanges},
@@ -45,13 +46,16 @@ impl Gatewatch {
         let now = Timestamp::now();
         let (markers, accounts) = try_join(table.markers(), table.accounts()).await?;
         let overview = Overview::new(&markers, &accounts, &hub.regions, hub.stale_after, now);
-        let sweep = request.since.map(|since| SweepResult::new(&overview, &markers, since));
+        // Markers have whole seconds.
+        let since = request.since.map(truncate_to_seconds);
+        let sweep = since.map(|since| SweepResult::new(&overview, &markers, since));
         if request.is_summary {
             let changes = EnrollmentChanges::new(&overview, &markers, &accounts);
             self.tell(&changes, table, deadline).await?;
             metrics::write(&overview.totals, sweep.as_ref(), now);
         }
-        Ok(Answer::Coverage(Box::new(Coverage::new(&overview, !request.is_summary, sweep))))
+        let coverage = Coverage::new(&overview, !request.is_summary, sweep).truncated_to(MAX_ANSWER);
+        Ok(Answer::Coverage(Box::new(coverage)))
     }
 
     /// Sends one message about the changes on each channel, and remembers that. If a channel does not accept it, all of them

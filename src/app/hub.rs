@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Span, error_span, warn};
 
 use crate::{
     app::{
@@ -14,7 +14,7 @@ use crate::{
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
-    coverage::marker::OpenFindings,
+    coverage::marker::{MemberAccount, OpenFindings},
     error::Error,
     events::{origin::Watched, payload::Payload},
     network::{account::AccountRegion, enrollment::NotEnrolled},
@@ -27,6 +27,12 @@ impl Gatewatch {
     /// The accounts and Regions that the function watches.
     pub(super) fn watched(&self, own: AccountRegion) -> Watched {
         Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
+    }
+
+    /// Names the account and Region in each line of the log about them.
+    pub(super) fn span_of(&self, place: &AccountRegion) -> Span {
+        let is_hub = self.settings.hub.is_some();
+        if is_hub { error_span!("member", account = ?place.account, region = ?place.region) } else { Span::none() }
     }
 
     /// The clients that read an account and Region.
@@ -49,7 +55,7 @@ impl Gatewatch {
         place: &AccountRegion,
         reason: NotEnrolled,
     ) -> Result<Outcome, Error> {
-        warn!(account = ?place.account, region = ?place.region, reason = reason.name(), "an account is not enrolled");
+        warn!(reason = reason.name(), "an account is not enrolled");
         if let (Some(table), Some(account)) = (self.marker_table(), &place.account) {
             table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
         }
@@ -85,12 +91,13 @@ impl Gatewatch {
         })
     }
 
-    /// The name of an account in its organization. A name that cannot be read does no harm: the alert goes without it.
-    pub(super) async fn account_name(&self, place: &AccountRegion) -> Option<String> {
+    /// What AWS Organizations says of an account: its name, and where it is. If that cannot be read, it does no harm: the alert
+    /// goes without it.
+    pub(super) async fn member_account(&self, place: &AccountRegion) -> Option<MemberAccount> {
         let table = self.marker_table()?;
         let account = place.account.as_ref()?;
         match timeout(NAME_TIMEOUT, table.account(account)).await {
-            Ok(Ok(found)) => found?.name,
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 warn!(error = ?error.to_string(), "the name of the account was not read");
                 None
