@@ -54,6 +54,8 @@ class Measured:
     summary_s: float
     summary_s_per_marker: float
     summary_cpu_s_per_marker: float
+    refused_cpu_s_per_marker: float
+    """What it takes to write down that people were told of one account and Region that cannot be entered."""
     idle_mb: float
     """The peak memory of a process after many checks."""
     summary_mb_per_marker: float

@@ -23,6 +23,7 @@ MEASURED = Measured(
     summary_s=0.1,
     summary_s_per_marker=0.0001,
     summary_cpu_s_per_marker=0.00001,
+    refused_cpu_s_per_marker=0.001,
     idle_mb=16,
     summary_mb_per_marker=0.001,
     log_bytes=600,
@@ -135,6 +136,8 @@ def test_the_model_has_the_defaults_of_the_template() -> None:
     assert f"      Timeout: {limits.FUNCTION_TIMEOUT_S}\n" in TEMPLATE
     assert f"MaximumConcurrency: !If [IsHub, {limits.QUEUE_CONCURRENCY}, 2]" in TEMPLATE
     assert TEMPLATE.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
+    coverage = (ROOT / "src" / "app" / "coverage.rs").read_text()
+    assert f"MAX_CONCURRENT_WRITES: usize = {limits.WRITES_AT_ONCE};" in coverage
     handler = (ROOT / "src" / "app" / "handler.rs").read_text()
     assert f"MAX_CONCURRENT_GROUPS: usize = {limits.GROUPS_AT_ONCE};" in handler
     metrics = (ROOT / "src" / "app" / "metrics.rs").read_text().split("#[cfg(test)]")[0]
