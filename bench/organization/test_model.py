@@ -52,11 +52,22 @@ def test_a_part_of_a_core_makes_the_cpu_time_of_a_check_longer_but_not_its_waiti
     assert model.aws(1769).core_share == 1.0
 
 
-def test_the_slowest_of_concurrency_services_and_cores_decides() -> None:
+def test_services_can_let_fewer_checks_through_than_run_at_once() -> None:
     organization, throttled = Organization(1000, 1, 1000), replace(IDEAL, checks_per_second=600)
     assert model.region_seconds(organization, 0.31, MEASURED, IDEAL) == pytest.approx(0.31)
     assert model.region_seconds(organization, 0.31, MEASURED, throttled) == pytest.approx(5 / 3)
-    assert model.region_seconds(organization, 0.31, MEASURED, model.benchmark(cores=2)) == pytest.approx(10)
+
+
+def test_checks_wait_for_shared_cores_the_longer_the_more_run_at_once() -> None:
+    # Each needs 10 ms of both cores.
+    checks = [model.on_shared_cores(0.31, 0.01, at_once) for at_once in range(1, 1001)]
+    assert checks[0] == pytest.approx(0.31)
+    assert checks == sorted(checks)
+    # No machine does more than its cores can.
+    assert all(check_s > at_once * 0.01 - 1e-9 for at_once, check_s in enumerate(checks, 1))
+    assert checks[-1] == pytest.approx(1000 * 0.01, rel=0.001)
+    half_busy = checks[15]
+    assert 0.31 < half_busy < 0.33
 
 
 def test_more_accounts_or_regions_never_take_less_and_more_at_once_never_take_more() -> None:
