@@ -239,7 +239,7 @@ fn hub(own_region: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Op
     Ok(Some(Hub {
         member_role: role_name(role)?,
         regions: optional("REGIONS", &variable)
-            .map_or_else(|| Ok(BTreeSet::from([own_region.to_owned()])), |value| regions(&value))?,
+            .map_or_else(|| Ok(BTreeSet::from([own_region.to_owned()])), |value| regions(&value, own_region))?,
         stale_after: hours(&optional("STALE_HOURS", &variable).unwrap_or_else(|| "48".to_owned()))?,
     }))
 }
@@ -256,12 +256,15 @@ fn role_name(value: String) -> Result<String, Error> {
     }
 }
 
-fn regions(value: &str) -> Result<BTreeSet<String>, Error> {
+/// Reads the Regions that a hub watches. Its own must be among them: events of its own Region come to it in any case.
+fn regions(value: &str, own_region: &str) -> Result<BTreeSet<String>, Error> {
     let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
-    if names.iter().all(|name| is_region(name)) {
+    if names.iter().all(|name| is_region(name)) && names.contains(own_region) {
         Ok(names)
     } else {
-        Err(invalid("REGIONS", value, "Regions such as eu-west-1, separated by commas"))
+        let allowed =
+            format!("Regions such as eu-west-1, separated by commas, with {own_region}, where the function runs");
+        Err(invalid("REGIONS", value, &allowed))
     }
 }
 
@@ -458,14 +461,16 @@ mod tests {
 
     #[test]
     fn an_invalid_setting_of_a_hub_stops_the_start() {
+        let regions = "Regions such as eu-west-1, separated by commas, with eu-west-1, where the function runs";
         for (name, value, allowed) in [
             (
                 "MEMBER_ROLE",
                 "team/gatewatch-read",
                 "the name of a role without its path: 1 to 64 letters, digits and +=,.@_-",
             ),
-            ("REGIONS", "eu-west-1,", "Regions such as eu-west-1, separated by commas"),
-            ("REGIONS", "eu-west-1 us-east-1", "Regions such as eu-west-1, separated by commas"),
+            ("REGIONS", "eu-west-1,", regions),
+            ("REGIONS", "eu-west-1 us-east-1", regions),
+            ("REGIONS", "us-east-1", regions),
             ("STALE_HOURS", "0", "a whole number of hours from 1 to 8760"),
             ("STALE_HOURS", "+5", "a whole number of hours from 1 to 8760"),
             (

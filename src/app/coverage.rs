@@ -9,6 +9,7 @@ use futures_util::{
 use jiff::Timestamp;
 
 use crate::{
+    alerts::alert::truncate_to_seconds,
     app::{deadline::Deadline, handler::Gatewatch, metrics},
     aws::dynamodb::marker_table::MarkerTable,
     coverage::{
@@ -45,7 +46,9 @@ impl Gatewatch {
         let now = Timestamp::now();
         let (markers, accounts) = try_join(table.markers(), table.accounts()).await?;
         let overview = Overview::new(&markers, &accounts, &hub.regions, hub.stale_after, now);
-        let sweep = request.since.map(|since| SweepResult::new(&overview, &markers, since));
+        // Markers have whole seconds.
+        let since = request.since.map(truncate_to_seconds);
+        let sweep = since.map(|since| SweepResult::new(&overview, &markers, since));
         if request.is_summary {
             let changes = EnrollmentChanges::new(&overview, &markers, &accounts);
             self.tell(&changes, table, deadline).await?;

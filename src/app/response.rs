@@ -17,6 +17,9 @@ use crate::{
 /// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
+/// Maximum size of the answer of a hub in bytes: Step Functions accepts 256 KiB, and it wraps the answer
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
+const MAX_ANSWER_OF_HUB: usize = 192 * 1024;
 
 /// The outcome of one invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +126,10 @@ impl Outcome {
     #[must_use]
     pub fn answer(&self) -> Answer {
         match self {
-            Self::Report(report) => Answer::Report(Box::new(truncate_to_limit(report.into()))),
+            Self::Report(report) => {
+                let limit = if report.member.is_some() { MAX_ANSWER_OF_HUB } else { MAX_ANSWER };
+                Answer::Report(Box::new(truncate_to_limit(report.into(), limit)))
+            }
             Self::Batch { failures, .. } => {
                 let failed = |failure: &Failure| ItemFailure { item_identifier: failure.message_id.clone() };
                 Answer::Batch(Batch { batch_item_failures: failures.iter().map(failed).collect() })
@@ -134,10 +140,10 @@ impl Outcome {
 
 /// Omits the last findings if the answer would be too large. Lambda would reject the whole answer, count the invocation as
 /// failed and run it again, so every message would be sent again.
-fn truncate_to_limit(mut report: answer::Report) -> answer::Report {
+fn truncate_to_limit(mut report: answer::Report, limit: usize) -> answer::Report {
     let findings = std::mem::take(&mut report.findings);
     let count = findings.len();
-    let mut room = MAX_ANSWER.saturating_sub(json_size(&report));
+    let mut room = limit.saturating_sub(json_size(&report));
     report.findings = findings
         .into_iter()
         .take_while(|finding| {
@@ -163,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::report::Sent,
+        app::report::{Member, Sent},
         checks::gateway_endpoint::rule::evaluate,
         events::{
             record::{AlertRequest, Record, Trigger},
@@ -314,6 +320,10 @@ mod tests {
 
     /// A report on this many tables, each with a finding of a few kilobytes.
     fn large(table_count: usize) -> answer::Report {
+        (&large_report(table_count)).into()
+    }
+
+    fn large_report(table_count: usize) -> Report {
         let network = Network {
             route_tables: (0..table_count)
                 .map(|n| RouteTable {
@@ -328,19 +338,19 @@ mod tests {
         let required = [GatewayService::S3].into();
         let verdict =
             evaluate(&network, &tables.route_table_ids, &required, &account_region, jiff::civil::date(2026, 11, 23));
-        (&Report::new(Scope::region(), &network, tables, verdict, Sent::default())).into()
+        Report::new(Scope::region(), &network, tables, verdict, Sent::default())
     }
 
     #[test]
     fn a_report_that_fits_is_not_changed() {
         let report = large(100);
-        assert_eq!(truncate_to_limit(report.clone()), report);
+        assert_eq!(truncate_to_limit(report.clone(), MAX_ANSWER), report);
     }
 
     #[test]
     fn a_report_that_is_too_large_says_how_many_findings_it_omits() {
         let report = large(3000);
-        let truncated = truncate_to_limit(report.clone());
+        let truncated = truncate_to_limit(report.clone(), MAX_ANSWER);
         assert_eq!(truncated.findings, report.findings[..truncated.findings.len()]);
         assert_eq!(truncated.findings.len() + truncated.omitted, 3000);
         let json = serde_json::to_value(&truncated).unwrap();
@@ -348,6 +358,19 @@ mod tests {
         assert_eq!(json["omitted"], truncated.omitted);
         let size = json.to_string().len();
         assert!((6_000_000..6 * 1024 * 1024).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn the_answer_of_a_hub_fits_into_a_state_of_step_functions() {
+        let account_region =
+            AccountRegion { partition: "aws".into(), account: Some("111122223333".into()), region: REGION.into() };
+        let member = Some(Member { account_region, not_enrolled: None });
+        let report = Report { member, ..large_report(200) };
+        let json = serde_json::to_value(Outcome::Report(report).answer()).unwrap();
+        assert_answer(&json);
+        let size = json.to_string().len();
+        assert!((180 * 1024..256 * 1024).contains(&size), "{size}");
+        assert_eq!(json["findings"].as_array().unwrap().len() as u64 + json["omitted"].as_u64().unwrap(), 200);
     }
 
     fn lengthen_last_reason(report: &mut answer::Report, text: &str) {
@@ -361,8 +384,8 @@ mod tests {
         // The bytes that are left, without the comma that is counted after the last finding.
         let free = 6 * 1024 * 1024 - 64 * 1024 - serde_json::to_string(&report).unwrap().len() - ",".len();
         lengthen_last_reason(&mut report, &"x".repeat(free));
-        assert_eq!(truncate_to_limit(report.clone()).omitted, 0);
+        assert_eq!(truncate_to_limit(report.clone(), MAX_ANSWER).omitted, 0);
         lengthen_last_reason(&mut report, "x");
-        assert_eq!(truncate_to_limit(report).omitted, 1);
+        assert_eq!(truncate_to_limit(report, MAX_ANSWER).omitted, 1);
     }
 }

@@ -101,7 +101,7 @@ fn origin(event: &Value, own: &AccountRegion, regions: &BTreeSet<String>) -> Res
         (text_at(event, &["account"]).map(|account| format!("{account:0>12}")), text_at(event, &["region"]))
     };
     let shown = |text: &Option<String>| text.as_deref().map_or("none".to_owned(), quoted);
-    let region = region.filter(|region| regions.contains(region) || *region == own.region).ok_or_else(|| {
+    let region = region.filter(|region| regions.contains(region)).ok_or_else(|| {
         let allowed: Vec<&str> = regions.iter().map(String::as_str).collect();
         Error::UnsupportedEvent(format!(
             "the record is of Region {}, and this function watches {}",
