@@ -1,7 +1,7 @@
 # What a person types. Everything is installed into .tools/, pinned and with hashes; nothing outside changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test quick readme schemas verify bench tools lock clean
+.PHONY: help demo demo-organization local test quick readme schemas verify bench tools lock clean
 
 UV   := .tools/uv/bin/uv
 DEV  := .tools/dev/bin
@@ -12,11 +12,14 @@ export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
 export UV_PYTHON_DOWNLOADS := never
 
 help: ## This list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1 \2/p' $(MAKEFILE_LIST) | \
-	  while read -r name text; do printf '  make %-7s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1 \2/p' $(MAKEFILE_LIST) | \
+	  while read -r name text; do printf '  make %-17s %s\n' "$$name" "$$text"; done
 
 demo: tools ## From an EC2 change to a message, on this machine
 	@$(DEV)/python -m local.demo
+
+demo-organization: tools ## The same for an organization of five accounts in three Regions, with one hub
+	@$(DEV)/python -m local.demo_organization
 
 local: tools ## A local cloud that stays up, for `cargo lambda watch` and `cargo lambda invoke`
 	@$(DEV)/python -m local.serve

@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import environment
+from local import environment, organization_file
 from local.networks import remove_default_vpc
 from local.processes import Server, free_port
+from local.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,22 @@ class Cloud:
                 self._clients[service] = self._new_client(service)
             return self._clients[service]
 
-    def _new_client(self, service: str) -> Any:
-        return new_client(service, self.variables[environment.BESIDE_EC2.get(service, "AWS_ENDPOINT_URL")])
+    def client_in(self, account: str, region: str, service: str) -> Any:
+        """Returns a client of another account or Region of an organization. It may do everything there."""
+        return self._new_client(service, region=region, key=account)
+
+    def client_with(self, service: str, credentials: dict[str, str], region: str = environment.REGION) -> Any:
+        """Returns a client with other credentials, as boto3 names them. It does not try anything again."""
+        client: Any = boto3.session.Session().client
+        return client(
+            service, region, endpoint_url=self._url(service), config=Config(retries={"max_attempts": 0}), **credentials
+        )
+
+    def _new_client(self, service: str, **scope: str) -> Any:
+        return new_client(service, self._url(service), **scope)
+
+    def _url(self, service: str) -> str:
+        return self.variables[environment.BESIDE_EC2.get(service, "AWS_ENDPOINT_URL")]
 
     def empty_the_region(self) -> None:
         """Removes everything from EC2 and the services beside it, the default VPC included."""
@@ -63,24 +78,34 @@ class Cloud:
         with urllib.request.urlopen(f"{self.variables['AWS_ENDPOINT_URL_EC2']}/unsent-events", timeout=30) as answer:
             return int(answer.read())
 
+    def wait_until_events_are_sent(self, seconds: float) -> bool:
+        """Waits until EventBridge has received every change in EC2; returns whether it has."""
+        return wait_until(lambda: self.unsent_events() == 0, seconds)
 
-def new_client(service: str, url: str, **config: Any) -> Any:
-    """Creates a boto3 client that talks to a server of this machine."""
+
+def new_client(service: str, url: str, region: str = environment.REGION, key: str = "test", **config: Any) -> Any:
+    """Creates a boto3 client that talks to a server of this machine.
+
+    `key` is the access key: twelve digits act as that account, and `test` as the account in `environment`.
+    """
     # One session each: boto3's default session must not be shared by threads.
     client: Any = boto3.session.Session().client
     return client(
         service,
-        environment.REGION,
+        region,
         endpoint_url=url,
-        aws_access_key_id="test",
+        aws_access_key_id=key,
         aws_secret_access_key="test",
         config=Config(max_pool_connections=50, **config),
     )
 
 
 @contextlib.contextmanager
-def local_cloud(name: str) -> Iterator[Cloud]:
-    """Starts the local cloud; `name` is the folder of its logs."""
+def local_cloud(name: str, organization: Path | None = None) -> Iterator[Cloud]:
+    """Starts the local cloud; `name` is the folder of its logs.
+
+    `organization` is the file of its organization: see `organization_file`. Without it there is a single account.
+    """
     environment.forget_real_accounts()
     ec2_port, aws_port = free_port(), free_port()
     cloud = Cloud(environment.local_cloud(ec2_port, aws_port), environment.LOGS / name)
@@ -89,13 +114,12 @@ def local_cloud(name: str) -> Iterator[Cloud]:
         # ministack unpacks functions into the temporary folder. This one is removed with it.
         scratch = tempfile.mkdtemp(prefix="gatewatch-")
         cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+        own = {"TMPDIR": scratch} | ({organization_file.VARIABLE: str(organization)} if organization else {})
 
         def start(module: str, *arguments: str) -> Server:
             python = environment.TOOLS / "cloud" / "bin" / "python"
             command = [str(python), "-m", f"local.{module}", *arguments]
-            server = Server(
-                module, command, cloud.env | {"TMPDIR": scratch}, environment.ROOT, cloud.logs / f"{module}.log"
-            )
+            server = Server(module, command, cloud.env | own, environment.ROOT, cloud.logs / f"{module}.log")
             cleanup.callback(server.stop)
             return server
 

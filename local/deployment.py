@@ -140,7 +140,8 @@ def build(cloud: Cloud) -> None:
 def deploy(cloud: Cloud, name: str = STACK, **parameters: Any) -> Deployment:
     """Runs `sam deploy` for what was built, with these parameters of the template."""
     parameters = {"Architecture": environment.architecture()} | parameters
-    overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
+    # SAM ignores a parameter without a value, unless it is quoted.
+    overrides = " ".join(f"{name}={value}" if value != "" else f'{name}=""' for name, value in parameters.items())
     template = str(BUILT / "template.yaml")
     options = ["--template-file", template, "--stack-name", name, "--no-confirm-changeset"]
     _sam(cloud, f"sam-deploy-{name}", "deploy", *options, "--parameter-overrides", overrides)

@@ -21,8 +21,14 @@ class Message:
     """A JSON object; in the topic for e-mail, the text."""
 
 
+def _valid_json(text: str) -> Any:
+    """Returns a message for programs: about findings, or from a hub about accounts."""
+    body = json.loads(text)
+    return schemas.validate("enrollment" if "enrollment" in body["schema"] else "notification", body)
+
+
 READERS: dict[str, Callable[[str], Any]] = {
-    "json": lambda text: schemas.validate("notification", json.loads(text)),
+    "json": _valid_json,
     "text": str,
     "chat": json.loads,
 }

@@ -1,7 +1,8 @@
 """Everything of AWS except EC2: ministack, which stays on this machine and accepts the EC2 server's events.
 
 Eight functions below each close a gap of ministack 1.5.33. A function first looks for its gap. If ministack has closed
-it, the function fails: then remove it.
+it, the function fails: then remove it. For an organization `organization_gaps`, `event_bus_gaps` and
+`state_machine_gaps` close more of them.
 """
 
 import argparse
@@ -19,17 +20,16 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from local import event_bus_gaps, organization_gaps, state_machine_gaps
 from local.environment import ACCOUNT, REGION
 from local.exit_with_parent import exit_with_parent
+from local.ministack_gap import GapClosed
+from local.organization_file import OrganizationReader
 
 BATCHING_WINDOW_SECONDS = 1.0
 """How long the first message waits for others. The template has a longer window, for which no test should wait."""
 POLL_SECONDS = 0.1
 """How often a queue is polled for a function, and how soon an invocation ends after its answer."""
-
-
-class GapClosed(Exception):
-    """ministack has changed: a correction in this file is no longer needed, or no longer works."""
 
 
 def settings(port: int) -> dict[str, str]:
@@ -49,6 +49,8 @@ def settings(port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Calls are checked against IAM, so that the function may do only what its role in the template allows.
         "AUTH": "true",
+        # A state machine waits a twentieth of what it says before it tries again.
+        "SFN_WAIT_SCALE": "0.05",
         # No containers: a function runs as a process of this machine.
         "LAMBDA_EXECUTOR": "local",
         "DOCKER_HOST": "unix:///nonexistent",
@@ -283,6 +285,10 @@ def main() -> None:
     end_invocations_at_once()
     count_calls_as_encrypted()
     evaluate_functions_in_conditions()
+    if organization := OrganizationReader.from_environment():
+        organization_gaps.apply_all(organization)
+        event_bus_gaps.apply_all()
+        state_machine_gaps.apply_all()
     sys.argv = sys.argv[:1]  # ministack parses the command line too
     ministack.app.main()
 

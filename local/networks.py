@@ -45,6 +45,7 @@ class Builder:
 
     def __init__(self, ec2: Any) -> None:
         self.ec2 = ec2
+        self.region: str = ec2.meta.region_name
 
     def vpc(self, name: str, cidr: str, *ids: str) -> str:
         """Creates a VPC; it comes with a main route table."""
@@ -63,7 +64,7 @@ class Builder:
         """Creates a subnet in the zone `a`, `b` or `c`."""
         with self._overriding(ids):
             answer = self.ec2.create_subnet(
-                VpcId=vpc, CidrBlock=cidr, AvailabilityZone=REGION + zone, TagSpecifications=_named("subnet", name)
+                VpcId=vpc, CidrBlock=cidr, AvailabilityZone=self.region + zone, TagSpecifications=_named("subnet", name)
             )
         return str(answer["Subnet"]["SubnetId"])
 
@@ -102,7 +103,11 @@ class Builder:
         """Creates a Gateway endpoint for these route tables. `more` has further arguments of CreateVpcEndpoint."""
         with self._overriding(ids, state):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Gateway", VpcId=vpc, ServiceName=service, RouteTableIds=tables, **more
+                VpcEndpointType="Gateway",
+                VpcId=vpc,
+                ServiceName=self._here(service),
+                RouteTableIds=tables,
+                **more,
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
@@ -128,7 +133,7 @@ class Builder:
             arguments["SecurityGroupIds"] = [self.group_admitting_vpc(vpc)]
         with self._overriding(ids, state, error):
             answer = self.ec2.create_vpc_endpoint(
-                VpcEndpointType="Interface", VpcId=vpc, ServiceName=service, **arguments
+                VpcEndpointType="Interface", VpcId=vpc, ServiceName=self._here(service), **arguments
             )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
 
@@ -140,6 +145,10 @@ class Builder:
         group = str(answer["GroupId"])
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[https_from(found["CidrBlock"])])
         return group
+
+    def _here(self, service: str) -> str:
+        """Returns the name of a service in the Region of this builder. The constants are those of `REGION`."""
+        return service.replace(REGION, self.region)
 
     def _overriding(
         self, ids: tuple[str, ...], state: str | None = None, error: dict[str, str] | None = None
@@ -172,6 +181,11 @@ def _with_headers(ec2: Any, headers: dict[str, str]) -> Iterator[None]:
         ec2.meta.events.unregister("before-sign.ec2", add)
 
 
+def without_events(ec2: Any) -> contextlib.AbstractContextManager[None]:
+    """Sends no event for each call in the context: as if CloudTrail had lost them."""
+    return _with_headers(ec2, {"X-No-Event": "true"})
+
+
 def _named(kind: str, name: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}] if name else []
 
@@ -181,7 +195,7 @@ def remove_default_vpc(ec2: Any) -> None:
 
     Without events: the function would check these deletions too, in the middle of the next test.
     """
-    with _with_headers(ec2, {"X-No-Event": "true"}):
+    with without_events(ec2):
         for vpc in _all(ec2, "describe_vpcs", "Vpcs"):
             in_vpc = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
             for subnet in _all(ec2, "describe_subnets", "Subnets", Filters=in_vpc):

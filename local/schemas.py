@@ -26,7 +26,7 @@ class SchemaViolation(Exception):
 
 
 def validate(kind: str, document: Any) -> Any:
-    """Returns the document if it matches `schemas/<kind>.schema.json`: a notification, an answer or an error."""
+    """Returns the document if it matches `schemas/<kind>.schema.json`, such as a notification or an answer."""
     if error := jsonschema.exceptions.best_match(_validator(kind).iter_errors(document)):
         raise SchemaViolation(f"{kind}: {error.json_path}: {error.message}")
     return document

@@ -348,7 +348,7 @@ impl Inputs<'_> {
     fn check_messages(&self, plan: &Plan) {
         let Observation { network, affected, .. } = *self.observation;
         let context = MessageContext {
-            account_name: None,
+            member_account: None,
             network,
             affected,
             history: self.history.state(),

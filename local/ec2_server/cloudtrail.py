@@ -21,29 +21,27 @@ from xml.etree import ElementTree
 
 import boto3
 
-from local.environment import ACCOUNT
-
 READ_ONLY = re.compile(r"(Describe|Get|List|Search)")
 WRAPPED = re.compile(
     r"(Create|Modify|Delete)(VpcEndpoint|NatGateway|TransitGateway|EgressOnlyInternetGateway)|ModifySecurityGroupRules"
 )
 
 
-def record(action: str, form: dict[str, str], answer: bytes, region: str) -> dict[str, Any]:
+def record(action: str, form: dict[str, str], answer: bytes, account: str, region: str) -> dict[str, Any]:
     """Returns the CloudTrail record of one call: `form` is the request, `answer` the XML of the response."""
     now = datetime.datetime.now(datetime.timezone.utc)
     wrapped = bool(WRAPPED.match(action))
     root = ElementTree.fromstring(answer)
-    role = f"arn:aws:iam::{ACCOUNT}:role/developer"
+    role = f"arn:aws:iam::{account}:role/developer"
     result = {
         "eventVersion": "1.10",
         "userIdentity": {
             "type": "AssumedRole",
             "principalId": "AROALOCALCLOUDEXAMPLE:local",
-            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/developer/local",
-            "accountId": ACCOUNT,
+            "arn": f"arn:aws:sts::{account}:assumed-role/developer/local",
+            "accountId": account,
             "sessionContext": {
-                "sessionIssuer": {"type": "Role", "arn": role, "accountId": ACCOUNT, "userName": "developer"}
+                "sessionIssuer": {"type": "Role", "arn": role, "accountId": account, "userName": "developer"}
             },
         },
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -59,7 +57,7 @@ def record(action: str, form: dict[str, str], answer: bytes, region: str) -> dic
         "readOnly": False,
         "eventType": "AwsApiCall",
         "managementEvent": True,
-        "recipientAccountId": ACCOUNT,
+        "recipientAccountId": account,
         "eventCategory": "Management",
     }
     error = root.find(".//Errors/Error")
@@ -192,15 +190,22 @@ class EventSender:
         self._records.put(entry)
 
     def _send_all(self) -> None:
-        clients: dict[str, Any] = {}
+        clients: dict[tuple[str, str], Any] = {}
         while True:
             entry = self._records.get()
-            region = entry["awsRegion"]
+            account, region = source = (entry["recipientAccountId"], entry["awsRegion"])
             try:
-                if region not in clients:
-                    clients[region] = boto3.client("events", endpoint_url=self._url, region_name=region)
+                if source not in clients:
+                    # A key of twelve digits is that account's.
+                    clients[source] = boto3.client(
+                        "events",
+                        region,
+                        endpoint_url=self._url,
+                        aws_access_key_id=account,
+                        aws_secret_access_key="test",
+                    )
                 event = {"Source": "aws.ec2", "DetailType": "AWS API Call via CloudTrail", "Detail": json.dumps(entry)}
-                answer = clients[region].put_events(Entries=[event])
+                answer = clients[source].put_events(Entries=[event])
                 print(f"sent {entry['eventName']} to EventBridge: {answer['Entries']}", flush=True)
             except Exception as error:
                 print(f"could not send {entry['eventName']} to EventBridge: {error}", flush=True)

@@ -14,9 +14,11 @@ from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 from local.ec2_server import cloudtrail, moto_fixes, test_overrides
+from local.ec2_server.accounts import Accounts, Caller, create_no_default_vpcs
 from local.ec2_server.list_cache import ListCache
 from local.ec2_server.pagination import LISTS, InvalidToken, Page
 from local.exit_with_parent import exit_with_parent
+from local.organization_file import OrganizationReader
 
 PAGE_SIZE = 2
 """Small on purpose: every network of the tests takes several pages."""
@@ -26,6 +28,9 @@ PING = "/ping"
 
 UNSENT_EVENTS = "/unsent-events"
 """A path of our own: it answers with the number of events that EventBridge has not received yet."""
+
+STATUS = {"AuthFailure": 401, "RequestLimitExceeded": 503, "UnauthorizedOperation": 403}
+"""EC2's status for the refusals that have another one than 400."""
 
 
 WITHOUT_PROFILES = {
@@ -38,8 +43,8 @@ WITHOUT_PROFILES = {
 class Ec2Server:
     """A WSGI application around moto's."""
 
-    def __init__(self, moto: Any, page_size: int, events: cloudtrail.EventSender | None) -> None:
-        self._moto, self._page_size, self._events = moto, page_size, events
+    def __init__(self, moto: Any, page_size: int, events: cloudtrail.EventSender | None, accounts: Accounts) -> None:
+        self._moto, self._page_size, self._events, self._accounts = moto, page_size, events, accounts
         self._cache = ListCache()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -48,18 +53,25 @@ class Ec2Server:
             return Response(str(self._events.unsent if self._events else 0))(environ, start_response)
         if request.path == PING:
             return Response("healthy")(environ, start_response)
-        if (list_name := WITHOUT_PROFILES.get("/" + request.path.split("/")[1])) is not None:
-            return Response(json.dumps({list_name: []}), content_type="application/json")(environ, start_response)
+        if "Authorization" not in request.headers:  # moto's own calls, such as a reset
+            with self._cache.invalidated(True):
+                return self._answer(environ)(environ, start_response)
         body = request.get_data()
-        environ["wsgi.input"] = io.BytesIO(body)  # read once above, and once more by moto
+        environ["wsgi.input"] = io.BytesIO(body)  # read once here, and once more by moto
         form = request.form.to_dict()
         action = form.get("Action", "")
+        caller = self._accounts.caller(request, action)
+        if caller.error:
+            return _refusal(*caller.error, status=STATUS.get(caller.error[0], 400))(environ, start_response)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
+        if (list_name := WITHOUT_PROFILES.get("/" + request.path.split("/")[1])) is not None:
+            return Response(json.dumps({list_name: []}), content_type="application/json")(environ, start_response)
         read_only = bool(cloudtrail.READ_ONLY.match(action))
         with test_overrides.of(request.headers), self._cache.invalidated(not read_only):
-            response = self._list(action, form, environ, request) if action in LISTS else self._answer(environ)
+            response = self._list(action, form, environ, caller) if action in LISTS else self._answer(environ)
         sends_event = action and not read_only and test_overrides.NO_EVENT not in request.headers
         if self._events and sends_event:
-            self._events.send(cloudtrail.record(action, form, response.get_data(), _region(request)))
+            self._events.send(cloudtrail.record(action, form, response.get_data(), caller.account, caller.region))
         return response(environ, start_response)
 
     def _answer(self, environ: dict[str, Any]) -> Response:
@@ -69,8 +81,8 @@ class Ec2Server:
             # moto does not know the filter. EC2 does not know it either where a test invents one.
             return _refusal("InvalidParameterValue", str(error))
 
-    def _list(self, action: str, form: dict[str, str], environ: dict[str, Any], request: Request) -> Response:
-        key, version = form | {"Region": _region(request)}, self._cache.version
+    def _list(self, action: str, form: dict[str, str], environ: dict[str, Any], caller: Caller) -> Response:
+        key, version = form | {"Account": caller.account, "Region": caller.region}, self._cache.version
         if "NextToken" in form and (whole := self._cache.get(key)):
             return self._page_of(action, form, whole)
         response = self._answer(environ)
@@ -88,18 +100,13 @@ class Ec2Server:
         return whole
 
 
-def _region(request: Request) -> str:
-    """Returns the Region that the request is signed for: `Credential=<key>/<date>/<region>/ec2/aws4_request`."""
-    return request.headers["Authorization"].partition("Credential=")[2].split("/")[2]
-
-
-def _refusal(code: str, message: str) -> Response:
+def _refusal(code: str, message: str, status: int = 400) -> Response:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f"<Response><Errors><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></Errors>"
         f"<RequestID>{uuid.uuid4()}</RequestID></Response>"
     )
-    return Response(body, status=400, content_type="text/xml;charset=UTF-8")
+    return Response(body, status=status, content_type="text/xml;charset=UTF-8")
 
 
 def main() -> None:
@@ -115,4 +122,7 @@ def main() -> None:
     test_overrides.install()
     events = cloudtrail.EventSender(options.events_url) if options.events_url else None
     moto = DomainDispatcherApplication(create_backend_app)
-    run_simple("127.0.0.1", options.port, Ec2Server(moto, options.page_size, events), threaded=True)
+    if organization := OrganizationReader.from_environment():
+        create_no_default_vpcs()
+    accounts = Accounts(organization, options.events_url)
+    run_simple("127.0.0.1", options.port, Ec2Server(moto, options.page_size, events, accounts), threaded=True)

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::alert::truncate_to_seconds,
-    app::{deadline::Deadline, handler::Gatewatch, metrics},
+    app::{deadline::Deadline, handler::Gatewatch, metrics, response::MAX_ANSWER},
     aws::dynamodb::marker_table::MarkerTable,
     coverage::{
         enrollment_changes::{EnrollmentChange, EnrollmentChanges},
@@ -54,7 +54,8 @@ impl Gatewatch {
             self.tell(&changes, table, deadline).await?;
             metrics::write(&overview.totals, sweep.as_ref(), now);
         }
-        Ok(Answer::Coverage(Box::new(Coverage::new(&overview, !request.is_summary, sweep))))
+        let coverage = Coverage::new(&overview, !request.is_summary, sweep).truncated_to(MAX_ANSWER);
+        Ok(Answer::Coverage(Box::new(coverage)))
     }
 
     /// Sends one message about the changes on each channel, and remembers that. If a channel does not accept it, all of them

@@ -30,6 +30,7 @@ use crate::{
         sns::SnsTopic,
     },
     channel::Channel,
+    coverage::marker::MemberAccount,
     error::Error,
     messages::{
         alert_group::{AlertGroup, MessageContext},
@@ -53,8 +54,8 @@ pub(super) struct Notifier<'a> {
     pub(super) clients: &'a Clients,
     /// The alert history, if there is one.
     pub(super) history: Option<&'a HistoryTable<'a>>,
-    /// The name of the account in its organization, if a hub knows it.
-    pub(super) account_name: Option<&'a str>,
+    /// What AWS Organizations says of the account, if a hub knows it.
+    pub(super) member_account: Option<&'a MemberAccount>,
     /// The key of the exemption tag.
     pub(super) exempt_tag: &'a str,
     /// Unique id of this invocation.
@@ -245,7 +246,7 @@ impl Notifier<'_> {
     /// Publishes to all channels concurrently. A failing channel does not block the others.
     async fn publish(&self, plan: &Plan, assessment: &Assessment<'_>, history: HistoryState) -> Published {
         let context = MessageContext {
-            account_name: self.account_name,
+            member_account: self.member_account,
             network: &assessment.snapshot.network,
             affected: &assessment.affected,
             history,

@@ -147,9 +147,9 @@ impl Gatewatch {
             if asks_for_alerts(payload) { subscriptions.look_up_during(reading).await? } else { reading.await? };
         let mut plans = check.plan(&assessment, subscriptions).await;
         plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
-        let account_name = if plans.is_empty() { None } else { self.account_name(place.account_region).await };
+        let member_account = if plans.is_empty() { None } else { self.member_account(place.account_region).await };
         let notifier = Notifier {
-            account_name: account_name.as_deref(),
+            member_account: member_account.as_ref(),
             clients: &self.clients,
             history: history_table.as_ref(),
             exempt_tag: &self.settings.exempt_tag,

@@ -14,7 +14,7 @@ use crate::{
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
-    coverage::marker::OpenFindings,
+    coverage::marker::{MemberAccount, OpenFindings},
     error::Error,
     events::{origin::Watched, payload::Payload},
     network::{account::AccountRegion, enrollment::NotEnrolled},
@@ -85,12 +85,13 @@ impl Gatewatch {
         })
     }
 
-    /// The name of an account in its organization. A name that cannot be read does no harm: the alert goes without it.
-    pub(super) async fn account_name(&self, place: &AccountRegion) -> Option<String> {
+    /// What AWS Organizations says of an account: its name, and where it is. If that cannot be read, it does no harm: the alert
+    /// goes without it.
+    pub(super) async fn member_account(&self, place: &AccountRegion) -> Option<MemberAccount> {
         let table = self.marker_table()?;
         let account = place.account.as_ref()?;
         match timeout(NAME_TIMEOUT, table.account(account)).await {
-            Ok(Ok(found)) => found?.name,
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 warn!(error = ?error.to_string(), "the name of the account was not read");
                 None

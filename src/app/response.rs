@@ -16,7 +16,7 @@ use crate::{
 
 /// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
+pub(super) const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
 /// Maximum size of the answer of a hub in bytes: Step Functions accepts 256 KiB, and it wraps the answer
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 const MAX_ANSWER_OF_HUB: usize = 192 * 1024;

@@ -137,3 +137,28 @@ fn calls(messages: Vec<Message>) -> Vec<Vec<Message>> {
     }
     calls
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of messages in each call.
+    fn sizes(bodies: &[usize]) -> Vec<usize> {
+        let message = |&size: &usize| Message {
+            subject: String::new(),
+            body: "x".repeat(size),
+            attributes: Vec::new(),
+            finding_ids: BTreeSet::new(),
+        };
+        calls(bodies.iter().map(message).collect()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_call_has_at_most_ten_events_and_a_megabyte() {
+        assert_eq!(sizes(&[]), Vec::<usize>::new());
+        assert_eq!(sizes(&[1; 21]), [10, 10, 1]);
+        let overhead = SOURCE.len() + DETAIL_TYPE.len();
+        assert_eq!(sizes(&[500_000 - overhead; 2]), [2]);
+        assert_eq!(sizes(&[500_000 - overhead, 500_001 - overhead, 1]), [1, 2]);
+    }
+}

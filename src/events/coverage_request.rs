@@ -12,7 +12,8 @@ pub struct CoverageRequest {
     /// Whether only numbers are requested: `"summary"`. Such a request ends a sweep: it also writes the metrics, and tells
     /// people which accounts cannot be read.
     pub is_summary: bool,
-    /// When the sweep began that the answer counts.
+    /// When the sweep began that the answer counts. In whole seconds, like the time of a check: Step Functions names
+    /// milliseconds, and the first check begins within the same second.
     pub since: Option<Timestamp>,
 }
 
@@ -37,7 +38,8 @@ pub fn read(payload: &Value) -> Result<Option<CoverageRequest>, Error> {
         Some(since) => Some(
             since
                 .as_str()
-                .and_then(|text| text.parse().ok())
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .and_then(|moment| Timestamp::from_second(moment.as_second()).ok())
                 .ok_or_else(|| refused("\"since\" is not a time such as \"2026-11-27T04:00:00Z\"".to_owned()))?,
         ),
     };
@@ -56,7 +58,7 @@ mod tests {
         for (payload, request) in [
             (json!({"coverage": true}), Some(CoverageRequest { is_summary: false, since: None })),
             (
-                json!({"coverage": "summary", "since": "2026-11-27T04:00:00.000Z"}),
+                json!({"coverage": "summary", "since": "2026-11-27T04:00:00.987Z"}),
                 Some(CoverageRequest { is_summary: true, since }),
             ),
             (json!({"check": "region"}), None),

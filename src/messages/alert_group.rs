@@ -14,6 +14,7 @@ use crate::{
     },
     channel::Channel,
     checks::severity::Severity,
+    coverage::marker::MemberAccount,
     events::record::Trigger,
     network::model::Network,
 };
@@ -23,8 +24,8 @@ use crate::{
 pub struct AlertGroup<'a> {
     /// The account, 12 digits; empty where it is not known.
     pub account: &'a str,
-    /// The name of the account in its organization, if a hub knows it: untrusted text.
-    pub account_name: Option<&'a str>,
+    /// What AWS Organizations says of the account, if a hub knows it: its name and where it is, both untrusted text.
+    pub member_account: Option<&'a MemberAccount>,
     /// The Region.
     pub region: &'a str,
     /// The VPC. Empty for REST APIs, which are in no VPC.
@@ -48,8 +49,8 @@ pub struct AlertGroup<'a> {
 /// The facts that all messages of one invocation share.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageContext<'a> {
-    /// The name of the account in its organization, if a hub knows it: untrusted text.
-    pub account_name: Option<&'a str>,
+    /// What AWS Organizations says of the account, if a hub knows it.
+    pub member_account: Option<&'a MemberAccount>,
     /// The network that was checked.
     pub network: &'a Network,
     /// What each record affects.
@@ -79,13 +80,13 @@ impl<'a> AlertGroup<'a> {
         alerts: Vec<&'a Alert>,
         context: &MessageContext<'a>,
     ) -> Option<Self> {
-        let MessageContext { account_name, network, affected, history, exempt_tag } = *context;
+        let MessageContext { member_account, network, affected, history, exempt_tag } = *context;
         let first = alerts.first()?;
         let records =
             || affected.iter().filter(|affected| affected.vpc_ids.contains(vpc_id)).map(|affected| affected.record);
         Some(Self {
             account: first.account(),
-            account_name,
+            member_account,
             region: first.region(),
             vpc_id: vpc_of_key(vpc_id),
             vpc_name: network.vpcs.iter().find(|vpc| vpc.id == vpc_id).and_then(|vpc| vpc.name.as_deref()),
@@ -134,7 +135,7 @@ impl<'a> AlertGroup<'a> {
         let mut attributes = vec![
             string("severity", self.severity().name()),
             string("account", self.account),
-            string("accountName", &self.account_name.map(visible).unwrap_or_default()),
+            string("accountName", &self.account_name().map(visible).unwrap_or_default()),
             string("region", self.region),
             string("vpcId", self.vpc_id),
             string_array("services", &services),
@@ -143,6 +144,19 @@ impl<'a> AlertGroup<'a> {
         ];
         attributes.retain(|attribute| !attribute.value.is_empty());
         attributes
+    }
+
+    /// The name of the account in its organization: untrusted text, cut to the length that AWS allows
+    /// (<https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html>).
+    pub(super) fn account_name(&self) -> Option<&'a str> {
+        const MAX_CHARS: usize = 50;
+        let name = self.member_account?.name.as_deref()?;
+        Some(name.char_indices().nth(MAX_CHARS).map_or(name, |(end, _)| &name[..end]))
+    }
+
+    /// Where the account is in its organization: untrusted text.
+    pub(super) fn organizational_unit(&self) -> Option<&'a str> {
+        self.member_account?.organizational_unit.as_deref()
     }
 
     /// The ids of the findings of all alerts.
@@ -219,7 +233,7 @@ mod tests {
             .collect();
         let network = Network { vpcs: vec![Vpc { name: Some("prod".into()), ..vpc(VPC) }], ..Network::default() };
         let context = MessageContext {
-            account_name: None,
+            member_account: None,
             network: &network,
             affected: &affected,
             history: HistoryState::On,

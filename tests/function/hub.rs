@@ -232,13 +232,14 @@ async fn a_marker_that_cannot_be_written_fails_the_sweep() {
 
 #[tokio::test]
 async fn an_alert_names_the_account_and_a_missing_name_does_no_harm() {
-    let name = json!({"sk": {"S": A}, "accountName": {"S": "team\u{7} a"}});
+    let name = json!({"sk": {"S": A}, "accountName": {"S": "team\u{7} a"}, "organizationalUnit": {"S": "o/r/ou"}});
     let servers =
         Servers { dynamodb: DynamoDb::holding_rows([("accounts", vec![name])]).await, ..Servers::with([]).await };
     servers.invoke(&sweep_of(A, "eu-west-1")).await;
     let [call] = servers.sns.calls().await.try_into().unwrap();
     let body: Value = serde_json::from_str(&call["Message"]).unwrap();
     assert_eq!((&body["account"], &body["accountName"]), (&json!(A), &json!("team\u{7} a")));
+    assert_eq!(body["organizationalUnit"], json!("o/r/ou"));
     let attributes: BTreeMap<&str, &str> = (1..9)
         .filter_map(|n| {
             let field = |part: &str| call.get(&format!("MessageAttributes.entry.{n}.{part}")).map(String::as_str);

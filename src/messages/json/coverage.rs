@@ -117,6 +117,30 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// Omits the last accounts and Regions if the answer would be larger than this many bytes.
+    #[must_use]
+    pub fn truncated_to(mut self, limit: usize) -> Self {
+        let Some(all) = self.account_regions.take() else { return self };
+        let count = all.len();
+        let mut room = limit.saturating_sub(size_of_json(&self));
+        let fits = |place: &AccountRegion| {
+            let size = size_of_json(place) + ",".len();
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        };
+        let shown: Vec<AccountRegion> = all.into_iter().take_while(fits).collect();
+        self.omitted = Some(count - shown.len()).filter(|omitted| *omitted > 0);
+        self.account_regions = Some(shown);
+        self
+    }
+}
+
+fn size_of_json(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
+}
+
 impl From<&overview::AccountRegionState> for AccountRegion {
     fn from(state: &overview::AccountRegionState) -> Self {
         Self {
@@ -216,6 +240,10 @@ mod tests {
                 "totals": totals
             })
         );
+        let small = Coverage::new(&overview, true, None).truncated_to(complete.to_string().len() - 100);
+        assert_eq!((small.account_regions.unwrap().len(), small.omitted), (1, Some(1)));
+        let enough = Coverage::new(&overview, true, None).truncated_to(complete.to_string().len() + 64);
+        assert_eq!((enough.account_regions.unwrap().len(), enough.omitted), (2, None));
         let summary = serde_json::to_value(Coverage::new(&overview, false, Some(sweep))).unwrap();
         assert_answer(&summary);
         assert_eq!(

@@ -20,6 +20,9 @@ pub struct Notification<'a> {
     /// The name of the account in its organization: untrusted text. Absent unless a hub knows it.
     #[serde(rename = "accountName", skip_serializing_if = "Option::is_none")]
     pub(super) account_name: Option<&'a str>,
+    /// Where the account is in its organization: untrusted text. Absent unless a hub knows it.
+    #[serde(rename = "organizationalUnit", skip_serializing_if = "Option::is_none")]
+    pub(super) organizational_unit: Option<&'a str>,
     /// The Region.
     pub(super) region: &'a str,
     /// The VPC.

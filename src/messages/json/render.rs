@@ -23,7 +23,8 @@ pub(in crate::messages) fn messages(alerts: &AlertGroup<'_>) -> Vec<Message> {
     let notification = Notification {
         schema: SCHEMA,
         account: alerts.account,
-        account_name: alerts.account_name,
+        account_name: alerts.account_name(),
+        organizational_unit: alerts.organizational_unit(),
         region: alerts.region,
         vpc: Vpc { id: alerts.vpc_id, name: alerts.vpc_name },
         severity: Name(alerts.severity()),
@@ -233,7 +234,8 @@ mod tests {
         affected: &[Affected<'_>],
         history: HistoryState,
     ) -> Vec<(String, Message)> {
-        let context = MessageContext { account_name: None, network, affected, history, exempt_tag: "gatewatch:exempt" };
+        let context =
+            MessageContext { member_account: None, network, affected, history, exempt_tag: "gatewatch:exempt" };
         (plans.iter())
             .flat_map(|plan| {
                 let groups = AlertGroup::of_plan(plan, Channel::Json, &context);

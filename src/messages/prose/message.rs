@@ -33,7 +33,7 @@ pub(in crate::messages) fn location<'a>(message: &AlertGroup<'a>) -> Vec<Line<'a
         lines.insert(0, Line::with(format!("VPC: {}", plain(message.vpc_id)), message.vpc_name));
     }
     if !message.account.is_empty() {
-        lines.push(Line::with(format!("Account: {}", plain(message.account)), message.account_name));
+        lines.push(Line::with(format!("Account: {}", plain(message.account)), message.account_name()));
     }
     lines
 }

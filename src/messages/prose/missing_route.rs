@@ -531,7 +531,7 @@ mod tests {
         );
         let alert = Alert::Resolved(resolved);
         let message = AlertGroup {
-            account_name: None,
+            member_account: None,
             account: "123456789012",
             region: REGION,
             vpc_id: VPC,

@@ -1,6 +1,7 @@
 //! Tests with hostile names, with very long text and with very many findings.
 
 use super::*;
+use crate::coverage::marker::MemberAccount;
 
 #[test]
 fn a_card_has_exactly_the_fields_of_the_schema() {
@@ -466,7 +467,15 @@ fn the_shortest_card_always_fits() {
         on_behalf_of: Some(IdentityCenterUser { user_id: "`".repeat(47), identity_store_arn: Some(longest.clone()) }),
         invoked_by: Some(longest.clone()),
     };
+    let member_account = MemberAccount {
+        id: "123456789012".into(),
+        name: Some(longest.clone()),
+        organizational_unit: Some(longest.clone()),
+        is_active: true,
+        seen_at: None,
+    };
     let group = AlertGroup {
+        member_account: Some(&member_account),
         vpc_name: Some(&longest),
         history: HistoryState::Unavailable,
         region: "ap-southeast-2",

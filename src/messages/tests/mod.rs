@@ -123,7 +123,7 @@ pub(super) fn api_call() -> Trigger {
 pub(super) fn alert_group<'a>(trigger: &'a Trigger, alerts: &'a [Alert]) -> AlertGroup<'a> {
     let no_history = alerts.iter().any(|alert| alert.change() == Change::Reported);
     AlertGroup {
-        account_name: None,
+        member_account: None,
         account: "123456789012",
         region: REGION,
         vpc_id: VPC,
