@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::{
     alerts::{
@@ -88,29 +89,34 @@ impl Gatewatch {
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
         let place = &account_region;
-        isolate(payload, async |payload: &Payload| {
+        let handling = isolate(payload, async |payload: &Payload| {
             let clients = match self.enter(place, &invocation.own).await {
                 Ok(clients) => clients,
                 Err(EnterError::NotEnrolled(reason)) => return self.not_enrolled(payload, place, reason).await,
                 Err(EnterError::Failed(error)) => return Err(error),
             };
-            match self.process(payload, &Place { account_region: place, clients: &clients }, invocation).await {
+            match self.process(payload, &Entered { account_region: place, clients: &clients }, invocation).await {
                 Err(Error::RegionDisabled(_)) if self.settings.hub.is_some() => {
                     self.not_enrolled(payload, place, NotEnrolled::RegionDisabled).await
                 }
                 outcome => self.checked(outcome?, place, invocation.started_at).await,
             }
-        })
-        .await
+        });
+        handling.instrument(self.span_of(place)).await
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
-    async fn process(&self, payload: &Payload, place: &Place<'_>, invocation: &Invocation) -> Result<Outcome, Error> {
+    async fn process(
+        &self,
+        payload: &Payload,
+        entered: &Entered<'_>,
+        invocation: &Invocation,
+    ) -> Result<Outcome, Error> {
         let subscriptions = Subscriptions::new(&self.clients.topics, &self.known_subscribers, &invocation.deadline);
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
-            let attempt = self.attempt(payload, place, invocation, &subscriptions, earlier).await?;
+            let attempt = self.attempt(payload, entered, invocation, &subscriptions, earlier).await?;
             if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
@@ -124,7 +130,7 @@ impl Gatewatch {
     async fn attempt(
         &self,
         payload: &Payload,
-        place: &Place<'_>,
+        entered: &Entered<'_>,
         invocation: &Invocation,
         subscriptions: &Subscriptions<'_>,
         earlier: Vec<DeliveryResult>,
@@ -132,14 +138,14 @@ impl Gatewatch {
         let now = truncate_to_seconds(Timestamp::now());
         let check = Check {
             settings: &self.settings,
-            clients: place.clients,
+            clients: entered.clients,
             known_vpcs: &self.known_vpcs,
             payload,
-            account_region: place.account_region,
+            account_region: entered.account_region,
             deadline: &invocation.deadline,
             now,
         };
-        let history_table = self.history_table(payload, place.account_region);
+        let history_table = self.history_table(payload, entered.account_region);
 
         // A large future, which is moved.
         let reading = Box::pin(check.read_and_check(history_table.as_ref()));
@@ -147,7 +153,7 @@ impl Gatewatch {
             if asks_for_alerts(payload) { subscriptions.look_up_during(reading).await? } else { reading.await? };
         let mut plans = check.plan(&assessment, subscriptions).await;
         plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
-        let member_account = if plans.is_empty() { None } else { self.member_account(place.account_region).await };
+        let member_account = if plans.is_empty() { None } else { self.member_account(entered.account_region).await };
         let notifier = Notifier {
             member_account: member_account.as_ref(),
             clients: &self.clients,
@@ -202,7 +208,7 @@ fn asks_for_alerts(payload: &Payload) -> bool {
 
 /// The account and Region that events are about, and the clients that read it.
 #[derive(Clone, Copy, Debug)]
-struct Place<'a> {
+struct Entered<'a> {
     account_region: &'a AccountRegion,
     clients: &'a AccountClients,
 }

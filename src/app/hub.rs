@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Span, error_span, warn};
 
 use crate::{
     app::{
@@ -29,6 +29,12 @@ impl Gatewatch {
         Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
     }
 
+    /// Names the account and Region in each line of the log about them.
+    pub(super) fn span_of(&self, place: &AccountRegion) -> Span {
+        let is_hub = self.settings.hub.is_some();
+        if is_hub { error_span!("member", account = ?place.account, region = ?place.region) } else { Span::none() }
+    }
+
     /// The clients that read an account and Region.
     pub(super) async fn enter(
         &self,
@@ -49,7 +55,7 @@ impl Gatewatch {
         place: &AccountRegion,
         reason: NotEnrolled,
     ) -> Result<Outcome, Error> {
-        warn!(account = ?place.account, region = ?place.region, reason = reason.name(), "an account is not enrolled");
+        warn!(reason = reason.name(), "an account is not enrolled");
         if let (Some(table), Some(account)) = (self.marker_table(), &place.account) {
             table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
         }
