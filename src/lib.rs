@@ -9,7 +9,7 @@
 //! | [`events`] | the input: API calls, AWS Config items, schedules, manual requests, SQS batches; which resources they affect |
 //! | [`checks`] | the rules: one folder per check, with findings, severities and exemptions |
 //! | [`alerts`] | what to send and when: the alert history, and the plan that follows from it |
-//! | [`coverage`] | what a hub knows about the accounts and Regions of an organization: when each was checked, and which cannot be |
+//! | [`coverage`] | what a hub knows about accounts and Regions: when each was checked, and which cannot be read |
 //! | [`messages`] | what subscribers and callers receive: JSON, e-mail, chat; one file per format |
 //! | [`aws`] | the only code that uses SDK types: EC2, STS, DynamoDB, SNS, EventBridge, Route 53, API Gateway |
 //! | [`app`] | one invocation: the handler, the delivery of alerts, the answer |
