@@ -348,7 +348,10 @@ fn statement(value: &Value, position: usize) -> Option<Statement> {
         None => None,
         Some(sid) => Some(sid.as_str()?).filter(|sid| !sid.is_empty()),
     };
-    let principals = element(object, "Principal", "NotPrincipal", principals)?;
+    let principals = match element(object, "Principal", "NotPrincipal", principals)? {
+        Values::Except(_) => Values::Except(excepted_principals(member(object, "NotPrincipal")?)?),
+        listed @ Values::Listed(_) => listed,
+    };
     Some(Statement {
         name: sid.map_or_else(|| format!("#{}", position + 1), str::to_owned),
         has_sid: sid.is_some(),
@@ -418,6 +421,18 @@ fn principals(value: &Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// The principals that `NotPrincipal` leaves out. A type before a name tells `{"Federated": "*"}`, which leaves all roles and
+/// users in, from `*`, which leaves nobody in.
+fn excepted_principals(value: &Value) -> Option<Vec<String>> {
+    let Value::Object(types) = value else { return principals(value) };
+    let of_type = |(name, value): (&String, &Value)| {
+        let names = texts(value)?;
+        let is_aws = name.eq_ignore_ascii_case("AWS");
+        Some(if is_aws { names } else { names.iter().map(|text| format!("{name} {text}")).collect() })
+    };
+    Some(types.iter().map(of_type).collect::<Option<Vec<_>>>()?.concat())
 }
 
 fn conditions(value: &Value) -> Option<Vec<Condition>> {

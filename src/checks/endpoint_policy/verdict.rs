@@ -204,6 +204,8 @@ mod tests {
             (policy(&[bounded.clone(), with(&json!({}))]), "open"),
             (policy(&[with(&json!({"Principal": {"AWS": ["arn:aws:iam::123456789012:root", "*"]}}))]), "open"),
             (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"AWS": "123456789012"}}))]), "open"),
+            // All roles and users are left in.
+            (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"Federated": "*"}}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": "s3:DeleteBucket"}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": ["iam:*"]}))]), "open"),
             (policy(&[with(&json!({"Resource": null, "NotResource": "arn:aws:s3:::secret/*"}))]), "open"),
@@ -228,6 +230,7 @@ mod tests {
             json!({"Principal": {"AWS": "123456789012"}}),
             json!({"Principal": {"AWS": []}}),
             json!({"Principal": null, "NotPrincipal": "*"}),
+            json!({"Principal": null, "NotPrincipal": {"AWS": "*"}}),
             json!({"Action": "s3:GetObject"}),
             json!({"Action": ["s3:Get*", "s3:List*"]}),
             json!({"Action": []}),

@@ -197,10 +197,6 @@ fn statement(vocabulary: fn() -> Vocabulary, effect: &'static str) -> BoxedStrat
             let mut statement = Map::new();
             statement.extend(sid.map(|sid| ("Sid".to_owned(), json!(sid))));
             statement.insert("Effect".to_owned(), json!(effect));
-            // Nobody writes `NotPrincipal` for all federated users.
-            let is_odd = principal.0 == "NotPrincipal" && principal.1 == json!({"Federated": "*"});
-            let principal =
-                if is_odd { ("NotPrincipal".to_owned(), json!({"AWS": "123456789012"})) } else { principal };
             statement.extend([principal, action, resource]);
             statement.extend(condition.map(|condition| ("Condition".to_owned(), condition)));
             if is_spelled_otherwise {

@@ -126,8 +126,11 @@ fn element(object: &Map<String, Value>, name: &str) -> Option<Element> {
     let values = match value {
         Value::Object(types) if name == "principal" => {
             let mut all = Vec::new();
-            for value in types.values() {
-                all.extend(texts(value)?);
+            for (kind, value) in types {
+                // To leave out all federated users leaves all roles in.
+                let leaves_roles_in = is_negated && kind != "AWS";
+                let mark = |text: String| if leaves_roles_in { format!("{kind}={text}") } else { text };
+                all.extend(texts(value)?.into_iter().map(mark));
             }
             all
         }
