@@ -8,9 +8,11 @@ use tokio::time::timeout;
 use tracing::{Span, error_span, warn};
 
 use crate::{
+    alerts::history::HistoryState,
     app::{
         handler::Gatewatch,
-        report::{Member, Report},
+        logging,
+        report::{Member, Report, Sent},
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
@@ -47,6 +49,12 @@ impl Gatewatch {
         }
     }
 
+    /// Forgets the session in another account. `false` if there is none, because the account is the function's own.
+    pub(super) fn forget_session(&self, place: &AccountRegion, own: &AccountRegion) -> bool {
+        let members = self.clients.members.as_ref().filter(|_| place.account != own.account);
+        members.zip(place.account.as_deref()).map(|(members, account)| members.forget(account)).is_some()
+    }
+
     /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read
     /// it, and the first sweep after its enrollment checks all of it.
     pub(super) async fn not_enrolled(
@@ -60,11 +68,15 @@ impl Gatewatch {
             table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: Some(reason) };
-        let report = Report { scope: payload.scope(), member: Some(member), ..Report::default() };
-        Ok(match payload {
+        let sent = Sent { history: HistoryState::On, ..Sent::default() };
+        let report = Report { scope: payload.scope(), sent, member: Some(member), ..Report::default() };
+        let outcome = match payload {
             Payload::Direct(_) => Outcome::Report(report),
             Payload::Batch(messages) => Outcome::Batch { failures: Outcome::unreadable(messages), report },
-        })
+        };
+        let outcome = Ok(outcome);
+        logging::outcome(payload, &outcome);
+        outcome
     }
 
     /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single

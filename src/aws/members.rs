@@ -111,6 +111,17 @@ impl Members {
         Ok(self.keep(key, AccountClients::new(config), end))
     }
 
+    /// Forgets the session in an account, and the clients that use it.
+    pub fn forget(&self, account: &str) {
+        lock(&self.sessions).pop(account);
+        let mut clients = lock(&self.clients);
+        let of_account: Vec<Key> =
+            clients.iter().map(|(key, _)| key).filter(|(of, _)| of == account).cloned().collect();
+        for key in of_account {
+            clients.pop(&key);
+        }
+    }
+
     fn keep(&self, key: Key, clients: AccountClients, end: SystemTime) -> Arc<AccountClients> {
         let clients = Arc::new(clients);
         lock(&self.clients).put(key, (Arc::clone(&clients), end));
