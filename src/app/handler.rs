@@ -1,6 +1,6 @@
 //! One invocation: read → check → plan → deliver → respond.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -88,20 +88,33 @@ impl Gatewatch {
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
         let place = &account_region;
+        let began = SystemTime::now();
         isolate(payload, async |payload: &Payload| {
-            let clients = match self.enter(place, &invocation.own).await {
-                Ok(clients) => clients,
-                Err(EnterError::NotEnrolled(reason)) => return self.not_enrolled(payload, place, reason).await,
-                Err(EnterError::Failed(error)) => return Err(error),
-            };
-            match self.process(payload, &Place { account_region: place, clients: &clients }, invocation).await {
-                Err(Error::RegionDisabled(_)) if self.settings.hub.is_some() => {
+            let mut outcome = self.enter_and_process(payload, place, invocation).await;
+            if matches!(outcome, Err(EnterError::Failed(Error::RegionDisabled(_)))) && self.forget(place, began) {
+                outcome = self.enter_and_process(payload, place, invocation).await;
+            }
+            match outcome {
+                Ok(outcome) => self.checked(outcome, place, invocation.started_at).await,
+                Err(EnterError::NotEnrolled(reason)) => self.not_enrolled(payload, place, reason).await,
+                Err(EnterError::Failed(Error::RegionDisabled(_))) if self.settings.hub.is_some() => {
                     self.not_enrolled(payload, place, NotEnrolled::RegionDisabled).await
                 }
-                outcome => self.checked(outcome?, place, invocation.started_at).await,
+                Err(EnterError::Failed(error)) => Err(error),
             }
         })
         .await
+    }
+
+    async fn enter_and_process(
+        &self,
+        payload: &Payload,
+        account_region: &AccountRegion,
+        invocation: &Invocation,
+    ) -> Result<Outcome, EnterError> {
+        let clients = self.enter(account_region, &invocation.own).await?;
+        let place = Place { account_region, clients: &clients };
+        self.process(payload, &place, invocation).await.map_err(EnterError::Failed)
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.

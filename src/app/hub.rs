@@ -1,7 +1,10 @@
 //! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
 //! each account and Region that it has checked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -39,6 +42,15 @@ impl Gatewatch {
             Some(members) if place != own => members.clients_of(place, own).await,
             _ => Ok(Arc::clone(&self.clients.own)),
         }
+    }
+
+    /// Forgets the session in an account if it is older than this time; returns whether it was.
+    ///
+    /// A session ends with its role. EC2 then refuses it with the same code as in a Region that is not enabled, and only a
+    /// new session tells which of the two it is: the role may have been replaced by another one with the same name.
+    pub(super) fn forget(&self, place: &AccountRegion, before: SystemTime) -> bool {
+        let (Some(members), Some(account)) = (&self.clients.members, &place.account) else { return false };
+        members.forget(account, before)
     }
 
     /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read
