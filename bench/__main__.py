@@ -17,6 +17,7 @@ from bench import agreement, burst, cold, groups, plots, rule, size, sweep, thro
 from bench.build import RESULTS, build
 from bench.figures import RUNS, Row, table
 from bench.function import programs
+from bench.organization import part as organization
 from bench.session import Session
 from bench.stand_in import StandIn
 
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[Session], list[Row]]] = {
     "rule": rule.measure,
     "burst": burst.measure,
     "groups": groups.measure,
+    "organization": organization.measure,
     "size": size.measure,
 }
 

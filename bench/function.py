@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.build import RESULTS, Binaries
-from bench.stand_in import Answer, MeasurementFailed, StandIn
+from bench.stand_in import Answer, MeasurementFailed, StandIn, cpu_ms
 from local.environment import ROOT, TOOLS
+
+LOG = RESULTS / "function.log"
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,15 @@ class Function:
     """A running function. A context manager, which returns when the function waits for its first event."""
 
     def __init__(
-        self, program: Program, stand_in: StandIn, history: bool, after_start: Callable[[int], None] | None = None
+        self,
+        program: Program,
+        stand_in: StandIn,
+        history: bool,
+        after_start: Callable[[int], None] | None = None,
+        is_one_of_many: bool = False,
     ) -> None:
         self._stand_in, self._name = stand_in, program.name
-        self._log = (RESULTS / "function.log").open("wb")
+        self._log = LOG.open("ab" if is_one_of_many else "wb")
         env = stand_in.variables(history) | dict(program.variables)
         started_at = time.time_ns()
         self._process = subprocess.Popen(
@@ -81,8 +88,8 @@ class Function:
         return answer
 
     def cpu_ms(self) -> float:
-        """The CPU time of all threads so far. The number of the clock is that of clock_getcpuclockid(3) on Linux."""
-        return time.clock_gettime_ns((~self.pid << 3) | 2) / 1e6
+        """The CPU time of all threads so far."""
+        return cpu_ms(self.pid)
 
     def peak_mb(self) -> float:
         """The most memory that was resident so far, with the pages of the binary."""

@@ -1,8 +1,9 @@
-"""The stand-in for EC2, SNS, DynamoDB and the Runtime API: see `bench/stand_in`."""
+"""The stand-in for EC2, SNS, STS, DynamoDB and the Runtime API: see `bench/stand_in`."""
 
 import http.client
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from local.environment import ACCOUNT, NO_REAL_ACCOUNT, REGION
 
 SYSTEM_AUTHORITIES = (Path("/etc/pki/tls/certs/ca-bundle.crt"), Path("/etc/ssl/certs/ca-certificates.crt"))
 """The root certificates of the system: in Amazon Linux, and in Debian."""
+
+
+def cpu_ms(pid: int) -> float:
+    """The CPU time of a process. The number of the clock is that of clock_getcpuclockid(3) on Linux."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e6
 
 
 class MeasurementFailed(Exception):
@@ -40,8 +46,8 @@ class StandIn:
         self._ports: dict[str, int] = json.loads(self._process.stdout.readline())
         # On Lambda a function loads the roots of the system, more than a hundred. It has to do so here as well.
         roots = [file.read_text() for file in SYSTEM_AUTHORITIES if file.exists()][:1]
-        self._authorities = RESULTS / "authorities.pem"
-        self._authorities.write_text("\n".join([*roots, own.read_text()]))
+        self.authorities = RESULTS / "authorities.pem"
+        self.authorities.write_text("\n".join([*roots, own.read_text()]))
 
     def __enter__(self) -> "StandIn":
         return self
@@ -51,12 +57,21 @@ class StandIn:
         self._process.stdin.close()
         self._process.wait()
 
+    def port(self, service: str) -> int:
+        """The port of a service."""
+        return self._ports[service]
+
+    def url(self, service: str) -> str:
+        """The endpoint of a service."""
+        return f"https://localhost:{self.port(service)}"
+
+    def cpu_ms(self) -> float:
+        """The CPU time of all threads so far."""
+        return cpu_ms(self._process.pid)
+
     def variables(self, history: bool) -> dict[str, str]:
         """The environment of a function that is to be measured: all of it."""
-        urls = {
-            f"AWS_ENDPOINT_URL_{name.upper()}": f"https://localhost:{self._ports[name]}"
-            for name in ("ec2", "sns", "dynamodb")
-        }
+        urls = {f"AWS_ENDPOINT_URL_{name.upper()}": self.url(name) for name in ("ec2", "sns", "dynamodb")}
         names = {f"AWS_LAMBDA_FUNCTION_{name}": "256" for name in ("NAME", "VERSION", "MEMORY_SIZE")}
         table = {"LEDGER_TABLE": "history"} if history else {}
         return (
@@ -76,8 +91,8 @@ class StandIn:
                 "AWS_SESSION_TOKEN": "test",
                 "TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:findings",
                 # rustls reads this one, boto3 the other.
-                "SSL_CERT_FILE": str(self._authorities),
-                "AWS_CA_BUNDLE": str(self._authorities),
+                "SSL_CERT_FILE": str(self.authorities),
+                "AWS_CA_BUNDLE": str(self.authorities),
             }
         )
 
@@ -105,6 +120,10 @@ class StandIn:
         """Sets the counters to zero and fills the buckets."""
         self._control("zero")
 
+    def set_latency(self, latency_ms: int) -> None:
+        """Changes nothing but the time that every call takes."""
+        self._control("latency", latency_ms)
+
     def counters(self) -> dict[str, Any]:
         """What was called since the reset."""
         counters: dict[str, Any] = self._control("counters")
@@ -125,10 +144,10 @@ class StandIn:
         ms = (answer["answered_at"] - answer["handed_at"]) / 1e6
         return Answer(ms, answer["failed"], answer["text"])
 
-    def _control(self, name: str, content: Mapping[str, Any] | None = None, timeout: float = 60) -> Any:
+    def _control(self, name: str, content: Mapping[str, Any] | int | None = None, timeout: float = 60) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._ports["control"], timeout=timeout)
         try:
-            connection.request("POST", f"/control/{name}", json.dumps(content or {}))
+            connection.request("POST", f"/control/{name}", json.dumps({} if content is None else content))
             response = connection.getresponse()
             body = response.read()
         except TimeoutError:

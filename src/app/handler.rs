@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::{
     alerts::{
@@ -89,7 +90,7 @@ impl Gatewatch {
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
         let place = &account_region;
         let began = SystemTime::now();
-        isolate(payload, async |payload: &Payload| {
+        let handling = isolate(payload, async |payload: &Payload| {
             let mut outcome = self.enter_and_process(payload, place, invocation).await;
             if matches!(outcome, Err(EnterError::Failed(Error::RegionDisabled(_)))) && self.forget(place, began) {
                 outcome = self.enter_and_process(payload, place, invocation).await;
@@ -102,8 +103,8 @@ impl Gatewatch {
                 }
                 Err(EnterError::Failed(error)) => Err(error),
             }
-        })
-        .await
+        });
+        handling.instrument(self.span_of(place)).await
     }
 
     async fn enter_and_process(
@@ -113,17 +114,22 @@ impl Gatewatch {
         invocation: &Invocation,
     ) -> Result<Outcome, EnterError> {
         let clients = self.enter(account_region, &invocation.own).await?;
-        let place = Place { account_region, clients: &clients };
-        self.process(payload, &place, invocation).await.map_err(EnterError::Failed)
+        let entered = Entered { account_region, clients: &clients };
+        self.process(payload, &entered, invocation).await.map_err(EnterError::Failed)
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
-    async fn process(&self, payload: &Payload, place: &Place<'_>, invocation: &Invocation) -> Result<Outcome, Error> {
+    async fn process(
+        &self,
+        payload: &Payload,
+        entered: &Entered<'_>,
+        invocation: &Invocation,
+    ) -> Result<Outcome, Error> {
         let subscriptions = Subscriptions::new(&self.clients.topics, &self.known_subscribers, &invocation.deadline);
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
-            let attempt = self.attempt(payload, place, invocation, &subscriptions, earlier).await?;
+            let attempt = self.attempt(payload, entered, invocation, &subscriptions, earlier).await?;
             if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
@@ -137,7 +143,7 @@ impl Gatewatch {
     async fn attempt(
         &self,
         payload: &Payload,
-        place: &Place<'_>,
+        entered: &Entered<'_>,
         invocation: &Invocation,
         subscriptions: &Subscriptions<'_>,
         earlier: Vec<DeliveryResult>,
@@ -145,14 +151,14 @@ impl Gatewatch {
         let now = truncate_to_seconds(Timestamp::now());
         let check = Check {
             settings: &self.settings,
-            clients: place.clients,
+            clients: entered.clients,
             known_vpcs: &self.known_vpcs,
             payload,
-            account_region: place.account_region,
+            account_region: entered.account_region,
             deadline: &invocation.deadline,
             now,
         };
-        let history_table = self.history_table(payload, place.account_region);
+        let history_table = self.history_table(payload, entered.account_region);
 
         // A large future, which is moved.
         let reading = Box::pin(check.read_and_check(history_table.as_ref()));
@@ -160,7 +166,7 @@ impl Gatewatch {
             if asks_for_alerts(payload) { subscriptions.look_up_during(reading).await? } else { reading.await? };
         let mut plans = check.plan(&assessment, subscriptions).await;
         plans.retain(|plan| !earlier.iter().any(|result| result.vpc_id == plan.vpc_id()));
-        let member_account = if plans.is_empty() { None } else { self.member_account(place.account_region).await };
+        let member_account = if plans.is_empty() { None } else { self.member_account(entered.account_region).await };
         let notifier = Notifier {
             member_account: member_account.as_ref(),
             clients: &self.clients,
@@ -215,7 +221,7 @@ fn asks_for_alerts(payload: &Payload) -> bool {
 
 /// The account and Region that events are about, and the clients that read it.
 #[derive(Clone, Copy, Debug)]
-struct Place<'a> {
+struct Entered<'a> {
     account_region: &'a AccountRegion,
     clients: &'a AccountClients,
 }

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Span, error_span, warn};
 
 use crate::{
     app::{
@@ -30,6 +30,12 @@ impl Gatewatch {
     /// The accounts and Regions that the function watches.
     pub(super) fn watched(&self, own: AccountRegion) -> Watched {
         Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
+    }
+
+    /// Names the account and Region in each line of the log about them.
+    pub(super) fn span_of(&self, place: &AccountRegion) -> Span {
+        let is_hub = self.settings.hub.is_some();
+        if is_hub { error_span!("member", account = ?place.account, region = ?place.region) } else { Span::none() }
     }
 
     /// The clients that read an account and Region.
@@ -61,7 +67,7 @@ impl Gatewatch {
         place: &AccountRegion,
         reason: NotEnrolled,
     ) -> Result<Outcome, Error> {
-        warn!(account = ?place.account, region = ?place.region, reason = reason.name(), "an account is not enrolled");
+        warn!(reason = reason.name(), "an account is not enrolled");
         if let (Some(table), Some(account)) = (self.marker_table(), &place.account) {
             table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
         }

@@ -31,6 +31,8 @@ pub(super) struct Statement {
     pub(super) is_allow: bool,
     /// Whose requests it is about.
     pub(super) principals: Values,
+    /// Whether it is about the requests of everyone, without any doubt.
+    pub(super) is_for_everyone: bool,
     /// Which actions it is about.
     pub(super) actions: Values,
     /// Which resources it is about.
@@ -155,7 +157,7 @@ impl Condition {
 
     /// Whether that depends on whether requests always have the key.
     pub(super) fn may_bound_source(&self) -> bool {
-        let operator = self.operator.strip_prefix("forallvalues:").unwrap_or(&self.operator);
+        let operator = self.operator.split_once(':').map_or(self.operator.as_str(), |(_, operator)| operator);
         let operator = operator.strip_suffix("ifexists").unwrap_or(operator);
         self.is_about_source() && POSITIVE.contains(&operator) && !self.names_everything()
     }
@@ -177,12 +179,10 @@ impl Condition {
         if is_negated { self.sides() } else { Bounds::NONE }
     }
 
-    /// The organizations that the condition names, if its key is about organizations.
-    pub(super) fn organizations(&self) -> Option<impl Iterator<Item = &str>> {
-        let is_organization =
-            ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
-                .contains(&self.key.as_str());
-        is_organization.then(|| self.values.iter().map(|value| value.split('/').next().unwrap_or_default()))
+    /// Whether its values are organizations, or paths in them.
+    fn is_about_organizations(&self) -> bool {
+        ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
+            .contains(&self.key.as_str())
     }
 }
 
@@ -198,11 +198,14 @@ pub(super) enum Shut {
 }
 
 impl Statement {
-    /// Whether it is about every action. All but those of some service also counts: the endpoint may serve another one.
+    /// Whether it is about every action. The endpoint serves one service, and which one is not known: an `Allow` of all but
+    /// `s3:*` may allow every action, and a `Deny` of all but `s3:*` may deny none.
     pub(super) fn has_every_action(&self) -> bool {
         match &self.actions {
-            Values::Listed(actions) => actions.iter().any(|action| is_every_action(action)),
-            Values::Except(actions) => !actions.iter().any(|action| is_wildcard(action)),
+            Values::Except(actions) if self.is_allow => {
+                !actions.iter().any(|action| action.split(':').all(is_wildcard))
+            }
+            actions => actions.is_open(is_every_action),
         }
     }
 
@@ -215,11 +218,19 @@ impl Statement {
         self.conditions.iter().fold(named, |bounds, condition| bounds.and(condition.bounds()))
     }
 
+    /// The organizations that its conditions bound requests to. Other conditions on the same keys, such as `Null`, name none.
+    pub(super) fn organizations(&self) -> impl Iterator<Item = &str> {
+        let bounds = |condition: &Condition| if self.is_allow { condition.bounds() } else { condition.shuts_out() };
+        (self.conditions.iter())
+            .filter(move |condition| condition.is_about_organizations() && bounds(condition).any())
+            .flat_map(|condition| &condition.values)
+            .map(|value| value.split('/').next().unwrap_or_default())
+    }
+
     /// What it leaves if it is a `Deny`.
     pub(super) fn shuts(&self) -> Shut {
         let names_some = |values: &Values| matches!(values, Values::Except(values) if !values.is_empty());
-        let reaches_all =
-            self.has_every_action() && self.principals.is_open(is_everything) && self.resources.is_open(is_everything);
+        let reaches_all = self.has_every_action() && self.is_for_everyone && self.resources.is_open(is_everything);
         if self.is_allow || !reaches_all {
             return Shut::No;
         }
@@ -337,11 +348,16 @@ fn statement(value: &Value, position: usize) -> Option<Statement> {
         None => None,
         Some(sid) => Some(sid.as_str()?).filter(|sid| !sid.is_empty()),
     };
+    let principals = match element(object, "Principal", "NotPrincipal", principals)? {
+        Values::Except(_) => Values::Except(excepted_principals(member(object, "NotPrincipal")?)?),
+        listed @ Values::Listed(_) => listed,
+    };
     Some(Statement {
         name: sid.map_or_else(|| format!("#{}", position + 1), str::to_owned),
         has_sid: sid.is_some(),
         is_allow,
-        principals: element(object, "Principal", "NotPrincipal", principals)?,
+        is_for_everyone: is_for_everyone(object, &principals),
+        principals,
         actions: element(object, "Action", "NotAction", texts)?,
         resources: element(object, "Resource", "NotResource", texts)?,
         conditions: member(object, "Condition").map_or(Some(Vec::new()), conditions)?,
@@ -374,6 +390,18 @@ fn element(
     }
 }
 
+/// Whether the principals leave nobody out. `{"Federated": "*"}` leaves out all roles and users, and an ARN such as
+/// `arn:aws:iam::*:role/*` all users.
+fn is_for_everyone(object: &Map<String, Value>, principals: &Values) -> bool {
+    match (principals, member(object, "Principal")) {
+        (Values::Listed(_), Some(Value::Object(types))) => member(types, "AWS")
+            .and_then(texts)
+            .is_some_and(|principals| principals.iter().any(|principal| is_wildcard(principal))),
+        (Values::Listed(principals), _) => principals.iter().any(|principal| is_wildcard(principal)),
+        (Values::Except(_), _) => principals.is_open(is_everything),
+    }
+}
+
 /// A text or a list of texts.
 fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
@@ -393,6 +421,18 @@ fn principals(value: &Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// The principals that `NotPrincipal` leaves out. A type before a name tells `{"Federated": "*"}`, which leaves all roles and
+/// users in, from `*`, which leaves nobody in.
+fn excepted_principals(value: &Value) -> Option<Vec<String>> {
+    let Value::Object(types) = value else { return principals(value) };
+    let of_type = |(name, value): (&String, &Value)| {
+        let names = texts(value)?;
+        let is_aws = name.eq_ignore_ascii_case("AWS");
+        Some(if is_aws { names } else { names.iter().map(|text| format!("{name} {text}")).collect() })
+    };
+    Some(types.iter().map(of_type).collect::<Option<Vec<_>>>()?.concat())
 }
 
 fn conditions(value: &Value) -> Option<Vec<Condition>> {
@@ -437,7 +477,9 @@ fn is_every_action(pattern: &str) -> bool {
 pub(super) fn is_everything(pattern: &str) -> bool {
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let [_, _, _, _, account, resource] = parts.as_slice() else {
-        return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*'));
+        // The `*` at the end of a short ARN stands for the missing parts too. It may have an account before it.
+        let names_account = parts.get(4).is_some_and(|account| !is_wildcard(account));
+        return is_wildcard(pattern) || (pattern.starts_with("arn:") && pattern.ends_with('*') && !names_account);
     };
     // A bucket has no account in its ARN, and its name comes first. Other names come after a type, as in `table/…`.
     let mut names = resource.split(['/', ':']).filter(|name| !name.is_empty());

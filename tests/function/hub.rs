@@ -377,6 +377,8 @@ async fn the_end_of_a_sweep_counts_tells_and_writes_metrics() {
     let account =
         |region: &str| json!([{"account": B, "accountName": "team", "regions": [region], "reason": "access_denied"}]);
     assert_eq!((&body["notEnrolled"], &body["enrolled"]), (&account("eu-west-1"), &account("us-east-1")));
+    let queries = servers.dynamodb.calls().await.into_iter().filter(|(operation, _)| operation == "Query");
+    assert!(queries.map(|(_, body)| body["ConsistentRead"].clone()).all(|consistent| consistent == json!(true)));
     let updates = servers.marked().await;
     assert_eq!(
         updates,

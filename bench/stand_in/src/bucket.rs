@@ -1,4 +1,4 @@
-//! EC2's token bucket for calls that read
+//! EC2's token bucket for calls that read. Each account has one in each Region
 //! (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
 
 use std::time::Instant;

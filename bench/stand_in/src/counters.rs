@@ -1,8 +1,10 @@
 //! What a function has called so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::place::Place;
 
 /// The counters since the last reset.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -11,7 +13,10 @@ pub struct Counters {
     pub calls: BTreeMap<String, usize>,
     /// How often each VPC and each security group was asked for by its id.
     pub named: BTreeMap<String, usize>,
-    /// The calls that EC2's bucket refused.
+    /// The accounts and Regions whose network was read.
+    #[serde(serialize_with = "count")]
+    pub places: BTreeSet<Place>,
+    /// The calls that an EC2 bucket refused.
     pub throttled: usize,
     /// The TCP connections to each service that were opened, each with a TLS handshake.
     pub connections: BTreeMap<&'static str, usize>,
@@ -39,9 +44,21 @@ impl Counters {
         }
     }
 
+    /// The network of an account and Region was read.
+    pub fn read(&mut self, place: &Place) {
+        if !self.places.contains(place) {
+            self.places.insert(place.clone());
+        }
+    }
+
     /// The call at this position was answered.
     pub fn end(&mut self, position: usize, bytes: usize) {
         self.in_sequence = self.in_sequence.max(position);
         self.bytes += bytes;
     }
+}
+
+/// Of a sweep, only the number matters, and there are thousands.
+fn count<S: Serializer>(places: &BTreeSet<Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    places.len().serialize(serializer)
 }

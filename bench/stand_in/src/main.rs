@@ -1,8 +1,8 @@
-//! Stands in for EC2, SNS, DynamoDB and the Runtime API while a function is measured.
+//! Stands in for EC2, SNS, STS, DynamoDB and the Runtime API while a function is measured.
 //!
-//! The three services speak HTTP/1.1 over TLS, each on a port of its own, because in AWS they have different host names.
-//! Every answer is ready before the measurement and comes after the injected latency. The Runtime API and the control of
-//! this program speak plain HTTP on a fourth port.
+//! The services speak HTTP/1.1 over TLS, each on a port of its own, because in AWS they have different host names. Every
+//! answer comes after the injected latency. The Runtime API and the control of this program speak plain HTTP on one more
+//! port. Several processes of a function may wait at the Runtime API.
 //!
 //! `stand_in FILE` writes the certificate of its authority to FILE and prints its ports as JSON. It ends when its standard
 //! input ends.
@@ -12,8 +12,10 @@ mod counters;
 mod dynamodb;
 mod ec2;
 mod network;
+mod place;
 mod runtime_api;
 mod sns;
+mod sts;
 mod tls;
 
 use std::{
@@ -24,7 +26,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http_body_util::{BodyExt, Full};
@@ -47,6 +49,7 @@ use crate::{
     counters::Counters,
     dynamodb::Table,
     network::Network,
+    place::Place,
     runtime_api::{RuntimeApi, plain},
 };
 
@@ -78,7 +81,8 @@ struct World {
     settings: Settings,
     network: Arc<Network>,
     table: Table,
-    bucket: Bucket,
+    /// EC2's bucket of each account and Region.
+    buckets: HashMap<Place, Bucket>,
     counters: Counters,
 }
 
@@ -93,7 +97,7 @@ impl StandIn {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new measurement: the counters are zero, the bucket is full and the table is empty.
+    /// A new measurement: the counters are zero, the buckets are full and the table is empty.
     fn reset(&self, settings: Settings) {
         let mut world = self.world();
         let size = |settings: &Settings| (settings.vpcs, settings.gaps, settings.interface_endpoints);
@@ -102,7 +106,7 @@ impl StandIn {
             world.network = Arc::new(Network::new(vpcs, gaps, interface_endpoints));
         }
         world.table = Table::new(settings.keeps_writes);
-        world.bucket = Bucket::new(Instant::now());
+        world.buckets.clear();
         world.counters = Counters::default();
         world.settings = settings;
     }
@@ -115,6 +119,8 @@ impl StandIn {
         }
         let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
         let dynamodb = target.and_then(|target| target.rsplit('.').next()).map(str::to_owned);
+        let signature = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+        let place = Place::of(signature.unwrap_or_default());
         let content = request.into_body().collect().await?.to_bytes();
         let (latency, position, (status, text)) = {
             let mut world = self.world();
@@ -129,13 +135,19 @@ impl StandIn {
             let answer = if dynamodb.is_some() {
                 world.table.answer(&operation, &serde_json::from_slice(&content).unwrap_or_default())
             } else if operation.starts_with("Describe") {
-                if world.settings.buckets && !world.bucket.take(arrived) {
+                let is_throttled = world.settings.buckets
+                    && !world.buckets.entry(place.clone()).or_insert_with(|| Bucket::new(arrived)).take(arrived);
+                if is_throttled {
                     world.counters.throttled += 1;
                     ec2::throttled()
                 } else {
                     world.counters.name(ec2::named(&operation, &form));
-                    ec2::answer(&world.network, &operation, &form)
+                    world.counters.read(&place);
+                    let (status, text) = ec2::answer(&world.network, &operation, &form);
+                    (status, place.owned(text))
                 }
+            } else if operation == "AssumeRole" {
+                sts::answer(&form, SystemTime::now())
             } else {
                 if operation == "Publish" {
                     world.counters.messages += 1;
@@ -179,7 +191,11 @@ impl StandIn {
             "/control/zero" => {
                 let mut world = self.world();
                 world.counters = Counters::default();
-                world.bucket = Bucket::new(Instant::now());
+                world.buckets.clear();
+                json!({})
+            }
+            "/control/latency" => {
+                self.world().settings.latency_ms = serde_json::from_slice(&content).unwrap_or_default();
                 json!({})
             }
             "/control/counters" => json!(self.world().counters),
@@ -230,12 +246,12 @@ async fn main() -> Result<Infallible, Box<dyn Error>> {
         settings: Settings::default(),
         network: Arc::default(),
         table: Table::new(false),
-        bucket: Bucket::new(Instant::now()),
+        buckets: HashMap::new(),
         counters: Counters::default(),
     };
     let stand_in = StandIn { world: Arc::new(Mutex::new(world)), runtime_api: Arc::default() };
     let mut ports = serde_json::Map::new();
-    for service in ["ec2", "sns", "dynamodb"] {
+    for service in ["ec2", "sns", "sts", "dynamodb"] {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         ports.insert(service.to_owned(), Value::from(listener.local_addr()?.port()));
         let (stand_in, tls) = (stand_in.clone(), tls.clone());

@@ -12,7 +12,10 @@ use std::{
     ops::Range,
 };
 
-const ACCOUNT: &str = "123456789012";
+/// The account of the function, which owns everything that it reads with its own credentials.
+pub const ACCOUNT: &str = "123456789012";
+/// Its Region, which the names of services and zones contain.
+pub const REGION: &str = "eu-west-1";
 
 /// The resources of one kind, in the order of their VPCs.
 #[derive(Default)]

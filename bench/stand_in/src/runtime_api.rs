@@ -1,7 +1,8 @@
-//! The Runtime API of Lambda for one function at a time
+//! The Runtime API of Lambda, for one or more processes of a function
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -31,21 +32,32 @@ pub struct Answer {
     pub text: String,
 }
 
-/// A function that waits for an event.
+/// A process that waits for an event.
 struct Waiting {
     since: u128,
-    event: oneshot::Sender<Bytes>,
+    event: oneshot::Sender<(String, Bytes)>,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: Option<Waiting>,
-    handed_at: u128,
-    answer: Option<Answer>,
+    /// The processes that wait for an event, in the order in which they began to.
+    waiting: Vec<Waiting>,
+    /// When the event of each invocation without an answer was handed over.
+    handed_at: HashMap<String, u128>,
+    /// The answers that nobody has picked up yet.
+    answers: HashMap<String, Answer>,
     invocations: usize,
 }
 
-/// The state of the function.
+impl State {
+    /// The process that began to wait last. One that was killed does not count.
+    fn last_waiting(&mut self) -> Option<&Waiting> {
+        self.waiting.retain(|waiting| !waiting.event.is_closed());
+        self.waiting.last()
+    }
+}
+
+/// The state of the processes.
 #[derive(Default)]
 pub struct RuntimeApi {
     state: Mutex<State>,
@@ -62,20 +74,15 @@ impl RuntimeApi {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `GET …/next`: the function has started, or has finished with an event, and waits for the next one.
+    /// `GET …/next`: a process has started, or has finished with an event, and waits for the next one.
     pub async fn next(&self) -> Response<Body> {
         let since = now();
         let (event, received) = oneshot::channel();
-        self.state().waiting = Some(Waiting { since, event });
+        self.state().waiting.push(Waiting { since, event });
         self.changed.notify_waiters();
-        let Ok(event) = received.await else { return plain(500, Bytes::new()) };
+        let Ok((id, event)) = received.await else { return plain(500, Bytes::new()) };
         let deadline = now() / 1_000_000 + TIMEOUT.as_millis();
-        let id = {
-            let mut state = self.state();
-            state.invocations += 1;
-            state.handed_at = now();
-            format!("0a1b2c3d-0000-4000-8000-{:012x}", state.invocations)
-        };
+        self.state().handed_at.insert(id.clone(), now());
         let mut response = plain(200, event);
         for (name, value) in [
             ("lambda-runtime-aws-request-id", id),
@@ -91,40 +98,41 @@ impl RuntimeApi {
         response
     }
 
-    /// `POST …/response` and `…/error`.
+    /// `POST …/invocation/ID/response` and `…/error`.
     pub fn answered(&self, path: &str, answer: &[u8]) -> Response<Body> {
         let text = if answer.len() > 1 << 20 { String::new() } else { String::from_utf8_lossy(answer).into_owned() };
+        let id = path.rsplit('/').nth(1).unwrap_or_default();
         let mut state = self.state();
-        let (handed_at, failed) = (state.handed_at, path.ends_with("/error"));
-        state.answer = Some(Answer { handed_at, answered_at: now(), failed, bytes: answer.len(), text });
+        let (handed_at, failed) = (state.handed_at.remove(id).unwrap_or_default(), path.ends_with("/error"));
+        let answer = Answer { handed_at, answered_at: now(), failed, bytes: answer.len(), text };
+        state.answers.insert(id.to_owned(), answer);
         drop(state);
         self.changed.notify_waiters();
         plain(202, Bytes::new())
     }
 
-    /// Waits until the function waits for an event; since when it does.
+    /// Waits until a process waits for an event; since when it does.
     pub async fn ready(&self) -> u128 {
-        self.wait_for(|state| {
-            let waiting = state.waiting.as_ref().filter(|waiting| !waiting.event.is_closed());
-            waiting.map(|waiting| waiting.since)
-        })
-        .await
+        self.wait_for(|state| state.last_waiting().map(|waiting| waiting.since)).await
     }
 
-    /// Hands an event over and waits for the answer.
+    /// Hands an event over to a process that waits, and waits for its answer.
     pub async fn invoke(&self, event: Bytes) -> Answer {
-        self.ready().await;
-        {
-            let mut state = self.state();
-            state.answer = None;
-            if let Some(waiting) = state.waiting.take() {
-                let _ = waiting.event.send(event);
-            }
-        }
-        self.wait_for(|state| state.answer.take()).await
+        let mut event = Some(event);
+        let id = self
+            .wait_for(|state| {
+                state.last_waiting()?;
+                let (waiting, event) = (state.waiting.pop()?, event.take()?);
+                state.invocations += 1;
+                let id = format!("0a1b2c3d-0000-4000-8000-{:012x}", state.invocations);
+                let _ = waiting.event.send((id.clone(), event));
+                Some(id)
+            })
+            .await;
+        self.wait_for(|state| state.answers.remove(&id)).await
     }
 
-    /// Forgets a function that was killed.
+    /// Forgets all processes: they were killed.
     pub fn forget(&self) {
         *self.state() = State::default();
     }

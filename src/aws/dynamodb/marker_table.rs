@@ -106,7 +106,7 @@ impl MarkerTable<'_> {
     ///
     /// [`Error::LedgerFailed`] if any page is missing.
     pub async fn markers(&self) -> Result<Vec<Marker>, Error> {
-        Ok(self.query(MARKERS).await?.iter().filter_map(marker).collect())
+        self.query(MARKERS, marker).await
     }
 
     /// Every account that AWS Organizations lists.
@@ -115,7 +115,7 @@ impl MarkerTable<'_> {
     ///
     /// [`Error::LedgerFailed`] if any page is missing.
     pub async fn accounts(&self) -> Result<Vec<MemberAccount>, Error> {
-        Ok(self.query(ACCOUNTS).await?.iter().filter_map(member_account).collect())
+        self.query(ACCOUNTS, member_account).await
     }
 
     /// One account, if AWS Organizations lists it.
@@ -144,15 +144,19 @@ impl MarkerTable<'_> {
         call.send().await.map(drop).map_err(|error| failed("UpdateItem", &error))
     }
 
-    async fn query(&self, partition: &str) -> Result<Vec<Item>, Error> {
-        let query = (self.client.query().table_name(self.table).key_condition_expression("pk = :pk"))
+    /// Reads all rows of a partition, with what the last checks of a sweep have just written. Reads each page before the next one is fetched: a row takes several times the memory of what is read from it, and an
+    /// organization can have 170,000.
+    async fn query<T>(&self, partition: &str, read: fn(&Item) -> Option<T>) -> Result<Vec<T>, Error> {
+        let query = self.client.query().table_name(self.table).consistent_read(true);
+        let query = (query.key_condition_expression("pk = :pk"))
             .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
         let mut pages = query.into_paginator().stop_on_duplicate_token(false).send();
-        let mut items = Vec::new();
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            items.extend(page.map_err(|error| failed("Query", &error))?.items.unwrap_or_default());
+            let items = page.map_err(|error| failed("Query", &error))?.items.unwrap_or_default();
+            found.extend(items.iter().filter_map(read));
         }
-        Ok(items)
+        Ok(found)
     }
 }
 

@@ -20,12 +20,15 @@
 //! | with such a condition and another one | in doubt |
 //! | any other | open |
 //!
+//! `s3:*` is every action, because an endpoint serves one service. Which one is not known, so an `Allow` with `NotAction`
+//! `s3:*` is one of every action, and such a `Deny` is not.
+//!
 //! | given a policy | then |
 //! |---|---|
 //! | that cannot be read | in doubt |
 //! | with an open statement | open; the default policy if it is nothing else |
 //! | with a statement in doubt | in doubt |
-//! | whose statements name only other organizations, and the settings name one | not bounded to the organization |
+//! | with a statement that is bounded to other organizations only, and the settings name one | not bounded to the organization |
 //! | any other | bounded |
 
 use crate::checks::{
@@ -117,17 +120,12 @@ fn is_default(policy: &Policy) -> bool {
     }
 }
 
-/// Whether the statement names organizations, by itself or through a `Deny`, and none of them is the required one. A
+/// Whether the statement is bounded to organizations, by itself or through a `Deny`, and none is the required one. A
 /// statement that is bounded in another way, such as to accounts, is taken to be narrower than an organization.
 fn names_only_others(statement: &Statement, policy: &Policy, organization: Option<&str>) -> bool {
     let Some(required) = organization else { return false };
     let denying = policy.statements.iter().filter(|other| matches!(other.shuts(), Shut::Outside(_)));
-    let mut named = std::iter::once(statement)
-        .chain(denying)
-        .flat_map(|statement| &statement.conditions)
-        .filter_map(|condition| condition.organizations())
-        .flatten()
-        .peekable();
+    let mut named = std::iter::once(statement).chain(denying).flat_map(Statement::organizations).peekable();
     named.peek().is_some() && named.all(|organization| organization != required)
 }
 
@@ -206,6 +204,8 @@ mod tests {
             (policy(&[bounded.clone(), with(&json!({}))]), "open"),
             (policy(&[with(&json!({"Principal": {"AWS": ["arn:aws:iam::123456789012:root", "*"]}}))]), "open"),
             (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"AWS": "123456789012"}}))]), "open"),
+            // All roles and users are left in.
+            (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"Federated": "*"}}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": "s3:DeleteBucket"}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": ["iam:*"]}))]), "open"),
             (policy(&[with(&json!({"Resource": null, "NotResource": "arn:aws:s3:::secret/*"}))]), "open"),
@@ -230,15 +230,18 @@ mod tests {
             json!({"Principal": {"AWS": "123456789012"}}),
             json!({"Principal": {"AWS": []}}),
             json!({"Principal": null, "NotPrincipal": "*"}),
+            json!({"Principal": null, "NotPrincipal": {"AWS": "*"}}),
             json!({"Action": "s3:GetObject"}),
             json!({"Action": ["s3:Get*", "s3:List*"]}),
             json!({"Action": []}),
             json!({"Action": null, "NotAction": "*"}),
+            json!({"Action": null, "NotAction": ["*:*"]}),
             json!({"Resource": ["arn:aws:s3:::packages.eu-west-1.example.com/*", "arn:aws:s3:::repo-*"]}),
             json!({"Resource": "arn:aws:iam::aws:policy/*"}),
             json!({"Resource": "arn:aws:iot:*::jobtemplate/*"}),
             json!({"Resource": "arn:aws:lambda:*:123456789012:layer:*"}),
             json!({"Resource": "arn:aws:sqs:*:*:orders"}),
+            json!({"Resource": "arn:aws:sqs:eu-west-1:123456789012*"}),
             json!({"Resource": "arn:aws:dynamodb:*:*:table/orders"}),
             json!({"Effect": "Deny"}),
         ] {
@@ -261,6 +264,7 @@ mod tests {
             json!({"StringEquals": {"s3:ResourceAccount": "123456789012"}}),
             json!({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/app"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/*"}}),
+            json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012*"}}),
             json!({"StringEquals": {"aws:SourceVpc": "vpc-0000000a"}}),
             json!({"StringEquals": {"aws:sourcevpce": "vpce-0000000a"}}),
             json!({"Bool": {"aws:PrincipalIsAWSService": "true"}}),
@@ -285,6 +289,7 @@ mod tests {
             json!({"StringLike": {"aws:PrincipalOrgID": [OURS, "*"]}}),
             json!({"StringLike": {"aws:PrincipalOrgID": "?*"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:*"}}),
+            json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*"}}),
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}),
             json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": OURS}}),
             json!({"Bool": {"aws:PrincipalIsAWSService": "false"}}),
@@ -335,6 +340,14 @@ mod tests {
             ),
             (json!({"Resource": "arn:aws:s3:::ours/*"}), "open"),
             (json!({"Principal": {"AWS": "210987654321"}}), "open"),
+            // Other principals are left.
+            (json!({"Principal": {"AWS": "arn:aws:iam::*:role/*"}}), "open"),
+            (json!({"Principal": {"Federated": "*"}}), "open"),
+            (json!({"Principal": {"AWS": ["*", "210987654321"]}}), "bounded"),
+            // It leaves one action to everybody, or every action of a service: perhaps that of the endpoint.
+            (json!({"Action": null, "NotAction": "s3:GetObject"}), "bounded"),
+            (json!({"Action": null, "NotAction": "s3:*"}), "open"),
+            (json!({"Action": null, "NotAction": ["*:*"]}), "open"),
         ] {
             assert_eq!(word(&beside_deny(&changes)), expected, "{changes}");
         }
@@ -535,6 +548,20 @@ mod tests {
             ),
             (under(&json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{OTHERS}/*")}})), other),
             (under(&json!({"StringEquals": {"aws:PrincipalAccount": "123456789012"}})), PolicyVerdict::Bounded),
+            // A condition that bounds nothing names no organization.
+            (
+                under(&json!({
+                    "StringEquals": {"aws:PrincipalAccount": "123456789012"}, "Null": {"aws:PrincipalOrgID": "false"},
+                })),
+                PolicyVerdict::Bounded,
+            ),
+            (
+                under(&json!({
+                    "StringEquals": {"aws:PrincipalAccount": "123456789012"},
+                    "StringNotEquals": {"aws:PrincipalOrgID": OTHERS},
+                })),
+                PolicyVerdict::Bounded,
+            ),
             (
                 beside_deny(&json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OURS}}})),
                 PolicyVerdict::Bounded,

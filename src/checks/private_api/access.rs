@@ -24,7 +24,7 @@
 //! A `Deny` of a part of the principals or of the actions shuts out nobody else. A condition on another key bounds nothing:
 //! private addresses are the same in many VPCs.
 
-use crate::checks::policy::{Condition, Policy, Statement, Values, is_everything};
+use crate::checks::policy::{Condition, Policy, Statement, Values};
 
 /// Who may call an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ enum Shut {
 }
 
 fn shuts(deny: &Statement, allow: &Statement) -> Shut {
-    if !deny.principals.is_open(is_everything) {
+    if !deny.is_for_everyone {
         return Shut::Nobody;
     }
     let names_some = matches!(&deny.principals, Values::Except(values) if !values.is_empty());
@@ -131,11 +131,10 @@ fn path_of(resource: &str) -> &str {
 }
 
 /// Whether each name that the pattern `part` matches also matches the pattern `whole`, beyond doubt: they are equal, or
-/// `whole` is the start of `part` with a `*`.
+/// `whole` matches the text of `part`, so that each wildcard of `part` is in what a `*` of `whole` stands for.
 fn is_within(part: &str, whole: &str) -> bool {
     let (part, whole) = (path_of(part), path_of(whole));
-    let start = whole.strip_suffix('*').filter(|start| !start.contains(['*', '?']));
-    part == whole || start.is_some_and(|start| part.starts_with(start))
+    part == whole || (!whole.contains('?') && matches(whole, part))
 }
 
 /// Whether the text matches the pattern, in which `*` stands for any text and `?` for any character.
@@ -210,6 +209,7 @@ mod tests {
             (json!({"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}), Access::EveryVpc),
             (json!({"StringEqualsIfExists": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
             (json!({"ForAllValues:StringEquals": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
+            (json!({"ForAnyValue:StringEqualsIfExists": {"aws:SourceVpc": "vpc-0000000a"}}), Access::InDoubt),
         ] {
             assert_eq!(of(&[statement("Allow", &json!({"Condition": condition}))]), expected, "{condition}");
         }
@@ -242,6 +242,8 @@ mod tests {
             // It leaves something to everybody.
             (json!({"Action": "execute-api:InvalidateCache"}), Access::EveryVpc),
             (json!({"Principal": {"AWS": "123456789012"}}), Access::EveryVpc),
+            (json!({"Principal": {"AWS": "arn:aws:iam::*:role/*"}}), Access::EveryVpc),
+            (json!({"Principal": {"Federated": "*"}}), Access::EveryVpc),
             (json!({"Resource": "execute-api:/prod/*"}), Access::InDoubt),
             (json!({"Resource": null, "NotResource": "execute-api:/health/*"}), Access::InDoubt),
             (json!({"Principal": null, "NotPrincipal": {"AWS": "123456789012"}}), Access::InDoubt),
@@ -276,6 +278,10 @@ mod tests {
             ("arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/prod/*", "execute-api:/prod/*", Access::SomeVpcs),
             ("execute-api:/test/*", "execute-api:/prod/*", Access::InDoubt),
             ("execute-api:/prod/*", "execute-api:/*/GET/*", Access::InDoubt),
+            ("execute-api:/prod/GET/orders", "execute-api:/*/GET/*", Access::SomeVpcs),
+            ("execute-api:/prod/GET/*", "execute-api:/*/GET/*", Access::SomeVpcs),
+            // The `*` of the first one may stand for more than the character of the other one.
+            ("execute-api:/prod/*", "execute-api:/prod/?", Access::InDoubt),
             ("execute-api:/*", "*", Access::SomeVpcs),
             ("*", "execute-api:/*", Access::SomeVpcs),
         ] {

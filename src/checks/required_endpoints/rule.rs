@@ -30,7 +30,7 @@ use crate::{
     },
     network::{
         endpoint_facts::EndpointService,
-        model::{Endpoint, EndpointKind, Vpc},
+        model::{Endpoint, EndpointKind, Subnet, Vpc},
     },
 };
 
@@ -120,7 +120,7 @@ fn draft<'a>(
     let subnets = context.subnets_of(&vpc.id);
     // One subnet per zone that the service offers. An endpoint has at most one subnet in each zone.
     let mut by_zone = BTreeMap::<&str, &str>::new();
-    for subnet in subnets.iter().filter(|subnet| !context.is_subnet_exempt(subnet, CHECK)) {
+    for subnet in subnets.iter().filter(|subnet| has_ipv4(subnet) && !context.is_subnet_exempt(subnet, CHECK)) {
         let offers =
             |zone: &&str| service.availability_zone_ids.is_empty() || service.availability_zone_ids.contains(*zone);
         if let Some(zone) = subnet.availability_zone_id.as_deref().filter(offers) {
@@ -149,6 +149,12 @@ fn draft<'a>(
     }
 }
 
+/// Whether the subnet has IPv4 addresses. EC2 refuses another subnet for a new endpoint, which has the address type `ipv4`
+/// unless the call names one. A subnet without known blocks counts.
+fn has_ipv4(subnet: &Subnet) -> bool {
+    !subnet.ipv6_native && (subnet.blocks().next().is_none() || subnet.blocks().any(|block| block.contains('.')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +166,6 @@ mod tests {
         },
         network::{
             endpoint_facts::{CentralNames, OptionalRead},
-            model::Subnet,
             testing::{REGION, account_region, interface_endpoint, subnet, vpc},
         },
     };
@@ -313,6 +318,18 @@ mod tests {
         // A service without private names cannot be served by name.
         world.facts.services.get_mut(SERVICE).unwrap().private_dns_names.clear();
         assert_eq!(world.verdict(evaluate).problems.len(), 1);
+    }
+
+    /// A new endpoint has IPv4 addresses unless somebody asks for others.
+    #[test]
+    fn the_new_endpoint_is_in_no_subnet_without_ipv4() {
+        let mut world = world(&[]);
+        world.network.subnets[0].cidrs = vec!["2001:db8::/64".into()];
+        world.network.subnets[1].cidrs = vec!["10.0.0.0/24".into(), "2001:db8:0:1::/64".into()];
+        world.network.subnets[2].ipv6_native = true;
+        let [problem] = world.verdict(evaluate).problems.try_into().unwrap();
+        let EndpointFix::CreateInterfaceEndpoint { subnet_ids, .. } = problem.fix else { panic!() };
+        assert_eq!(subnet_ids, ["subnet-0000000b"]);
     }
 
     #[test]

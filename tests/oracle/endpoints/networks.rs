@@ -1,14 +1,11 @@
 //! Generates VPCs with endpoints, groups and DNS attributes. All addresses are in `10.0.0.0/24` and `2001:db8::/120`, so
 //! that [`super::naive`] can try each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use gatewatch::network::{
     account::AccountRegion,
-    endpoint_facts::{
-        CentralNames, EndpointFacts, EndpointService, IngressRule, OptionalRead, ProfileResource, SecurityGroup,
-        TrafficSource, VpcDns,
-    },
+    endpoint_facts::{CentralNames, EndpointFacts, SecurityGroup, TrafficSource, VpcDns},
     model::{Association, Endpoint, EndpointKind, Network, Route, RouteTable, Subnet, Target, TargetKind, Vpc},
 };
 use proptest::{
@@ -20,7 +17,15 @@ use proptest::{
     strategy::Strategy,
 };
 
+use super::{
+    groups::groups,
+    policies, rest_apis,
+    services::{central_names, endpoint_services},
+};
 use crate::networks::{OTHER_ACCOUNT, OWN_ACCOUNT};
+
+/// The organization of the account.
+pub const OWN_ORGANIZATION: &str = "o-a1b2c3d4e5";
 
 /// Everything that the verdict depends on.
 #[derive(Clone, Debug)]
@@ -31,6 +36,10 @@ pub struct Case {
     pub today: (i16, i8, i8),
     /// The services that `gateway-route` requires. Empty if it does not run.
     pub route_table_services: Vec<&'static str>,
+    /// The short names of the services that `required-endpoints` asks for.
+    pub required_interfaces: Vec<&'static str>,
+    /// The organization that `endpoint-policy` requires.
+    pub organization_id: Option<&'static str>,
 }
 
 /// The resources of one VPC. They refer to the VPC by the placeholder `vpc-?`.
@@ -49,16 +58,20 @@ pub fn case() -> BoxedStrategy<Case> {
     let account = prop_oneof![9 => Just(Some(OWN_ACCOUNT)), 1 => Just(None)];
     let today = select(vec![(2025, 12, 31), (2026, 3, 1)]);
     let services = select(vec![vec!["s3", "dynamodb"], vec!["s3", "dynamodb"], vec!["dynamodb", "s3express"], vec![]]);
-    (vec(vpc(), 1..=2), account, today, services, endpoint_services())
-        .prop_map(|(drafts, account, today, route_table_services, endpoint_services)| {
+    let required = select(vec![vec![], vec!["ssm"], vec!["kms", "ssm"], vec!["ssm", "unknown"]]);
+    let settings = (services, required, option::of(Just(OWN_ORGANIZATION)));
+    (vec(vpc(), 1..=2), account, today, settings, endpoint_services(), rest_apis::draft())
+        .prop_map(|(drafts, account, today, settings, endpoint_services, apis)| {
+            let (route_table_services, required_interfaces, organization_id) = settings;
             let (network, mut facts) = build(drafts);
             facts.services = endpoint_services;
+            facts.rest_apis = rest_apis::build(apis, &network);
             let account_region = AccountRegion {
                 partition: "aws".to_owned(),
                 account: account.map(str::to_owned),
                 region: "eu-west-1".to_owned(),
             };
-            Case { network, facts, account_region, today, route_table_services }
+            Case { network, facts, account_region, today, route_table_services, required_interfaces, organization_id }
         })
         .boxed()
 }
@@ -78,6 +91,8 @@ fn tag() -> impl Strategy<Value = Option<String>> + Clone {
         "s3",
         "endpoint-zones",
         "endpoint-zones endpoint-private-dns",
+        "endpoint-policy required-endpoints",
+        "required-endpoints/endpoint-policy until=2026-06-30",
         "Endpoint-State",
         "* endpoint-state",
         "endpoint-dns until=yesterday",
@@ -127,67 +142,8 @@ fn vpc() -> impl Strategy<Value = Draft> {
         )
 }
 
-/// The services that AWS returns, by name.
-fn endpoint_services() -> impl Strategy<Value = BTreeMap<String, EndpointService>> {
-    const NAMES: [&str; 3] = ["s3", "dynamodb", "ssm"];
-    let zones = select(vec![
-        vec!["euw1-az1", "euw1-az2", "euw1-az3", "euw1-lhr1-az1"],
-        vec!["euw1-az1", "euw1-az2"],
-        vec!["euw1-az3"],
-        vec![],
-    ]);
-    let private_names = select(vec![
-        vec!["ssm.eu-west-1.amazonaws.com"],
-        vec!["SSM.eu-west-1.amazonaws.com", "*.ssm.eu-west-1.api.aws"],
-        vec![],
-    ]);
-    vec(option::weighted(0.9, (zones, private_names)), NAMES.len()).prop_map(|services| {
-        let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
-        let named = NAMES.iter().zip(services).filter_map(|(name, service)| {
-            let (zones, names) = service?;
-            let service = EndpointService {
-                availability_zone_ids: texts(zones),
-                private_dns_names: texts(names),
-                ..EndpointService::default()
-            };
-            Some((format!("com.amazonaws.eu-west-1.{name}"), service))
-        });
-        named.collect()
-    })
-}
-
-/// What else may serve the names of SSM.
-fn central_names() -> impl Strategy<Value = CentralNames> {
-    fn read<T: Clone + std::fmt::Debug + Ord + 'static>(
-        some: &[T],
-    ) -> impl Strategy<Value = OptionalRead<BTreeSet<T>>> + use<T> {
-        let of_few =
-            vec(select(some.to_vec()), 0..=1).prop_map(|items| OptionalRead::Read(items.into_iter().collect()));
-        prop_oneof![12 => of_few, 1 => Just(OptionalRead::Denied), 1 => Just(OptionalRead::NotRead)]
-    }
-    let zones =
-        ["ssm.eu-west-1.amazonaws.com.", "amazonaws.com.", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
-    let domains = [".", "eu-west-1.api.aws", "a.ssm.eu-west-1.api.aws.", "corp.example.", "b.example."];
-    let ssm = || Some("com.amazonaws.eu-west-1.ssm".to_owned());
-    let other = || Some("com.amazonaws.eu-west-1.kms".to_owned());
-    let resources = [
-        ProfileResource::HostedZone { arn: "arn:aws:route53:::hostedzone/Z1".to_owned(), name: None },
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: ssm() },
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: other() },
-        ProfileResource::Endpoint { id: "vpce-0000000e".to_owned(), service_name: None },
-        ProfileResource::Other { arn: "arn:aws:route53resolver:::x".to_owned() },
-    ];
-    (read(&zones.map(str::to_owned)), read(&resources), read(&domains.map(str::to_owned))).prop_map(
-        |(hosted_zones, profile_resources, forwarded_domains)| CentralNames {
-            hosted_zones,
-            profile_resources,
-            forwarded_domains,
-        },
-    )
-}
-
 /// A block in `10.0.0.0/24`.
-fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
+pub fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
     (any::<u8>(), lengths).prop_map(|(address, length)| {
         let mask = u8::MAX.checked_shl(u32::from(32 - length)).unwrap_or(0);
         format!("10.0.0.{}/{length}", address & mask)
@@ -195,7 +151,7 @@ fn ipv4_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = St
 }
 
 /// A block in `2001:db8::/120`.
-fn ipv6_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
+pub fn ipv6_block(lengths: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> + Clone {
     (any::<u8>(), lengths).prop_map(|(address, length)| {
         let mask = u8::MAX.checked_shl(u32::from(128 - length)).unwrap_or(0);
         format!("2001:db8::{:x}/{length}", address & mask)
@@ -215,62 +171,6 @@ fn subnet() -> impl Strategy<Value = Subnet> {
         owner_id: owner.map(Into::into),
         exemption,
         ..Subnet::default()
-    })
-}
-
-fn rule() -> impl Strategy<Value = IngressRule> {
-    let protocol_and_ports = prop_oneof![
-        8 => select(vec![
-            ("tcp", Some(443), Some(443)),
-            ("6", Some(0), Some(65535)),
-            ("-1", None, None),
-            ("-1", Some(-1), Some(-1)),
-            ("tcp", Some(400), Some(500)),
-        ]),
-        2 => select(vec![
-            ("tcp", Some(80), Some(442)),
-            ("tcp", Some(444), Some(500)),
-            ("udp", Some(443), Some(443)),
-            ("17", Some(0), Some(65535)),
-            ("icmp", Some(-1), Some(-1)),
-            ("icmpv6", None, None),
-        ]),
-    ];
-    let unreadable = select(vec![("tcp", None, None), ("tcp", Some(443), None), ("any", Some(443), Some(443))]);
-    let protocol_and_ports = prop_oneof![40 => protocol_and_ports, 1 => unreadable];
-    let source = prop_oneof![
-        12 => ipv4_block(24..=32).prop_map(TrafficSource::Cidr),
-        6 => ipv6_block(120..=128).prop_map(TrafficSource::Cidr),
-        2 => select(vec!["0.0.0.0/0", "::/0", "10.0.0.0/8", "2001:db8::/32", "192.0.2.0/24"])
-            .prop_map(|block| TrafficSource::Cidr(block.to_owned())),
-        1 => Just(TrafficSource::Cidr("10.0.0.0".to_owned())),
-        1 => select(vec!["sg-0000000000000dead", "sg-self"]).prop_map(|id| TrafficSource::Group(id.to_owned())),
-        1 => Just(TrafficSource::PrefixList("pl-0000000a".to_owned())),
-    ];
-    (protocol_and_ports, vec(source, 0..=2)).prop_map(|((protocol, from_port, to_port), sources)| IngressRule {
-        protocol: protocol.to_owned(),
-        from_port,
-        to_port,
-        sources,
-    })
-}
-
-/// The default group of the VPC, and up to two more. `sg-self` stands for the group's own id.
-fn groups() -> impl Strategy<Value = Vec<SecurityGroup>> {
-    let admits_itself = IngressRule {
-        protocol: "-1".to_owned(),
-        sources: vec![TrafficSource::Group("sg-self".to_owned())],
-        ..IngressRule::default()
-    };
-    let of_default = prop_oneof![
-        4 => Just(vec![admits_itself.clone()]),
-        1 => Just(Vec::new()),
-        2 => rule().prop_map(move |rule| vec![admits_itself.clone(), rule]),
-    ];
-    (of_default, vec(vec(rule(), 0..=3), 0..=2)).prop_map(|(of_default, others)| {
-        let default = SecurityGroup { is_default: true, ingress: of_default, ..SecurityGroup::default() };
-        let others = others.into_iter().map(|ingress| SecurityGroup { ingress, ..SecurityGroup::default() });
-        std::iter::once(default).chain(others).collect()
     })
 }
 
@@ -306,8 +206,10 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         5 => Just("com.amazonaws.eu-west-1.s3"),
         2 => Just("com.amazonaws.eu-west-1.dynamodb"),
         4 => Just("com.amazonaws.eu-west-1.ssm"),
+        1 => Just("com.amazonaws.eu-west-1.kms"),
         1 => select(vec![
             "cn.com.amazonaws.eu-west-1.s3",
+            "cn.com.amazonaws.eu-west-1.ssm",
             "com.amazonaws.us-east-1.s3",
             "com.amazonaws.eu-west-1.s3express",
             "com.amazonaws.s3-global.accesspoint",
@@ -343,8 +245,9 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     ];
     let positions = |ids: Vec<u8>| ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>();
     let (in_subnets, tables) = (vec(0..4_u8, 0..=2), vec(0..3_u8, 0..=3));
-    ((kind, service, state, owner, managed), (service_region, dns, ip_type), (groups, in_subnets, tables, tag()))
-        .prop_map(move |(what, how, (groups, in_subnets, tables, exemption))| {
+    let whom = (policies::of_endpoint(), tag());
+    ((kind, service, state, owner, managed), (service_region, dns, ip_type), (groups, in_subnets, tables), whom)
+        .prop_map(move |(what, how, (groups, in_subnets, tables), (policy_document, exemption))| {
             let (kind, service, state, owner, (requester_managed, guardduty_managed)) = what;
             let (service_region, (private_dns_enabled, option), ip_type) = how;
             let is_gateway = kind == EndpointKind::Gateway;
@@ -367,6 +270,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
                 requester_managed,
                 guardduty_managed,
                 service_region: service_region.map(str::to_owned),
+                policy_document,
                 ..Endpoint::default()
             }
         })
