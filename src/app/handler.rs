@@ -1,6 +1,6 @@
 //! One invocation: read → check → plan → deliver → respond.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -90,11 +90,10 @@ impl Gatewatch {
         let Group { account_region, payload } = group;
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
-        let place = &account_region;
+        let (place, began_at) = (&account_region, SystemTime::now());
         isolate(payload, async |payload: &Payload| {
             let outcome = match self.enter_and_process(payload, place, invocation).await {
-                // The session may be older than a change of its role. Another one tells that from a Region that is disabled.
-                Err(EnterError::Failed(Error::RegionDisabled(_))) if self.forget_session(place, &invocation.own) => {
+                Err(EnterError::Failed(Error::RegionDisabled(_))) if self.forget_session(place, began_at) => {
                     self.enter_and_process(payload, place, invocation).await
                 }
                 outcome => outcome,

@@ -1,7 +1,10 @@
 //! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
 //! each account and Region that it has checked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -49,10 +52,13 @@ impl Gatewatch {
         }
     }
 
-    /// Forgets the session in another account. `false` if there is none, because the account is the function's own.
-    pub(super) fn forget_session(&self, place: &AccountRegion, own: &AccountRegion) -> bool {
-        let members = self.clients.members.as_ref().filter(|_| place.account != own.account);
-        members.zip(place.account.as_deref()).map(|(members, account)| members.forget(account)).is_some()
+    /// Forgets the session in another account if it began before this time. Returns whether it did.
+    ///
+    /// A session ends with its role. EC2 then refuses it with the same code as in a Region that is not enabled, and only a
+    /// new session tells which of the two it is.
+    pub(super) fn forget_session(&self, place: &AccountRegion, before: SystemTime) -> bool {
+        let (Some(members), Some(account)) = (&self.clients.members, &place.account) else { return false };
+        members.forget(account, before)
     }
 
     /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read

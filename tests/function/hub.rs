@@ -231,15 +231,28 @@ async fn an_error_of_sts_or_ec2_is_an_error_of_the_check() {
 }
 
 #[tokio::test]
-async fn a_session_that_ec2_refuses_is_replaced_once() {
-    let servers = Servers::with([(A, Fault::Ec2("eu-west-1", 401, "AuthFailure"))]).await;
-    let Outcome::Response(answer) = servers.invoke(&sweep_of(A, "eu-west-1")).await else { panic!() };
-    assert_eq!((&answer["notEnrolled"], &answer["ledger"]), (&json!({"reason": "region_disabled"}), &json!("on")));
-    assert_eq!(servers.organization.sts_calls().await.len(), 2);
+async fn an_older_session_that_ec2_refuses_is_replaced_once() {
+    // The session began with the read of another Region.
+    let after_another_region = async |faults: &[Fault]| {
+        let servers = Servers::with(faults.iter().map(|fault| (A, *fault))).await;
+        let variables = servers.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (earlier, event) = ([sweep_of(A, "us-east-1")], sweep_of(A, "eu-west-1"));
+        let answer = report(invoke_after(&variables, &earlier, &event, Duration::from_mins(1)).await);
+        (
+            answer["notEnrolled"]["reason"].clone(),
+            answer["ledger"].clone(),
+            servers.organization.sts_calls().await.len(),
+        )
+    };
+    let refused = Fault::Ec2("eu-west-1", 401, "AuthFailure");
+    assert_eq!(after_another_region(&[refused]).await, (json!("region_disabled"), json!("on"), 2));
     // The role was deleted after the session began.
-    let servers = Servers::with([(A, Fault::Ec2("eu-west-1", 401, "AuthFailure")), (A, Fault::StsLater(1))]).await;
-    let Outcome::Response(answer) = servers.invoke(&sweep_of(A, "eu-west-1")).await else { panic!() };
-    assert_eq!(answer["notEnrolled"], json!({"reason": "access_denied"}));
+    assert_eq!(after_another_region(&[refused, Fault::StsLater(1)]).await, (json!("access_denied"), json!("on"), 2));
+    // A new session is not replaced.
+    let servers = Servers::with([(A, refused)]).await;
+    servers.invoke(&sweep_of(A, "eu-west-1")).await;
+    assert_eq!(servers.organization.sts_calls().await.len(), 1);
 }
 
 #[tokio::test]
