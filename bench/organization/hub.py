@@ -114,6 +114,12 @@ def marker_row(account_id: str, region: str, checked_at: str) -> dict[str, Any]:
     return {name: {"S": text} for name, text in texts.items()} | {name: {"N": n} for name, n in numbers.items()}
 
 
+def refused_row(account_id: str, region: str, seen_at: str) -> dict[str, Any]:
+    """The marker of an account that could not be entered, which nobody was told."""
+    texts = {"pk": "markers", "sk": f"{account_id}#{region}", "notEnrolled": "access_denied", "notEnrolledAt": seen_at}
+    return {name: {"S": text} for name, text in texts.items()} | {"expiresAt": {"N": "4102444800"}}
+
+
 def summary_since(since: str) -> dict[str, str]:
     """The request at the end of a sweep."""
     return {"coverage": "summary", "since": since}

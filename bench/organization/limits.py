@@ -36,6 +36,9 @@ STACK_INSTANCES = 100_000
 ORGANIZATIONS = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html"
 ORGANIZATION_ACCOUNTS = 10_000
 DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html"
+DYNAMODB_S = 0.01
+"""A write: single-digit milliseconds
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Introduction.html)."""
 IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 EC2 = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html"
 TEMPLATE = "template.yaml"
@@ -45,6 +48,8 @@ DEFAULT_CONCURRENCY = 20
 """MaxConcurrentChecks."""
 QUEUE_CONCURRENCY = 10
 """MaximumConcurrency of the event source in a hub."""
+WRITES_AT_ONCE = 20
+"""src/app/coverage.rs"""
 GROUPS_AT_ONCE = 8
 """src/app/handler.rs"""
 TARGET_S = 15 * 60
@@ -89,6 +94,10 @@ def limits(regions: int, measured: Measured, load: Load | None = None, memory_mb
     summary_s_per_marker = measured.summary_s_per_marker + measured.summary_cpu_s_per_marker * (
         1 / place.core_share - 1
     )
+    refused_s_per_marker = max(
+        DYNAMODB_S / WRITES_AT_ONCE + measured.refused_cpu_s_per_marker / place.core_share,
+        1 / WRITES_PER_PARTITION,
+    )
     changes_per_second = QUEUE_CONCURRENCY * GROUPS_AT_ONCE / check_s
     default = f"MaxConcurrentChecks {DEFAULT_CONCURRENCY}"
     most = f"MaxConcurrentChecks {LAMBDA_CONCURRENCY:,}"
@@ -108,6 +117,14 @@ def limits(regions: int, measured: Measured, load: Load | None = None, memory_mb
             "breaks",
             TEMPLATE,
             "MemorySize, which is CPU too",
+        ),
+        Limit(
+            "accounts that cannot be entered, for the first time, in one summary: it writes a row for each Region",
+            f"{FUNCTION_TIMEOUT_S} s",
+            FUNCTION_TIMEOUT_S / (refused_s_per_marker * regions),
+            "breaks",
+            TEMPLATE,
+            "deploy the roles before the hub; MemorySize, which is CPU too",
         ),
         Limit(
             "instances of the stack set of organization/rules.yaml",

@@ -49,11 +49,14 @@ class Measured:
     start_s: float
     """From the start of a process until it waits for an event."""
     start_cpu_s: float
+    """The CPU time of that, with what the benchmark itself takes for it."""
     page_s: float
     """The rows of a page of accounts."""
     summary_s: float
     summary_s_per_marker: float
     summary_cpu_s_per_marker: float
+    refused_cpu_s_per_marker: float
+    """What it takes to write down that people were told of one account and Region that cannot be entered."""
     idle_mb: float
     """The peak memory of a process after many checks."""
     summary_mb_per_marker: float
@@ -147,15 +150,26 @@ def check_seconds(measured: Measured, place: Place, latency_s: float | None = No
     return measured.waiting_s * factor + measured.check_cpu_s / place.core_share + place.transition_s
 
 
+def on_shared_cores(check_s: float, core_s: float, at_once: int) -> float:
+    """A check while others run, which all need the same cores: those of a machine with `core_s` for each check.
+
+    This is mean value analysis of a closed queue (Reiser and Lavenberg, https://doi.org/10.1145/322186.322195): a check
+    that comes finds as many others waiting as there would be without it.
+    """
+    elsewhere_s, waiting, on_cores_s = check_s - core_s, 0.0, core_s
+    for count in range(1, at_once + 1):
+        on_cores_s = core_s * (1 + waiting)
+        waiting = count * on_cores_s / (elsewhere_s + on_cores_s)
+    return elsewhere_s + on_cores_s
+
+
 def region_seconds(organization: Organization, check_s: float, measured: Measured, place: Place) -> float:
-    """The checks of one Region: rounds of as many as run at once, unless something lets fewer through."""
+    """The checks of one Region: rounds of as many as run at once, unless the services let fewer through."""
+    if place.shared_cores is not None:
+        core_s = (measured.check_cpu_s + measured.others_cpu_s) / place.shared_cores
+        check_s = on_shared_cores(check_s, core_s, min(organization.concurrency, organization.accounts))
     rounds = math.ceil(organization.accounts / organization.concurrency)
-    by_services = organization.accounts / place.checks_per_second
-    seconds = max(rounds * check_s, by_services)
-    if place.shared_cores is None:
-        return seconds
-    cpu_s = measured.check_cpu_s + measured.others_cpu_s
-    return max(seconds, organization.accounts * cpu_s / place.shared_cores)
+    return max(rounds * check_s, organization.accounts / place.checks_per_second)
 
 
 def duration(organization: Organization, measured: Measured, place: Place, latency_s: float | None = None) -> Duration:

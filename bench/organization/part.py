@@ -34,6 +34,7 @@ from bench.organization.hub import (
     groups,
     hub,
     marker_row,
+    refused_row,
     summary_since,
     sweep,
 )
@@ -73,17 +74,17 @@ class Summary:
     peak_mb: float
 
 
-def one_by_one(session: Session, summaries: Mapping[int, Summary]) -> Measured:
+def one_by_one(session: Session, summaries: Mapping[int, Summary], refused: Summary) -> Measured:
     """Measures checks that run alone."""
     stand_in, program = session.stand_in, hub(session.programs["gatewatch"], session.stand_in)
     stand_in.reset(VPCS, latency_ms=LATENCY_MS, buckets=True, keeps_writes=True)
     # These accounts are not those of the sweep, so that it finds nothing prepared.
     requests = [check_of(account(900_000 + number), REGIONS[0]) for number in range(ALONE + 1)]
+    start_cpu_s = -stand_in.cpu_ms() / 1000 - time.process_time()
     with Function(program, stand_in, history=True) as function, Table(stand_in) as table:
-        start_cpu_ms = function.cpu_ms()
+        start_cpu_s += function.cpu_ms() / 1000 + stand_in.cpu_ms() / 1000 + time.process_time()
         function.invoke(requests[0])
         before, log_bytes = stand_in.counters()["calls"], LOG.stat().st_size
-        # The harness starts before the stand-in is asked, because it also measures.
         started = function.cpu_ms(), stand_in.cpu_ms(), time.process_time()
         times = [function.invoke(request).ms for request in requests[1:]]
         ended = function.cpu_ms(), stand_in.cpu_ms(), time.process_time()
@@ -109,11 +110,12 @@ def one_by_one(session: Session, summaries: Mapping[int, Summary]) -> Measured:
             call: (count - before.get(call, 0)) / ALONE for call, count in after.items() if count > before.get(call, 0)
         },
         start_s=start_s,
-        start_cpu_s=start_cpu_ms / 1000,
+        start_cpu_s=start_cpu_s,
         page_s=median(pages),
         summary_s=max(0.0, small.ms / 1000 - s_per_marker * small.markers),
         summary_s_per_marker=s_per_marker,
         summary_cpu_s_per_marker=(large.cpu_ms - small.cpu_ms) / 1000 / more,
+        refused_cpu_s_per_marker=(refused.cpu_ms - small.cpu_ms) / 1000 / refused.markers,
         idle_mb=0.0,
         summary_mb_per_marker=(large.peak_mb - small.peak_mb) / more,
         log_bytes=log_bytes / ALONE,
@@ -121,22 +123,23 @@ def one_by_one(session: Session, summaries: Mapping[int, Summary]) -> Measured:
     )
 
 
-def summary_of(session: Session, markers: int) -> Summary:
-    """Ends a sweep that has left as many markers."""
+def summary_of(session: Session, markers: int, are_refused: bool = False) -> Summary:
+    """Ends a sweep that has left as many markers; `are_refused`: all are of accounts that could not be entered."""
     stand_in, program = session.stand_in, hub(session.programs["gatewatch"], session.stand_in)
     stand_in.reset(VPCS, keeps_writes=True)
     since = now()
     with Table(stand_in) as table:
         table.put([account_row(account(number), since) for number in range(markers // len(REGIONS))])
-        table.put([marker_row(*place, since) for place in groups(markers)])
+        row = refused_row if are_refused else marker_row
+        table.put([row(*place, since) for place in groups(markers)])
     stand_in.set_latency(LATENCY_MS)
     with Function(program, stand_in, history=True) as function:
         cpu = function.cpu_ms()
         answer = function.invoke(summary_since(since))
         cpu, peak_mb = function.cpu_ms() - cpu, function.peak_mb()
-    checked = json.loads(answer.text)["sweep"]["checked"]
-    if checked != markers:
-        raise MeasurementFailed(f"the summary counts {checked} of {markers} markers")
+    counted = json.loads(answer.text)["sweep"]["notEnrolled" if are_refused else "checked"]
+    if counted != markers:
+        raise MeasurementFailed(f"the summary counts {counted} of {markers} markers")
     return Summary(markers, answer.ms, cpu, peak_mb)
 
 
@@ -183,7 +186,8 @@ def measure(session: Session) -> list[Row]:
     peaks = memory(session, [check_of(*place) for place in places])
     changes = [change_in(*place) for place in places]
     peaks_of_batches = memory(session, [batch(changes[start : start + BATCH]) for start in range(0, GROUPS, BATCH)])
-    measured = one_by_one(session, summaries)
+    refused = summary_of(session, MARKERS[0], are_refused=True)
+    measured = one_by_one(session, summaries, refused)
     measured = Measured(**(asdict(measured) | {"idle_mb": peaks[GROUPS]}))
     predicted = duration(Organization(ACCOUNTS, len(REGIONS), CONCURRENCY), measured, benchmark(os.cpu_count() or 1))
     seconds, counters = sweeps(session)
@@ -196,11 +200,12 @@ def measure(session: Session) -> list[Row]:
         "peaks": peaks,
         "peaks_of_batches": peaks_of_batches,
         "summaries": [asdict(summary) for summary in summaries.values()],
+        "refused": asdict(refused),
     }
     (RESULTS / "organization_measured.json").write_text(json.dumps(asdict(measured), indent=2) + "\n")
     if abs(ratio - 1) > TOLERANCE:
         raise MeasurementFailed(f"the sweep took {seconds} s, and the model says {predicted}")
-    return rows(measured, predicted.total, seconds, counters, (peaks, peaks_of_batches), summaries)
+    return rows(measured, predicted.total, seconds, counters, (peaks, peaks_of_batches), summaries, refused)
 
 
 def rows(
@@ -210,6 +215,7 @@ def rows(
     counters: list[dict[str, Any]],
     peaks: tuple[Mapping[int, float], Mapping[int, float]],
     summaries: Mapping[int, Summary],
+    refused: Summary,
 ) -> list[Row]:
     """The rows of what was measured."""
     checks = ACCOUNTS * len(REGIONS)
@@ -232,8 +238,9 @@ def rows(
         first, last = min(found_peaks), max(found_peaks)
         name = f"organization, one process, {last:,} accounts and Regions {what}: peak memory"
         found.append(compared(name, [found_peaks[last]], "MB", f"after {first:,}", found_peaks[first], "1.1"))
-    for summary in summaries.values():
-        what = f"organization, summary of {summary.markers:,} accounts and Regions"
+    kinds = [*((summary, "") for summary in summaries.values()), (refused, ", all refused for the first time")]
+    for summary, of_which in kinds:
+        what = f"organization, summary of {summary.markers:,} accounts and Regions{of_which}"
         found += [
             Row(f"{what}: time", exactly(summary.ms), "ms"),
             Row(f"{what}: CPU", exactly(summary.cpu_ms), "ms"),

@@ -88,6 +88,12 @@ def ranked(measured: Measured) -> list[str]:
     return lines
 
 
+def reached(accounts: int, measured: Measured) -> list[str]:
+    """The limits that an organization of this size has reached."""
+    found = [limit for limit in limits(REGIONS, measured) if limit.accounts < accounts]
+    return [f"- {limit.what} ({limit.value}): from {limit.accounts:,.0f} accounts; {limit.remedy}" for limit in found]
+
+
 def inputs(measured: Measured) -> list[str]:
     """What was measured."""
     calls = ", ".join(f"{count:.0f} {call}" for call, count in sorted(measured.calls.items()))
@@ -119,6 +125,8 @@ def tables(measured: Measured) -> str:
         *costs(measured),
         f"### Limits, by the number of accounts with {REGIONS} Regions each",
         *ranked(measured),
+        f"### What {SIZES[-1]:,} accounts reach",
+        *reached(SIZES[-1], measured),
     ]
     text = "\n".join(f"\n{part}\n" if part.startswith("#") else part for part in parts)
     return text.strip()

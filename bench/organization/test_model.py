@@ -23,6 +23,7 @@ MEASURED = Measured(
     summary_s=0.1,
     summary_s_per_marker=0.0001,
     summary_cpu_s_per_marker=0.00001,
+    refused_cpu_s_per_marker=0.001,
     idle_mb=16,
     summary_mb_per_marker=0.001,
     log_bytes=600,
@@ -51,11 +52,22 @@ def test_a_part_of_a_core_makes_the_cpu_time_of_a_check_longer_but_not_its_waiti
     assert model.aws(1769).core_share == 1.0
 
 
-def test_the_slowest_of_concurrency_services_and_cores_decides() -> None:
+def test_services_can_let_fewer_checks_through_than_run_at_once() -> None:
     organization, throttled = Organization(1000, 1, 1000), replace(IDEAL, checks_per_second=600)
     assert model.region_seconds(organization, 0.31, MEASURED, IDEAL) == pytest.approx(0.31)
     assert model.region_seconds(organization, 0.31, MEASURED, throttled) == pytest.approx(5 / 3)
-    assert model.region_seconds(organization, 0.31, MEASURED, model.benchmark(cores=2)) == pytest.approx(10)
+
+
+def test_checks_wait_for_shared_cores_the_longer_the_more_run_at_once() -> None:
+    # Each needs 10 ms of both cores.
+    checks = [model.on_shared_cores(0.31, 0.01, at_once) for at_once in range(1, 1001)]
+    assert checks[0] == pytest.approx(0.31)
+    assert checks == sorted(checks)
+    # No machine does more than its cores can.
+    assert all(check_s > at_once * 0.01 - 1e-9 for at_once, check_s in enumerate(checks, 1))
+    assert checks[-1] == pytest.approx(1000 * 0.01, rel=0.001)
+    half_busy = checks[15]
+    assert 0.31 < half_busy < 0.33
 
 
 def test_more_accounts_or_regions_never_take_less_and_more_at_once_never_take_more() -> None:
@@ -135,6 +147,8 @@ def test_the_model_has_the_defaults_of_the_template() -> None:
     assert f"      Timeout: {limits.FUNCTION_TIMEOUT_S}\n" in TEMPLATE
     assert f"MaximumConcurrency: !If [IsHub, {limits.QUEUE_CONCURRENCY}, 2]" in TEMPLATE
     assert TEMPLATE.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
+    coverage = (ROOT / "src" / "app" / "coverage.rs").read_text()
+    assert f"MAX_CONCURRENT_WRITES: usize = {limits.WRITES_AT_ONCE};" in coverage
     handler = (ROOT / "src" / "app" / "handler.rs").read_text()
     assert f"MAX_CONCURRENT_GROUPS: usize = {limits.GROUPS_AT_ONCE};" in handler
     metrics = (ROOT / "src" / "app" / "metrics.rs").read_text().split("#[cfg(test)]")[0]
