@@ -7,6 +7,12 @@ Two servers run in the environment `.tools/cloud`, each on a free port of 127.0.
 - `ministack_server`  ministack: EventBridge, SQS, SNS, DynamoDB, IAM, CloudFormation with SAM, and Lambda, which runs
                       the real binary
 
+With an organization (`organization_file`), the same two servers hold several accounts and Regions:
+
+- `organization`      the organization: its accounts, the hub and the members deployed from the project's templates
+- `organization_gaps`, `event_bus_gaps`, `state_machine_gaps`
+                      what ministack lacks for it; `ministack_gap` says that a gap is closed
+
 The rest runs in the environment `.tools/dev`. (`.tools/custodian` holds Cloud Custodian, because its pins conflict.)
 
 - `cloud`             starts both servers, waits until they answer, and always stops them
@@ -22,6 +28,7 @@ The rest runs in the environment `.tools/dev`. (`.tools/custodian` holds Cloud C
 Programs:
 
 - `demo`              `make demo`; `progress` prints its steps
+- `demo_organization` `make demo-organization`
 - `serve`             `make local`
 - `run`               runs one command inside the local cloud: `make test` runs the Rust tests that need it this way
 

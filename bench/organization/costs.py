@@ -53,8 +53,8 @@ PLATFORM_LOG_BYTES = 600
 """Assumed: the lines that Lambda writes about an invocation."""
 ROW_BYTES = 200
 """A marker, and an account."""
-MARKERS_PER_READ_UNIT = 2 * 4096 // ROW_BYTES
-"""A read unit is 4 KB, and a read that need not be consistent is half a unit
+MARKERS_PER_READ_UNIT = 4096 // ROW_BYTES
+"""A read unit is a consistent read of 4 KB
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-mode.html)."""
 
 

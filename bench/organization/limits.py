@@ -49,7 +49,8 @@ DEFAULT_CONCURRENCY = 20
 QUEUE_CONCURRENCY = 10
 """MaximumConcurrency of the event source in a hub."""
 WRITES_AT_ONCE = 20
-"""src/app/coverage.rs"""
+REFUSED_AT_ONCE = 10_000
+"""Both: src/app/coverage.rs"""
 GROUPS_AT_ONCE = 8
 """src/app/handler.rs"""
 TARGET_S = 15 * 60
@@ -94,7 +95,7 @@ def limits(regions: int, measured: Measured, load: Load | None = None, memory_mb
     summary_s_per_marker = measured.summary_s_per_marker + measured.summary_cpu_s_per_marker * (
         1 / place.core_share - 1
     )
-    refused_s_per_marker = max(
+    refused_s = max(
         DYNAMODB_S / WRITES_AT_ONCE + measured.refused_cpu_s_per_marker / place.core_share,
         1 / WRITES_PER_PARTITION,
     )
@@ -119,12 +120,20 @@ def limits(regions: int, measured: Measured, load: Load | None = None, memory_mb
             "MemorySize, which is CPU too",
         ),
         Limit(
-            "accounts that cannot be entered, for the first time, in one summary: it writes a row for each Region",
-            f"{FUNCTION_TIMEOUT_S} s",
-            FUNCTION_TIMEOUT_S / (refused_s_per_marker * regions),
+            "accounts that cannot be entered, for the first time: a summary writes so many rows, one for each Region",
+            f"{REFUSED_AT_ONCE:,} rows",
+            REFUSED_AT_ONCE / regions,
+            "cut",
+            TEMPLATE,
+            "deploy the roles before the hub: the others are told again after the next sweep",
+        ),
+        Limit(
+            "time for as many rows, whatever the number of accounts",
+            f"{REFUSED_AT_ONCE * refused_s:.0f} of {FUNCTION_TIMEOUT_S} s",
+            math.inf if REFUSED_AT_ONCE * refused_s < FUNCTION_TIMEOUT_S else REFUSED_AT_ONCE / regions,
             "breaks",
             TEMPLATE,
-            "deploy the roles before the hub; MemorySize, which is CPU too",
+            "",
         ),
         Limit(
             "instances of the stack set of organization/rules.yaml",

@@ -202,7 +202,7 @@ def measure(session: Session) -> list[Row]:
         "summaries": [asdict(summary) for summary in summaries.values()],
         "refused": asdict(refused),
     }
-    (RESULTS / "organization_measured.json").write_text(json.dumps(asdict(measured), indent=2) + "\n")
+    (RESULTS / "organization_measured.json").write_text(json.dumps(rounded(asdict(measured)), indent=2) + "\n")
     if abs(ratio - 1) > TOLERANCE:
         raise MeasurementFailed(f"the sweep took {seconds} s, and the model says {predicted}")
     return rows(measured, predicted.total, seconds, counters, (peaks, peaks_of_batches), summaries, refused)
@@ -247,3 +247,10 @@ def rows(
             Row(f"{what}: peak memory", exactly(summary.peak_mb), "MB"),
         ]
     return found
+
+
+def rounded(value: Any) -> Any:
+    """Numbers with six digits. No measurement is more exact, and a number of twelve digits looks like an account."""
+    if isinstance(value, dict):
+        return {name: rounded(member) for name, member in value.items()}
+    return float(f"{value:.6g}")

@@ -149,6 +149,7 @@ def test_the_model_has_the_defaults_of_the_template() -> None:
     assert TEMPLATE.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
     coverage = (ROOT / "src" / "app" / "coverage.rs").read_text()
     assert f"MAX_CONCURRENT_WRITES: usize = {limits.WRITES_AT_ONCE};" in coverage
+    assert f"MAX_WRITES: usize = {limits.REFUSED_AT_ONCE:_};" in coverage
     handler = (ROOT / "src" / "app" / "handler.rs").read_text()
     assert f"MAX_CONCURRENT_GROUPS: usize = {limits.GROUPS_AT_ONCE};" in handler
     metrics = (ROOT / "src" / "app" / "metrics.rs").read_text().split("#[cfg(test)]")[0]

@@ -28,6 +28,9 @@ use crate::{
 
 /// Maximum number of markers that are written concurrently.
 const MAX_CONCURRENT_WRITES: usize = 20;
+/// Maximum number of markers that one invocation writes: each takes 2 ms with 256 MB, and the invocation has a minute. What is
+/// left is told again after the next sweep.
+const MAX_WRITES: usize = 10_000;
 
 impl Gatewatch {
     /// Answers a request for the overview.
@@ -77,8 +80,9 @@ impl Gatewatch {
         join_all(publishing).await.into_iter().collect::<Result<(), Error>>()?;
         let lost = changes.not_enrolled.iter().flat_map(|change| reported(change, Some(change.reason)));
         let gained = changes.enrolled.iter().flat_map(|change| reported(change, None));
-        let writing = lost
-            .chain(gained)
+        let writing = gained
+            .chain(lost)
+            .take(MAX_WRITES)
             .map(async |(account, region, reason)| table.write_reported(account, region, reason).await);
         stream::iter(writing).buffer_unordered(MAX_CONCURRENT_WRITES).try_collect::<()>().await
     }

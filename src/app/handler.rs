@@ -1,6 +1,6 @@
 //! One invocation: read → check → plan → deliver → respond.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -76,8 +76,10 @@ impl Gatewatch {
         let watched = self.watched(invocation.own.clone());
         let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;
         let handling = groups.into_iter().map(async |group| {
-            let message_ids = group.payload.message_ids();
-            (message_ids, self.handle_group(group, &invocation).await)
+            let (message_ids, span) = (group.payload.message_ids(), self.span_of(&group.account_region));
+            let outcome = self.handle_group(group, &invocation).instrument(span.clone()).await;
+            span.in_scope(|| logging::group_failures(&message_ids, &outcome));
+            (message_ids, outcome)
         });
         let outcomes = stream::iter(handling).buffered(MAX_CONCURRENT_GROUPS).collect().await;
         Ok(Outcome::of_groups(outcomes)?.answer())
@@ -88,21 +90,35 @@ impl Gatewatch {
         let Group { account_region, payload } = group;
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
-        let place = &account_region;
-        let handling = isolate(payload, async |payload: &Payload| {
-            let clients = match self.enter(place, &invocation.own).await {
-                Ok(clients) => clients,
-                Err(EnterError::NotEnrolled(reason)) => return self.not_enrolled(payload, place, reason).await,
-                Err(EnterError::Failed(error)) => return Err(error),
+        let (place, began_at) = (&account_region, SystemTime::now());
+        isolate(payload, async |payload: &Payload| {
+            let outcome = match self.enter_and_process(payload, place, invocation).await {
+                Err(EnterError::Failed(Error::RegionDisabled(_))) if self.forget_session(place, began_at) => {
+                    self.enter_and_process(payload, place, invocation).await
+                }
+                outcome => outcome,
             };
-            match self.process(payload, &Entered { account_region: place, clients: &clients }, invocation).await {
-                Err(Error::RegionDisabled(_)) if self.settings.hub.is_some() => {
+            match outcome {
+                Ok(outcome) => self.checked(outcome, place, invocation.started_at).await,
+                Err(EnterError::NotEnrolled(reason)) => self.not_enrolled(payload, place, reason).await,
+                Err(EnterError::Failed(Error::RegionDisabled(_))) if place.account != invocation.own.account => {
                     self.not_enrolled(payload, place, NotEnrolled::RegionDisabled).await
                 }
-                outcome => self.checked(outcome?, place, invocation.started_at).await,
+                Err(EnterError::Failed(error)) => Err(error),
             }
-        });
-        handling.instrument(self.span_of(place)).await
+        })
+        .await
+    }
+
+    async fn enter_and_process(
+        &self,
+        payload: &Payload,
+        place: &AccountRegion,
+        invocation: &Invocation,
+    ) -> Result<Outcome, EnterError> {
+        let clients = self.enter(place, &invocation.own).await?;
+        let entered = Entered { account_region: place, clients: &clients };
+        self.process(payload, &entered, invocation).await.map_err(EnterError::Failed)
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.

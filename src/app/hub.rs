@@ -1,16 +1,21 @@
 //! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
 //! each account and Region that it has checked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
 use tracing::{Span, error_span, warn};
 
 use crate::{
+    alerts::history::HistoryState,
     app::{
         handler::Gatewatch,
-        report::{Member, Report},
+        logging,
+        report::{Member, Report, Sent},
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
@@ -47,6 +52,15 @@ impl Gatewatch {
         }
     }
 
+    /// Forgets the session in another account if it began before this time. Returns whether it did.
+    ///
+    /// A session ends with its role. EC2 then refuses it with the same code as in a Region that is not enabled, and only a
+    /// new session tells which of the two it is.
+    pub(super) fn forget_session(&self, place: &AccountRegion, before: SystemTime) -> bool {
+        let (Some(members), Some(account)) = (&self.clients.members, &place.account) else { return false };
+        members.forget(account, before)
+    }
+
     /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read
     /// it, and the first sweep after its enrollment checks all of it.
     pub(super) async fn not_enrolled(
@@ -60,11 +74,15 @@ impl Gatewatch {
             table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: Some(reason) };
-        let report = Report { scope: payload.scope(), member: Some(member), ..Report::default() };
-        Ok(match payload {
+        let sent = Sent { history: HistoryState::On, ..Sent::default() };
+        let report = Report { scope: payload.scope(), sent, member: Some(member), ..Report::default() };
+        let outcome = match payload {
             Payload::Direct(_) => Outcome::Report(report),
             Payload::Batch(messages) => Outcome::Batch { failures: Outcome::unreadable(messages), report },
-        })
+        };
+        let outcome = Ok(outcome);
+        logging::outcome(payload, &outcome);
+        outcome
     }
 
     /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single

@@ -66,6 +66,15 @@ pub fn outcome(payload: &Payload, outcome: &Result<Outcome, Error>) {
     log_counts(payload, report, failures.len());
 }
 
+/// Logs why the messages of one account and Region failed, if those of others did not: the Lambda runtime does not log it then.
+pub fn group_failures(message_ids: &[String], outcome: &Result<Outcome, Error>) {
+    if let Err(error) = outcome {
+        for message_id in message_ids {
+            failure(&Failure { message_id: message_id.clone(), error: error.clone() });
+        }
+    }
+}
+
 /// Logs why a message of a batch failed.
 pub fn failure(failure: &Failure) {
     error!(

@@ -91,7 +91,7 @@ impl Clients {
             members: settings.hub.as_ref().map(|hub| Members::new(&hub.member_role, &shared)),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
-            event_bus: settings.event_bus.as_ref().map(|name| EventBus::new(name, &shared)),
+            event_bus: settings.event_bus.as_ref().map(|bus| EventBus::new(bus, &shared)),
             own: Arc::new(AccountClients::new(shared)),
         })
     }

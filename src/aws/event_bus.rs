@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_eventbridge::{
     Client,
+    config::Region,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
 use aws_types::SdkConfig;
@@ -13,6 +14,7 @@ use crate::{
     aws::{backoff::Backoff, error::describe},
     error::Error,
     messages::message::Message,
+    network::arn::Arn,
 };
 
 /// The source of the events. Sources of AWS begin with `aws.`.
@@ -43,9 +45,12 @@ pub struct EventBus {
 type Sent = (BTreeSet<String>, Result<(), Error>);
 
 impl EventBus {
-    /// Nothing is sent yet.
+    /// Nothing is sent yet. The bus is the one with this name or ARN. A call reaches only buses of its own Region.
     pub(super) fn new(name: &str, shared: &SdkConfig) -> Self {
-        Self { name: name.to_owned(), client: Client::new(shared) }
+        let region = Arn::parse(name).map(|arn| Region::new(arn.region.to_owned()));
+        let config = aws_sdk_eventbridge::config::Builder::from(shared);
+        let config = config.region(region.or_else(|| shared.region().cloned()));
+        Self { name: name.to_owned(), client: Client::from_conf(config.build()) }
     }
 
     /// Puts one event for each message about a VPC on the bus. EventBridge can refuse single events under HTTP 200. Those are

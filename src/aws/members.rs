@@ -35,8 +35,8 @@ pub struct Members {
     role_name: String,
     sts: aws_sdk_sts::Client,
     shared: SdkConfig,
-    /// By account.
-    sessions: Mutex<LruCache<String, Credentials>>,
+    /// By account, with the time when it began.
+    sessions: Mutex<LruCache<String, (Credentials, SystemTime)>>,
     /// By account and Region, with the end of their session.
     clients: Mutex<LruCache<Key, (Arc<AccountClients>, SystemTime)>>,
 }
@@ -91,12 +91,12 @@ impl Members {
             let config = self.shared.to_builder().region(Region::new(place.region.clone())).build();
             return Ok(self.keep(key, AccountClients::new(config), SystemTime::now() + OWN_VALIDITY));
         }
-        let known = lock(&self.sessions).get(account).filter(|session| end_of(session) > earliest_end).cloned();
-        let session = if let Some(session) = known {
+        let known = lock(&self.sessions).get(account).filter(|(session, _)| end_of(session) > earliest_end).cloned();
+        let session = if let Some((session, _)) = known {
             session
         } else {
             let session = self.assume_role(account, &place.partition).await?;
-            lock(&self.sessions).put(account.to_owned(), session.clone());
+            lock(&self.sessions).put(account.to_owned(), (session.clone(), SystemTime::now()));
             session
         };
         let end = end_of(&session);
@@ -109,6 +109,21 @@ impl Members {
             .region(Region::new(place.region.clone()))
             .build();
         Ok(self.keep(key, AccountClients::new(config), end))
+    }
+
+    /// Forgets the session in an account, and the clients that use it, if it began before this time. Returns whether it did.
+    pub fn forget(&self, account: &str, before: SystemTime) -> bool {
+        if lock(&self.sessions).peek(account).is_none_or(|(_, began_at)| *began_at >= before) {
+            return false;
+        }
+        lock(&self.sessions).pop(account);
+        let mut clients = lock(&self.clients);
+        let of_account: Vec<Key> =
+            clients.iter().map(|(key, _)| key).filter(|(of, _)| of == account).cloned().collect();
+        for key in of_account {
+            clients.pop(&key);
+        }
+        true
     }
 
     fn keep(&self, key: Key, clients: AccountClients, end: SystemTime) -> Arc<AccountClients> {

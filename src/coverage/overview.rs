@@ -8,6 +8,7 @@
 //! | an active account that nobody checked yet, in each watched Region | listed, without a check, stale |
 //! | an account that is not active any more, or that sweeps do not list any more | left out |
 //! | a Region that is not watched any more | left out |
+//! | an account that no sweep lists and nobody could read, such as a wrong number in a request | left out |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,8 +96,8 @@ impl Overview {
             account.is_active && !listed_at.zip(account.seen_at).is_some_and(has_left)
         };
         let is_watched = |marker: &Marker| {
-            regions.contains(&marker.region)
-                && by_id.get(marker.account.as_str()).is_none_or(|account| is_listed(account))
+            let member = by_id.get(marker.account.as_str());
+            regions.contains(&marker.region) && member.map_or(marker.checked_at.is_some(), |account| is_listed(account))
         };
         let mut by_place: BTreeMap<(String, String), Option<&Marker>> = (accounts.iter())
             .filter(|account| is_listed(account))
@@ -271,7 +272,9 @@ mod tests {
     #[test]
     fn an_account_that_the_organization_does_not_list_is_listed_if_it_was_checked() {
         let state = AccountRegionState { account_name: None, ..state("111122223333", "eu-west-1", false) };
-        assert_eq!(overview(&[marker("111122223333", "eu-west-1")], &[]).account_regions, [state]);
+        let refused = Some((NotEnrolled::AccessDenied, at("2026-11-27T05:00:00Z")));
+        let wrong = Marker { checked_at: None, not_enrolled: refused, ..marker("999988887777", "eu-west-1") };
+        assert_eq!(overview(&[marker("111122223333", "eu-west-1"), wrong], &[]).account_regions, [state]);
     }
 
     #[test]

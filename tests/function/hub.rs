@@ -8,7 +8,7 @@ use crate::{
     schemas::assert_enrollment,
     support::{
         dynamodb::DynamoDb,
-        lambda::{Outcome, invoke, invoke_after, report},
+        lambda::{Invocation, Outcome, invoke, invoke_after, report},
         organization::{EventBus, Fault, Organization},
         sns::Sns,
     },
@@ -126,7 +126,15 @@ async fn each_account_and_region_of_a_batch_is_read_with_its_own_session_and_fai
         ("f", create_route(OWN, "eu-west-1")),
         ("g", create_route(A, "ap-south-1")),
     ];
-    let outcome = servers.invoke(&batch(&events)).await;
+    let variables = servers.variables();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let Invocation { outcome, log } = invoke(&variables, &batch(&events), Duration::from_mins(1)).await;
+    for (id, account, why) in [("b", B, "Ec2ReadFailed"), ("g", OWN, "UnsupportedEvent")] {
+        let is_logged = |line: &str| {
+            line.contains(&format!("\"message_id\":\"\\\"{id}\\\"\"")) && line.contains(account) && line.contains(why)
+        };
+        assert!(log.lines().any(is_logged), "{id}: {log}");
+    }
     assert_eq!(
         outcome,
         Outcome::Response(json!({"batchItemFailures": [{"itemIdentifier": "g"}, {"itemIdentifier": "b"}]}))
@@ -220,6 +228,62 @@ async fn an_error_of_sts_or_ec2_is_an_error_of_the_check() {
         assert!(message.ends_with(why), "{message}");
         assert_eq!(servers.marked().await, []);
     }
+}
+
+#[tokio::test]
+async fn an_older_session_that_ec2_refuses_is_replaced_once() {
+    // The session began with the read of another Region.
+    let after_another_region = async |faults: &[Fault]| {
+        let servers = Servers::with(faults.iter().map(|fault| (A, *fault))).await;
+        let variables = servers.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (earlier, event) = ([sweep_of(A, "us-east-1")], sweep_of(A, "eu-west-1"));
+        let answer = report(invoke_after(&variables, &earlier, &event, Duration::from_mins(1)).await);
+        (
+            answer["notEnrolled"]["reason"].clone(),
+            answer["ledger"].clone(),
+            servers.organization.sts_calls().await.len(),
+        )
+    };
+    let refused = Fault::Ec2("eu-west-1", 401, "AuthFailure");
+    assert_eq!(after_another_region(&[refused]).await, (json!("region_disabled"), json!("on"), 2));
+    // The role was deleted after the session began.
+    assert_eq!(after_another_region(&[refused, Fault::StsLater(1)]).await, (json!("access_denied"), json!("on"), 2));
+    // A new session is not replaced.
+    let servers = Servers::with([(A, refused)]).await;
+    servers.invoke(&sweep_of(A, "eu-west-1")).await;
+    assert_eq!(servers.organization.sts_calls().await.len(), 1);
+}
+
+#[tokio::test]
+async fn credentials_that_ec2_refuses_in_the_own_account_are_an_error() {
+    let servers = Servers::with([("test", Fault::Ec2("us-east-1", 401, "AuthFailure"))]).await;
+    let Outcome::Error(kind, message) = servers.invoke(&sweep_of(OWN, "us-east-1")).await else { panic!() };
+    assert_eq!(kind, "Ec2ReadFailed");
+    assert!(message.ends_with("AuthFailure (request id 0a1b-request)"), "{message}");
+    assert_eq!(servers.marked().await, []);
+}
+
+#[tokio::test]
+async fn the_overview_cannot_be_requested_through_the_queue() {
+    let servers = two_accounts().await;
+    assert_eq!(
+        servers.invoke(&batch(&[("a", json!({"coverage": "summary"}))])).await,
+        Outcome::Response(json!({"batchItemFailures": [{"itemIdentifier": "a"}]}))
+    );
+    assert!(servers.sns.calls().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_bus_in_another_region_is_called_there() {
+    let bus = EventBus::refusing_first_entry("", 0).await;
+    let servers = Servers::with([]).await;
+    let url = bus.url();
+    let arn = "arn:aws:events:us-west-2:444455556666:event-bus/findings";
+    let more = [("EVENT_BUS", arn), ("AWS_ENDPOINT_URL_EVENTBRIDGE", url.as_str())];
+    servers.invoke_with(&more, &sweep_of(A, "eu-west-1")).await;
+    assert_eq!(bus.regions().await, ["us-west-2"]);
+    assert_eq!(bus.calls().await[0][0]["EventBusName"], json!(arn));
 }
 
 #[tokio::test]
@@ -377,6 +441,8 @@ async fn the_end_of_a_sweep_counts_tells_and_writes_metrics() {
     let account =
         |region: &str| json!([{"account": B, "accountName": "team", "regions": [region], "reason": "access_denied"}]);
     assert_eq!((&body["notEnrolled"], &body["enrolled"]), (&account("eu-west-1"), &account("us-east-1")));
+    let queries = servers.dynamodb.calls().await.into_iter().filter(|(operation, _)| operation == "Query");
+    assert!(queries.map(|(_, body)| body["ConsistentRead"].clone()).all(|consistent| consistent == json!(true)));
     let updates = servers.marked().await;
     assert_eq!(
         updates,

@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SLOW_FILES = [
+    "test_organization.py",
     "test_ec2_and_sns_faults.py",
     "test_alert_lifecycle.py",
     "test_queue_retries.py",

@@ -1,7 +1,8 @@
 """The function runs with the role of the template, and reports a clear error when the role lacks a permission.
 
 The other tests show that the role has enough permissions: the local cloud checks the calls to SNS, SQS and DynamoDB
-against IAM. (It does not check those to EC2, Route 53, Resolver and API Gateway, because moto is a separate server.)
+against IAM. (It does not check those to EC2, Route 53, Resolver and API Gateway, because moto is a separate server. An
+organization checks those to EC2: see test_local_organization.py.)
 """
 
 import json

@@ -144,10 +144,11 @@ impl MarkerTable<'_> {
         call.send().await.map(drop).map_err(|error| failed("UpdateItem", &error))
     }
 
-    /// Reads each page before the next one is fetched: a row takes several times the memory of what is read from it, and an
+    /// Reads all rows of a partition, with what the last checks of a sweep have just written. Reads each page before the next one is fetched: a row takes several times the memory of what is read from it, and an
     /// organization can have 170,000.
     async fn query<T>(&self, partition: &str, read: fn(&Item) -> Option<T>) -> Result<Vec<T>, Error> {
-        let query = (self.client.query().table_name(self.table).key_condition_expression("pk = :pk"))
+        let query = self.client.query().table_name(self.table).consistent_read(true);
+        let query = (query.key_condition_expression("pk = :pk"))
             .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
         let mut pages = query.into_paginator().stop_on_duplicate_token(false).send();
         let mut found = Vec::new();

@@ -1,6 +1,9 @@
 //! The accounts of an organization: STS that hands out sessions, and EC2 that tells them apart by their session.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::json;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::method};
@@ -18,6 +21,8 @@ pub struct Organization {
 pub enum Fault {
     /// STS answers this error for the role of the account.
     Sts(u16, &'static str),
+    /// STS denies access to the account after this many calls.
+    StsLater(usize),
     /// EC2 answers this error in this Region.
     Ec2(&'static str, u16, &'static str),
 }
@@ -34,7 +39,10 @@ impl Organization {
             by_account.entry(account).or_default().push(fault);
         }
         let (sts, ec2) = (MockServer::builder().start().await, MockServer::builder().start().await);
-        Mock::given(method("POST")).respond_with(Sts(by_account.clone())).mount(&sts).await;
+        Mock::given(method("POST"))
+            .respond_with(Sts { faults: by_account.clone(), calls: AtomicUsize::new(0) })
+            .mount(&sts)
+            .await;
         Mock::given(method("POST")).respond_with(Ec2(by_account)).mount(&ec2).await;
         Self { sts, ec2 }
     }
@@ -66,15 +74,20 @@ fn place(request: &Request) -> (String, String) {
     (scope[0].trim_start_matches("ASIA").to_owned(), scope[2].to_owned())
 }
 
-struct Sts(Faults);
+struct Sts {
+    faults: Faults,
+    calls: AtomicUsize,
+}
 
 impl Respond for Sts {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let role = form(request)["RoleArn"].clone();
         let account = role.split(':').nth(4).unwrap().to_owned();
-        let faults = self.0.get(account.as_str()).map_or(&[][..], Vec::as_slice);
+        let faults = self.faults.get(account.as_str()).map_or(&[][..], Vec::as_slice);
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
         if let Some((status, code)) = faults.iter().find_map(|fault| match fault {
             Fault::Sts(status, code) => Some((*status, *code)),
+            Fault::StsLater(calls) => (call >= *calls).then_some((403, "AccessDenied")),
             Fault::Ec2(..) => None,
         }) {
             let error = ResponseTemplate::new(status).insert_header("x-amzn-requestid", "0a1b-request");
@@ -180,6 +193,11 @@ impl EventBus {
 
     pub fn url(&self) -> String {
         self.server.uri()
+    }
+
+    /// The Regions that the calls were signed for.
+    pub async fn regions(&self) -> Vec<String> {
+        api_calls(&self.server).await.iter().map(|request| place(request).1).collect()
     }
 
     /// The entries of each call.

@@ -50,7 +50,7 @@ fn from_another_vpc() -> Vec<Request> {
 #[test]
 fn an_api_that_is_in_order_admits_no_other_vpc() {
     let requests = from_another_vpc();
-    let outcome = runner(CASES / 2).run(&networks::case(), |case| {
+    let outcome = runner(CASES / 8).run(&networks::case(), |case| {
         let mentioned = mentioned(&case, "private-api");
         for api in case.facts.rest_apis.iter().flat_map(|apis| &apis.apis) {
             let is_private = api.endpoint_types.iter().any(|kind| kind.eq_ignore_ascii_case("PRIVATE"));
@@ -94,7 +94,7 @@ fn of_a_stranger(action: &'static str, resource: &str) -> Vec<Request> {
 #[test]
 fn an_endpoint_that_is_in_order_keeps_strangers_out() {
     let requests = of_a_stranger("s3:Stranger", "arn:aws:s3:::stranger");
-    let outcome = runner(CASES / 2).run(&networks::case(), |case| {
+    let outcome = runner(CASES / 8).run(&networks::case(), |case| {
         let mentioned = mentioned(&case, "endpoint-policy");
         for endpoint in &case.network.endpoints {
             let supports = case.facts.services.get(endpoint.service_name.as_str());
