@@ -53,9 +53,10 @@ impl Gatewatch {
         let since = request.since.map(truncate_to_seconds);
         let sweep = since.map(|since| SweepResult::new(&overview, &markers, since));
         if request.is_summary {
+            // First, because a topic that does not work must not hide them.
+            metrics::write(&overview.totals, sweep.as_ref(), now);
             let changes = EnrollmentChanges::new(&overview, &markers, &accounts);
             self.tell(&changes, table, deadline).await?;
-            metrics::write(&overview.totals, sweep.as_ref(), now);
         }
         let coverage = Coverage::new(&overview, !request.is_summary, sweep).truncated_to(MAX_ANSWER);
         Ok(Answer::Coverage(Box::new(coverage)))

@@ -92,6 +92,12 @@ impl Deadline {
         halfway_to(self.read_until)
     }
 
+    /// Deadline for entering another account, if that starts now: half of the remaining time for reading.
+    #[must_use]
+    pub fn enter_until(&self) -> Instant {
+        halfway_to(self.read_until)
+    }
+
     /// Deadline for recording what was sent.
     #[must_use]
     pub fn record_until(&self) -> Instant {

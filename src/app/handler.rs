@@ -75,13 +75,17 @@ impl Gatewatch {
         }
         let watched = self.watched(invocation.own.clone());
         let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;
+        let is_one_of_several = groups.len() > 1;
         let handling = groups.into_iter().map(async |group| {
             let (message_ids, span) = (group.payload.message_ids(), self.span_of(&group.account_region));
             let outcome = self.handle_group(group, &invocation).instrument(span.clone()).await;
-            span.in_scope(|| logging::group_failures(&message_ids, &outcome));
+            if is_one_of_several {
+                span.in_scope(|| logging::group_failures(&message_ids, &outcome));
+            }
             (message_ids, outcome)
         });
-        let outcomes = stream::iter(handling).buffered(MAX_CONCURRENT_GROUPS).collect().await;
+        // Unordered: a group that is done makes room for the next one, even if an earlier one is slow.
+        let outcomes = stream::iter(handling).buffer_unordered(MAX_CONCURRENT_GROUPS).collect().await;
         Ok(Outcome::of_groups(outcomes)?.answer())
     }
 
@@ -90,35 +94,39 @@ impl Gatewatch {
         let Group { account_region, payload } = group;
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
-        let (place, began_at) = (&account_region, SystemTime::now());
-        isolate(payload, async |payload: &Payload| {
-            let outcome = match self.enter_and_process(payload, place, invocation).await {
-                Err(EnterError::Failed(Error::RegionDisabled(_))) if self.forget_session(place, began_at) => {
-                    self.enter_and_process(payload, place, invocation).await
-                }
-                outcome => outcome,
-            };
-            match outcome {
-                Ok(outcome) => self.checked(outcome, place, invocation.started_at).await,
-                Err(EnterError::NotEnrolled(reason)) => self.not_enrolled(payload, place, reason).await,
-                Err(EnterError::Failed(Error::RegionDisabled(_))) if place.account != invocation.own.account => {
-                    self.not_enrolled(payload, place, NotEnrolled::RegionDisabled).await
-                }
-                Err(EnterError::Failed(error)) => Err(error),
+        let place = &account_region;
+        isolate(payload, async |payload: &Payload| match self.enter_and_process(payload, place, invocation).await {
+            Ok(outcome) => self.checked(outcome, place, invocation).await,
+            Err(EnterError::NotEnrolled(reason)) => {
+                self.not_enrolled(payload, place, reason, &invocation.deadline).await
             }
+            Err(EnterError::Failed(Error::RegionDisabled(_))) if place.account != invocation.own.account => {
+                self.not_enrolled(payload, place, NotEnrolled::RegionDisabled, &invocation.deadline).await
+            }
+            Err(EnterError::Failed(error)) => Err(error),
         })
         .await
     }
 
+    /// Enters the account and processes a payload.
     async fn enter_and_process(
         &self,
         payload: &Payload,
         place: &AccountRegion,
         invocation: &Invocation,
     ) -> Result<Outcome, EnterError> {
-        let clients = self.enter(place, &invocation.own).await?;
+        let began_at = SystemTime::now();
+        let clients = self.enter(place, invocation).await?;
         let entered = Entered { account_region: place, clients: &clients };
-        self.process(payload, &entered, invocation).await.map_err(EnterError::Failed)
+        // Boxed, because it is a large future.
+        match Box::pin(self.process(payload, &entered, invocation)).await {
+            Err(Error::RegionDisabled(_)) if self.forget_older_session(place, &clients, began_at) => {
+                let clients = self.enter(place, invocation).await?;
+                let entered = Entered { account_region: place, clients: &clients };
+                Box::pin(self.process(payload, &entered, invocation)).await.map_err(EnterError::Failed)
+            }
+            outcome => outcome.map_err(EnterError::Failed),
+        }
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
@@ -231,11 +239,11 @@ struct Entered<'a> {
 
 /// The context of one invocation, independent of its payload.
 #[derive(Debug)]
-struct Invocation {
+pub(super) struct Invocation {
     /// Where the function runs.
-    own: AccountRegion,
-    started_at: Timestamp,
-    deadline: Deadline,
+    pub(super) own: AccountRegion,
+    pub(super) started_at: Timestamp,
+    pub(super) deadline: Deadline,
     /// Unique id of this invocation. A retry has the same request id, and so has an event that Lambda delivers twice
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>), so the start time is appended.
     id: String,

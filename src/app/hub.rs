@@ -7,13 +7,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tracing::{Span, error_span, warn};
 
 use crate::{
     alerts::history::HistoryState,
     app::{
-        handler::Gatewatch,
+        deadline::Deadline,
+        handler::{Gatewatch, Invocation},
         logging,
         report::{Member, Report, Sent},
         response::Outcome,
@@ -44,21 +45,37 @@ impl Gatewatch {
     pub(super) async fn enter(
         &self,
         place: &AccountRegion,
-        own: &AccountRegion,
+        Invocation { own, deadline, .. }: &Invocation,
     ) -> Result<Arc<AccountClients>, EnterError> {
         match &self.clients.members {
-            Some(members) if place != own => members.clients_of(place, own).await,
+            Some(members) if place != own => {
+                let late =
+                    || Error::Ec2ReadFailed("AssumeRole: not answered before the invocation's deadline".to_owned());
+                // Boxed, because most events need no session, and its future is large.
+                let entering = timeout_at(deadline.enter_until(), Box::pin(members.clients_of(place, own)));
+                entering.await.unwrap_or_else(|_| Err(EnterError::Failed(late())))
+            }
             _ => Ok(Arc::clone(&self.clients.own)),
         }
     }
 
-    /// Forgets the session in another account if it began before this time. Returns whether it did.
+    /// Forgets the session of these clients if it began before this time. Returns whether it did.
     ///
     /// A session ends with its role. EC2 then refuses it with the same code as in a Region that is not enabled, and only a
     /// new session tells which of the two it is.
-    pub(super) fn forget_session(&self, place: &AccountRegion, before: SystemTime) -> bool {
+    pub(super) fn forget_older_session(
+        &self,
+        place: &AccountRegion,
+        clients: &AccountClients,
+        before: SystemTime,
+    ) -> bool {
         let (Some(members), Some(account)) = (&self.clients.members, &place.account) else { return false };
-        members.forget(account, before)
+        let Some(session_began_at) = clients.session_began_at.filter(|session_began_at| *session_began_at < before)
+        else {
+            return false;
+        };
+        members.forget(account, session_began_at);
+        true
     }
 
     /// The outcome for an account and Region that cannot be read. Its events are done: nothing that a retry does would read
@@ -68,10 +85,12 @@ impl Gatewatch {
         payload: &Payload,
         place: &AccountRegion,
         reason: NotEnrolled,
+        deadline: &Deadline,
     ) -> Result<Outcome, Error> {
         warn!(reason = reason.name(), "an account is not enrolled");
         if let (Some(table), Some(account)) = (self.marker_table(), &place.account) {
-            table.write_not_enrolled(account, &place.region, reason, Timestamp::now()).await?;
+            let writing = table.write_not_enrolled(account, &place.region, reason, Timestamp::now());
+            in_time(deadline, writing).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: Some(reason) };
         let sent = Sent { history: HistoryState::On, ..Sent::default() };
@@ -91,7 +110,7 @@ impl Gatewatch {
         &self,
         outcome: Outcome,
         place: &AccountRegion,
-        began_at: Timestamp,
+        Invocation { started_at, deadline, .. }: &Invocation,
     ) -> Result<Outcome, Error> {
         let Some(table) = self.marker_table() else { return Ok(outcome) };
         let (report, is_complete) = match &outcome {
@@ -100,7 +119,7 @@ impl Gatewatch {
         };
         if let (true, Some(account)) = (is_complete && report.scope.region, &place.account) {
             let open = OpenFindings::count(&report.findings);
-            table.write_checked(account, &place.region, began_at, open).await?;
+            in_time(deadline, table.write_checked(account, &place.region, *started_at, open)).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: None };
         Ok(match outcome {
@@ -133,4 +152,10 @@ impl Gatewatch {
         let table = self.settings.ledger_table.as_ref()?;
         Some(MarkerTable { client: &self.clients.dynamodb, table })
     }
+}
+
+/// Writes a marker before the invocation's deadline.
+async fn in_time(deadline: &Deadline, writing: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let too_late = || Error::LedgerFailed("UpdateItem: not written before the invocation's deadline".to_owned());
+    timeout_at(deadline.record_until(), Box::pin(writing)).await.unwrap_or_else(|_| Err(too_late()))
 }

@@ -100,7 +100,8 @@ impl Outcome {
         messages.iter().filter_map(failure).collect()
     }
 
-    /// The outcome of several groups of one batch. A group that failed as a whole fails with all its messages, and no other.
+    /// The outcome of several groups of one batch, in any order. A group that failed as a whole fails with all its messages, and
+    /// no other. The failures are sorted.
     ///
     /// # Errors
     ///
@@ -119,7 +120,9 @@ impl Outcome {
                 message_ids.into_iter().map(failure).collect()
             }
         };
-        Ok(Self::Batch { failures: groups.into_iter().flat_map(of_group).collect(), report: Report::default() })
+        let mut failures: Vec<Failure> = groups.into_iter().flat_map(of_group).collect();
+        failures.sort_by(|a, b| a.message_id.cmp(&b.message_id));
+        Ok(Self::Batch { failures, report: Report::default() })
     }
 
     /// The answer in JSON.

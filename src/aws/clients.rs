@@ -92,7 +92,7 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
             event_bus: settings.event_bus.as_ref().map(|bus| EventBus::new(bus, &shared)),
-            own: Arc::new(AccountClients::new(shared)),
+            own: Arc::new(AccountClients::own(shared)),
         })
     }
 }

@@ -89,14 +89,14 @@ impl Members {
         }
         if place.account == own.account {
             let config = self.shared.to_builder().region(Region::new(place.region.clone())).build();
-            return Ok(self.keep(key, AccountClients::new(config), SystemTime::now() + OWN_VALIDITY));
+            return Ok(self.keep(key, AccountClients::own(config), SystemTime::now() + OWN_VALIDITY));
         }
         let known = lock(&self.sessions).get(account).filter(|(session, _)| end_of(session) > earliest_end).cloned();
-        let session = if let Some((session, _)) = known {
+        let (session, began_at) = if let Some(session) = known {
             session
         } else {
-            let session = self.assume_role(account, &place.partition).await?;
-            lock(&self.sessions).put(account.to_owned(), (session.clone(), SystemTime::now()));
+            let session = (self.assume_role(account, &place.partition).await?, SystemTime::now());
+            lock(&self.sessions).put(account.to_owned(), session.clone());
             session
         };
         let end = end_of(&session);
@@ -108,22 +108,26 @@ impl Members {
             .identity_cache(IdentityCache::no_cache())
             .region(Region::new(place.region.clone()))
             .build();
-        Ok(self.keep(key, AccountClients::new(config), end))
+        Ok(self.keep(key, AccountClients::with_session(config, began_at), end))
     }
 
-    /// Forgets the session in an account, and the clients that use it, if it began before this time. Returns whether it did.
-    pub fn forget(&self, account: &str, before: SystemTime) -> bool {
-        if lock(&self.sessions).peek(account).is_none_or(|(_, began_at)| *began_at >= before) {
-            return false;
+    /// Forgets the session in an account that began at this time, and the clients that use it. Another one stays: the events
+    /// of another Region may have begun it meanwhile.
+    pub fn forget(&self, account: &str, began_at: SystemTime) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.peek(account).is_some_and(|(_, of_session)| *of_session == began_at) {
+            sessions.pop(account);
         }
-        lock(&self.sessions).pop(account);
         let mut clients = lock(&self.clients);
-        let of_account: Vec<Key> =
-            clients.iter().map(|(key, _)| key).filter(|(of, _)| of == account).cloned().collect();
-        for key in of_account {
+        let has_session =
+            |key: &Key, clients: &AccountClients| key.0 == account && clients.session_began_at == Some(began_at);
+        let outdated: Vec<Key> = (clients.iter())
+            .filter(|(key, (clients, _))| has_session(key, clients))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in outdated {
             clients.pop(&key);
         }
-        true
     }
 
     fn keep(&self, key: Key, clients: AccountClients, end: SystemTime) -> Arc<AccountClients> {

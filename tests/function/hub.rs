@@ -137,7 +137,7 @@ async fn each_account_and_region_of_a_batch_is_read_with_its_own_session_and_fai
     }
     assert_eq!(
         outcome,
-        Outcome::Response(json!({"batchItemFailures": [{"itemIdentifier": "g"}, {"itemIdentifier": "b"}]}))
+        Outcome::Response(json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "g"}]}))
     );
     let told = [(A, "eu-west-1"), (A, "us-east-1"), (OWN, "eu-west-1"), (B, "us-east-1")];
     assert_eq!(servers.notified().await, places(&told));
@@ -253,6 +253,31 @@ async fn an_older_session_that_ec2_refuses_is_replaced_once() {
     let servers = Servers::with([(A, refused)]).await;
     servers.invoke(&sweep_of(A, "eu-west-1")).await;
     assert_eq!(servers.organization.sts_calls().await.len(), 1);
+}
+
+#[tokio::test]
+async fn all_regions_that_an_older_session_reads_at_once_are_read_with_a_new_one() {
+    for (denied_later, reason) in [(None, None), (Some(Fault::StsLater(1)), Some(json!({"S": "access_denied"})))] {
+        let faults = [Some(Fault::FirstSession), denied_later];
+        let servers = Servers::with(faults.into_iter().flatten().map(|fault| (A, fault))).await;
+        let variables = servers.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let events = [("a", create_route(A, "eu-west-1")), ("b", create_route(A, "us-east-1"))];
+        let earlier = [json!({"check": {"vpcIds": ["vpc-0000000a"]}, "account": A})];
+        let invocation = invoke_after(&variables, &earlier, &batch(&events), Duration::from_mins(1)).await;
+        assert_eq!(invocation.outcome, Outcome::Response(json!({"batchItemFailures": []})));
+        let both = places(&[(A, "eu-west-1"), (A, "us-east-1")]);
+        assert_eq!(servers.notified().await, if reason.is_none() { both } else { vec![] });
+        // The first mark is that of the earlier event: its session was new.
+        let marked: Vec<Value> = servers.marked().await.iter().map(|(_, values)| values[":reason"].clone()).collect();
+        let region_disabled = json!({"S": "region_disabled"});
+        let expected = [Some(region_disabled), reason.clone(), reason];
+        let mut expected: Vec<Value> = expected.into_iter().flatten().collect();
+        let mut marked = marked;
+        marked.sort_by_key(ToString::to_string);
+        expected.sort_by_key(ToString::to_string);
+        assert_eq!(marked, expected);
+    }
 }
 
 #[tokio::test]

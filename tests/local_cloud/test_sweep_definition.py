@@ -98,8 +98,8 @@ def test_the_table_gets_what_the_function_reads() -> None:
     ended = run({"Accounts": [account(A, Paths=[unit])]}, {"Accounts": [{"Id": B, "Status": "ACTIVE"}]})
 
     rows = [put["PutRequest"]["Item"] for write in ended["writes"] for put in write["history"]]
-    # 2026-11-27T04:00:00 and two weeks.
-    same = {"pk": {"S": "accounts"}, "seenAt": {"S": "2026-11-27T04:00:00.123Z"}, "expiresAt": {"N": "1796961600"}}
+    # 2026-11-27T04:00:00 and 100 days.
+    same = {"pk": {"S": "accounts"}, "seenAt": {"S": "2026-11-27T04:00:00.123Z"}, "expiresAt": {"N": "1804392000"}}
     active = {**same, "accountState": {"S": "ACTIVE"}}
     assert rows == [
         {**active, "sk": {"S": A}, "accountName": {"S": "team 2"}, "organizationalUnit": {"S": unit}},

@@ -23,6 +23,8 @@ pub enum Fault {
     Sts(u16, &'static str),
     /// STS denies access to the account after this many calls.
     StsLater(usize),
+    /// EC2 refuses the first session in the account.
+    FirstSession,
     /// EC2 answers this error in this Region.
     Ec2(&'static str, u16, &'static str),
 }
@@ -71,8 +73,16 @@ impl Organization {
 fn place(request: &Request) -> (String, String) {
     let header = request.headers["authorization"].to_str().unwrap();
     let scope: Vec<&str> = header.split_once("Credential=").unwrap().1.split('/').collect();
-    (scope[0].trim_start_matches("ASIA").to_owned(), scope[2].to_owned())
+    (scope[0].trim_start_matches(FIRST_SESSION).trim_start_matches("ASIB").to_owned(), scope[2].to_owned())
 }
+
+/// Whether the call has the first session that STS handed out.
+fn has_first_session(request: &Request) -> bool {
+    request.headers["authorization"].to_str().unwrap().contains(&format!("Credential={FIRST_SESSION}"))
+}
+
+/// How the key of the first session begins.
+const FIRST_SESSION: &str = "ASIA";
 
 struct Sts {
     faults: Faults,
@@ -88,7 +98,7 @@ impl Respond for Sts {
         if let Some((status, code)) = faults.iter().find_map(|fault| match fault {
             Fault::Sts(status, code) => Some((*status, *code)),
             Fault::StsLater(calls) => (call >= *calls).then_some((403, "AccessDenied")),
-            Fault::Ec2(..) => None,
+            Fault::FirstSession | Fault::Ec2(..) => None,
         }) {
             let error = ResponseTemplate::new(status).insert_header("x-amzn-requestid", "0a1b-request");
             return error.set_body_string(format!(
@@ -96,12 +106,13 @@ impl Respond for Sts {
                  <Code>{code}</Code><Message>secret</Message></Error><RequestId>0a1b-request</RequestId></ErrorResponse>"
             ));
         }
+        let session = if call == 0 { FIRST_SESSION } else { "ASIB" };
         ResponseTemplate::new(200).set_body_string(format!(
             "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
              <SourceIdentity>gatewatch</SourceIdentity><AssumedRoleUser>\
              <AssumedRoleId>AROA0A1B2C3D4E5F:gatewatch</AssumedRoleId>\
              <Arn>arn:aws:sts::{account}:assumed-role/gatewatch-read/gatewatch</Arn></AssumedRoleUser><Credentials>\
-             <AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
+             <AccessKeyId>{session}{account}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
              <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
              </AssumeRoleResult><ResponseMetadata><RequestId>0a1b-request</RequestId></ResponseMetadata>\
              </AssumeRoleResponse>"
@@ -117,6 +128,7 @@ impl Respond for Ec2 {
         let faults = self.0.get(account.as_str()).map_or(&[][..], Vec::as_slice);
         if let Some((status, code)) = faults.iter().find_map(|fault| match fault {
             Fault::Ec2(in_region, status, code) if *in_region == region => Some((*status, *code)),
+            Fault::FirstSession if has_first_session(request) => Some((401, "AuthFailure")),
             _ => None,
         }) {
             let error = ResponseTemplate::new(status).insert_header("x-amzn-requestid", "0a1b-request");
