@@ -207,6 +207,20 @@ def test_the_state_machine_may_do_what_its_states_do(role: str) -> None:
     assert hub().properties("SweepStateMachine")["Name"] == machine
 
 
+def test_the_sweep_writes_only_rows_of_accounts() -> None:
+    keeps = hub().statements("SweepStateMachineRole")["KeepAccounts"]
+    assert keeps["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["accounts"]}}
+
+
+@pytest.mark.parametrize(
+    ("role", "service"), [("SweepStateMachineRole", "states.amazonaws.com"), ("StartSweepRole", "events.amazonaws.com")]
+)
+def test_a_service_uses_the_roles_of_the_sweep_for_this_account_only(role: str, service: str) -> None:
+    (statement,) = hub().properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": service}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
 def test_the_dashboard_and_the_alarms_use_metrics_that_exist() -> None:
     of_function = {
         "AccountRegions",
