@@ -1,7 +1,5 @@
 //! The answer of the function: a report to a direct invocation, the failed messages to SQS.
 
-use serde::Serialize;
-
 use crate::{
     alerts::{affected::Affected, plan::DeliveryResult},
     app::report::Report,
@@ -11,7 +9,10 @@ use crate::{
         record::{AlertRequest, Record},
         sqs::Message,
     },
-    messages::json::answer::{self, Answer, Batch, ItemFailure},
+    messages::json::{
+        answer::{self, Answer, Batch, ItemFailure},
+        size::first_that_fit,
+    },
 };
 
 /// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
@@ -146,22 +147,9 @@ impl Outcome {
 fn truncate_to_limit(mut report: answer::Report, limit: usize) -> answer::Report {
     let findings = std::mem::take(&mut report.findings);
     let count = findings.len();
-    let mut room = limit.saturating_sub(json_size(&report));
-    report.findings = findings
-        .into_iter()
-        .take_while(|finding| {
-            let size = json_size(finding) + ",".len();
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        })
-        .collect();
+    report.findings = first_that_fit(findings, &report, limit);
     report.omitted = count - report.findings.len();
     report
-}
-
-fn json_size(value: &impl Serialize) -> usize {
-    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::name::Name;
+use super::{name::Name, size::first_that_fit};
 use crate::{
     coverage::{marker::OpenFindings, overview},
     network::enrollment::NotEnrolled,
@@ -115,30 +115,18 @@ impl Coverage {
             omitted: None,
         }
     }
-}
 
-impl Coverage {
     /// Omits the last accounts and Regions if the answer would be larger than this many bytes.
     #[must_use]
     pub fn truncated_to(mut self, limit: usize) -> Self {
-        let Some(all) = self.account_regions.take() else { return self };
-        let count = all.len();
-        let mut room = limit.saturating_sub(size_of_json(&self));
-        let fits = |place: &AccountRegion| {
-            let size = size_of_json(place) + ",".len();
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        };
-        let shown: Vec<AccountRegion> = all.into_iter().take_while(fits).collect();
-        self.omitted = Some(count - shown.len()).filter(|omitted| *omitted > 0);
-        self.account_regions = Some(shown);
+        if let Some(all) = self.account_regions.take() {
+            let count = all.len();
+            let shown = first_that_fit(all, &self, limit);
+            self.omitted = Some(count - shown.len()).filter(|omitted| *omitted > 0);
+            self.account_regions = Some(shown);
+        }
         self
     }
-}
-
-fn size_of_json(value: &impl Serialize) -> usize {
-    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 impl From<&overview::AccountRegionState> for AccountRegion {

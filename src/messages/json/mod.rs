@@ -11,4 +11,5 @@ pub mod notification;
 pub(super) mod render;
 #[cfg(test)]
 mod schemas;
+pub mod size;
 mod split;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     finding::NotifiedFinding,
     notification::{Notification, Part},
+    size::json_size,
 };
 use crate::{alerts::alert::Alert, messages::message::MAX_MESSAGE};
 
@@ -61,10 +62,6 @@ fn pieces(notified: NotifiedFinding, room: usize) -> Vec<NotifiedFinding> {
             pieces(NotifiedFinding { finding, ..notified.clone() }, room)
         })
         .collect()
-}
-
-fn json_size(value: &impl Serialize) -> usize {
-    json(value).len()
 }
 
 /// The values contain only text, numbers and lists: JSON can represent all of them.
