@@ -85,16 +85,10 @@ impl Deadline {
         halfway_to(self.publish_until)
     }
 
-    /// Deadline for reading the alert history, if that starts now: half of the remaining time for reading. The other half
-    /// is for the VPCs that only the history knows.
+    /// Deadline for what precedes or accompanies a read, if that starts now: for entering another account, and for reading the
+    /// alert history. Half of the remaining time for reading is left for the read, and for the VPCs that only the history knows.
     #[must_use]
-    pub fn history_until(&self) -> Instant {
-        halfway_to(self.read_until)
-    }
-
-    /// Deadline for entering another account, if that starts now: half of the remaining time for reading.
-    #[must_use]
-    pub fn enter_until(&self) -> Instant {
+    pub fn prepare_until(&self) -> Instant {
         halfway_to(self.read_until)
     }
 

@@ -108,7 +108,8 @@ impl Gatewatch {
         .await
     }
 
-    /// Enters the account and processes a payload.
+    /// Enters the account and processes a payload. If EC2 refuses a session that is older than this call, does both once more
+    /// with a new one.
     async fn enter_and_process(
         &self,
         payload: &Payload,
@@ -116,16 +117,14 @@ impl Gatewatch {
         invocation: &Invocation,
     ) -> Result<Outcome, EnterError> {
         let began_at = SystemTime::now();
-        let clients = self.enter(place, invocation).await?;
-        let entered = Entered { account_region: place, clients: &clients };
-        // Boxed, because it is a large future.
-        match Box::pin(self.process(payload, &entered, invocation)).await {
-            Err(Error::RegionDisabled(_)) if self.forget_older_session(place, &clients, began_at) => {
-                let clients = self.enter(place, invocation).await?;
-                let entered = Entered { account_region: place, clients: &clients };
-                Box::pin(self.process(payload, &entered, invocation)).await.map_err(EnterError::Failed)
+        loop {
+            let clients = self.enter(place, invocation).await?;
+            let entered = Entered { account_region: place, clients: &clients };
+            // Boxed, because it is a large future.
+            match Box::pin(self.process(payload, &entered, invocation)).await {
+                Err(Error::RegionDisabled(_)) if self.forget_older_session(place, &clients, began_at) => {}
+                outcome => return outcome.map_err(EnterError::Failed),
             }
-            outcome => outcome.map_err(EnterError::Failed),
         }
     }
 

@@ -52,7 +52,7 @@ impl Gatewatch {
                 let late =
                     || Error::Ec2ReadFailed("AssumeRole: not answered before the invocation's deadline".to_owned());
                 // Boxed, because most events need no session, and its future is large.
-                let entering = timeout_at(deadline.enter_until(), Box::pin(members.clients_of(place, own)));
+                let entering = timeout_at(deadline.prepare_until(), Box::pin(members.clients_of(place, own)));
                 entering.await.unwrap_or_else(|_| Err(EnterError::Failed(late())))
             }
             _ => Ok(Arc::clone(&self.clients.own)),

@@ -111,7 +111,7 @@ async fn read_history(
     deadline: &Deadline,
 ) -> Result<BTreeMap<String, VpcHistory>, Error> {
     let too_late = || Error::LedgerFailed("Query: not answered in time".to_owned());
-    timeout_at(deadline.history_until(), table.read(selection)).await.unwrap_or_else(|_| Err(too_late()))
+    timeout_at(deadline.prepare_until(), table.read(selection)).await.unwrap_or_else(|_| Err(too_late()))
 }
 
 /// Reads the route tables and endpoints of open findings that the network does not have. One of them counts as deleted only
