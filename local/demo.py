@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from local import deployment, networks
@@ -33,14 +34,19 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Runs the whole demo."""
-    progress = Progress(steps=11, logs=LOGS / NAME)
+    return show(NAME, steps=11, run=run)
+
+
+def show(name: str, steps: int, run: Callable[[Progress, contextlib.ExitStack], None]) -> int:
+    """Runs the steps of a demo and stops everything at its end, also if it is interrupted. Returns the exit code."""
+    progress = Progress(steps=steps, logs=LOGS / name)
     try:
         with interruptible(), contextlib.ExitStack() as running:
             run(progress, running)
     except KeyboardInterrupt:
         print("\nInterrupted. Everything that was started is stopped.", file=sys.stderr)
         return 130
-    print("\nThe local cloud is stopped. Nothing is left behind but the logs in .tools/logs/demo.")
+    print(f"\nThe local cloud is stopped. Nothing is left behind but the logs in .tools/logs/{name}.")
     return 0
 
 

@@ -9,10 +9,8 @@ import sys
 from typing import Any
 
 from local import deployment
-from local.cloud import interruptible
-from local.demo import DemoFailed
+from local.demo import DemoFailed, show
 from local.deployment import Deployment
-from local.environment import LOGS
 from local.inbox import Inbox, Message
 from local.networks import build_shop, without_events
 from local.organization import ACCOUNTS, ARCHIVE, PAYMENTS, REGIONS, ROLES, SHOP, local_organization
@@ -27,15 +25,7 @@ ELSEWHERE = "us-east-1"
 
 def main() -> int:
     """Runs the whole demo."""
-    progress = Progress(steps=9, logs=LOGS / NAME)
-    try:
-        with interruptible(), contextlib.ExitStack() as running:
-            run(progress, running)
-    except KeyboardInterrupt:
-        print("\nInterrupted. Everything that was started is stopped.", file=sys.stderr)
-        return 130
-    print(f"\nThe local cloud is stopped. Nothing is left behind but the logs in .tools/logs/{NAME}.")
-    return 0
+    return show(NAME, steps=9, run=run)
 
 
 def run(progress: Progress, running: contextlib.ExitStack) -> None:
