@@ -1,6 +1,6 @@
 //! Canned answers of the services that only some checks read: Route 53, its Profiles and Resolver, and API Gateway.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
@@ -114,7 +114,8 @@ impl Respond for Pages {
                 "<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error><Type>Sender</Type>\
                  <Code>{code}</Code><Message>secret</Message></Error><RequestId>0a1b-request</RequestId></ErrorResponse>"
             )),
-            Answer::Truncated => ResponseTemplate::new(200).set_body_string(
+            // Late enough that the calls beside it are made: a call that fails cancels them.
+            Answer::Truncated => ResponseTemplate::new(200).set_delay(Duration::from_millis(500)).set_body_string(
                 "<ListHostedZonesByVPCResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
                  <HostedZoneSummaries>",
             ),
