@@ -1,4 +1,4 @@
-//! Policy documents: reading them tolerantly, and whether a statement is bounded.
+//! Policy documents: reading them tolerantly, and what a condition bounds.
 //!
 //! A document is untrusted text. Reading it ends in a policy or in `None`, never in a panic. The grammar is that of
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>; a list of one value may be the value
@@ -129,7 +129,7 @@ impl Condition {
     }
 
     /// The sides that the condition bounds in an `Allow`: it holds only for listed values.
-    fn bounds(&self) -> Bounds {
+    pub(super) fn bounds(&self) -> Bounds {
         // `ForAnyValue` needs a value in the request. `ForAllValues` and `IfExists` also hold without one.
         let operator = self.operator.strip_prefix("foranyvalue:").unwrap_or(&self.operator);
         let is_positive = if self.key == SERVICE_KEY {
@@ -168,7 +168,7 @@ impl Condition {
     }
 
     /// The sides that the condition bounds in a `Deny`: it holds for all but the listed values.
-    fn shuts_out(&self) -> Bounds {
+    pub(super) fn shuts_out(&self) -> Bounds {
         let operator = self.operator.strip_prefix("forallvalues:").unwrap_or(&self.operator);
         let operator = operator.strip_suffix("ifexists").unwrap_or(operator);
         let is_negated = if self.key == SERVICE_KEY {
@@ -180,73 +180,9 @@ impl Condition {
     }
 
     /// Whether its values are organizations, or paths in them.
-    fn is_about_organizations(&self) -> bool {
+    pub(super) fn is_about_organizations(&self) -> bool {
         ["aws:principalorgid", "aws:resourceorgid", "aws:principalorgpaths", "aws:resourceorgpaths"]
             .contains(&self.key.as_str())
-    }
-}
-
-/// What a `Deny` leaves of the requests that other statements allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shut {
-    /// It denies too little to bound anything.
-    No,
-    /// It shuts out everything outside these bounds.
-    Outside(Bounds),
-    /// It would, but it has conditions whose effect this version does not know.
-    Unknown,
-}
-
-impl Statement {
-    /// Whether it is about every action. The endpoint serves one service, and which one is not known: an `Allow` of all but
-    /// `s3:*` may allow every action, and a `Deny` of all but `s3:*` may deny none.
-    pub(super) fn has_every_action(&self) -> bool {
-        match &self.actions {
-            Values::Except(actions) if self.is_allow => {
-                !actions.iter().any(|action| action.split(':').all(is_wildcard))
-            }
-            actions => actions.is_open(is_every_action),
-        }
-    }
-
-    /// The sides that it bounds, by its principals, its resources or its conditions.
-    pub(super) fn bounds(&self) -> Bounds {
-        let named = Bounds {
-            principals: !self.principals.is_open(is_everything),
-            resources: !self.resources.is_open(is_everything),
-        };
-        self.conditions.iter().fold(named, |bounds, condition| bounds.and(condition.bounds()))
-    }
-
-    /// The organizations that its conditions bound requests to. Other conditions on the same keys, such as `Null`, name none.
-    pub(super) fn organizations(&self) -> impl Iterator<Item = &str> {
-        let bounds = |condition: &Condition| if self.is_allow { condition.bounds() } else { condition.shuts_out() };
-        (self.conditions.iter())
-            .filter(move |condition| condition.is_about_organizations() && bounds(condition).any())
-            .flat_map(|condition| &condition.values)
-            .map(|value| value.split('/').next().unwrap_or_default())
-    }
-
-    /// What it leaves if it is a `Deny`.
-    pub(super) fn shuts(&self) -> Shut {
-        let names_some = |values: &Values| matches!(values, Values::Except(values) if !values.is_empty());
-        let reaches_all = self.has_every_action() && self.is_for_everyone && self.resources.is_open(is_everything);
-        if self.is_allow || !reaches_all {
-            return Shut::No;
-        }
-        // Everybody but the principals of `NotPrincipal` is shut out, and everything but the resources of `NotResource`.
-        let named = Bounds { principals: names_some(&self.principals), resources: names_some(&self.resources) };
-        let shut_out: Vec<Bounds> = self.conditions.iter().map(Condition::shuts_out).collect();
-        let all = shut_out.iter().fold(named, |bounds, shut| bounds.and(*shut));
-        if self.conditions.is_empty() {
-            // Without a condition it denies every request, or every request but the named ones.
-            return Shut::Outside(if named.any() { named } else { Bounds::BOTH });
-        }
-        match (shut_out.iter().all(|bounds| bounds.any()), shut_out.iter().any(|bounds| bounds.any())) {
-            (true, _) => Shut::Outside(all),
-            (false, true) => Shut::Unknown,
-            (false, false) => Shut::No,
-        }
     }
 }
 
@@ -463,13 +399,8 @@ fn scalars(value: &Value) -> Option<Vec<String>> {
 }
 
 /// Whether the text consists of wildcards, such as `*`.
-fn is_wildcard(text: &str) -> bool {
+pub(super) fn is_wildcard(text: &str) -> bool {
     text.contains('*') && text.bytes().all(|b| matches!(b, b'*' | b'?'))
-}
-
-/// Whether the pattern matches every action of a service. An endpoint serves one service, so `s3:*` is every action.
-fn is_every_action(pattern: &str) -> bool {
-    is_wildcard(pattern.rsplit(':').next().unwrap_or_default())
 }
 
 /// Whether the pattern leaves no principal or resource out: `*`, or an ARN that names neither an account nor a resource,
@@ -488,5 +419,58 @@ pub(super) fn is_everything(pattern: &str) -> bool {
         "" => first_is_open,
         account if is_wildcard(account) => first_is_open || names.next().is_some_and(is_wildcard),
         _ => false,
+    }
+}
+
+/// Whether the text matches the pattern, in which `*` stands for any text and `?` for any character.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    // Where the last `*` is, and how much of the text it stands for so far ends.
+    let mut last_star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                last_star = Some((p, t));
+                p += 1;
+            }
+            Some(&b) if b == b'?' || Some(&b) == text.get(t) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match last_star {
+                Some((star, end)) => {
+                    last_star = Some((star, end + 1));
+                    p = star + 1;
+                    t = end + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|&b| b == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_with_its_wildcards() {
+        for (pattern, expected) in [
+            ("*", true),
+            ("execute-api:*", true),
+            ("execute-api:invoke", true),
+            ("execute-api:inv*", true),
+            ("*:invoke", true),
+            ("execute-api:invok?", true),
+            ("e*a*i*:*k*e**", true),
+            ("execute-api:invalidatecache", false),
+            ("execute-api:invoke?", false),
+            ("s3:*", false),
+            ("", false),
+        ] {
+            assert_eq!(matches(pattern, "execute-api:invoke"), expected, "{pattern}");
+        }
     }
 }

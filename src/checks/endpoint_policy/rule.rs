@@ -45,7 +45,7 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
             context.doubt(CHECK, endpoint, UnassessedReason::FactMissing, [], verdict);
             continue;
         };
-        let (defect, severity, sides) = match judge(document, organization) {
+        let (defect, severity, sides) = match judge(document, service_of(context, endpoint), organization) {
             PolicyVerdict::Bounded => continue,
             PolicyVerdict::InDoubt => {
                 context.doubt(CHECK, endpoint, UnassessedReason::UnreadablePolicy, [], verdict);
@@ -68,13 +68,17 @@ fn judged<'a>(context: &EndpointContext<'a>) -> impl Iterator<Item = &'a Endpoin
     context.endpoints().filter(|endpoint| endpoint.is_available())
 }
 
+/// The short name of the endpoint's service.
+fn service_of<'a>(context: &EndpointContext<'_>, endpoint: &'a Endpoint) -> &'a str {
+    short_name(&endpoint.service_name, &context.input.account_region.region)
+}
+
 fn draft<'a>(
     context: &EndpointContext<'a>,
     endpoint: &'a Endpoint,
     (defect, severity): (Defect, Severity),
     sides: Sides,
 ) -> Draft<'a> {
-    let region = &context.input.account_region.region;
     Draft::of_endpoint(
         endpoint,
         Decided {
@@ -88,7 +92,7 @@ fn draft<'a>(
             },
             fix: EndpointFix::ReviewPolicy {
                 endpoint_id: endpoint.id.clone(),
-                service: short_name(&endpoint.service_name, region).to_owned(),
+                service: service_of(context, endpoint).to_owned(),
             },
             cautions: BTreeSet::from([EndpointCaution::NarrowPolicy]),
         },

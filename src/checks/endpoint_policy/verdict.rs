@@ -1,10 +1,15 @@
 //! Is a policy open?
 //!
+//! [`super::service`] says which actions and resources belong to the service of the endpoint. Actions and resources of other
+//! services do not count, because no request for them comes through the endpoint: on an endpoint for S3, `s3:*` is every
+//! action and `sqs:*` is none.
+//!
 //! | given a statement | then it is |
 //! |---|---|
-//! | `Deny`, or `Allow` of some actions | not open |
+//! | `Deny`, or `Allow` of some actions or none | not open |
 //! | `Allow` of every action, and its principals or its resources are concrete | bounded |
 //! | `Allow` of every action, with a positive condition on a key below, whose value is not `*` | bounded |
+//! | `Allow` of perhaps every action, or of perhaps every resource, that nothing bounds | in doubt |
 //! | any other `Allow` of every action | open |
 //!
 //! The keys are, of who may come through: `aws:PrincipalOrgID`, `PrincipalOrgPaths`, `PrincipalAccount`, `PrincipalArn`,
@@ -18,10 +23,8 @@
 //! | for everyone but the `NotPrincipal`, or for everything but the `NotResource` | bounded |
 //! | whose conditions are all negated ones on these keys (`StringNotEquals`, `ArnNotLike`, …) | bounded |
 //! | with such a condition and another one | in doubt |
+//! | that would bound it, of perhaps every action or perhaps every resource | in doubt |
 //! | any other | open |
-//!
-//! `s3:*` is every action, because an endpoint serves one service. Which one is not known, so an `Allow` with `NotAction`
-//! `s3:*` is one of every action, and such a `Deny` is not.
 //!
 //! | given a policy | then |
 //! |---|---|
@@ -32,8 +35,12 @@
 //! | any other | bounded |
 
 use crate::checks::{
+    endpoint_policy::{
+        bounds::{Shut, of_allow, of_deny, organizations, reach},
+        service::{Coverage, Service},
+    },
     endpoint_problem::PolicySide,
-    policy::{Bounds, Policy, Shut, Statement},
+    policy::{Bounds, Policy, Statement},
 };
 
 /// What a policy allows.
@@ -59,35 +66,43 @@ pub(super) struct Sides {
     pub(super) statements: Vec<String>,
 }
 
-/// Judges a document. `organization` is the organization that the policy has to be bounded to, if the settings name one.
-pub(super) fn judge(document: &str, organization: Option<&str>) -> PolicyVerdict {
+/// Judges the document of an endpoint for the service with this short name. `organization` is the organization that the
+/// policy has to be bounded to, if the settings name one.
+pub(super) fn judge(document: &str, service: &str, organization: Option<&str>) -> PolicyVerdict {
     let Some(policy) = Policy::parse(document) else { return PolicyVerdict::InDoubt };
-    let wide: Vec<&Statement> =
-        policy.statements.iter().filter(|statement| statement.is_allow && statement.has_every_action()).collect();
+    let service = Service::of(service, &policy);
+    let has_actions = |statement: &&Statement, least| service.actions(&statement.actions) >= least;
+    let wide: Vec<&Statement> = (policy.statements.iter())
+        .filter(|statement| statement.is_allow && has_actions(statement, Coverage::Unknown))
+        .collect();
     let mut shut = Bounds::NONE;
     let mut is_unknown = false;
     for statement in &policy.statements {
-        match statement.shuts() {
+        match of_deny(statement, service) {
             Shut::No => {}
             Shut::Outside(bounds) => shut = shut.and(bounds),
             Shut::Unknown => is_unknown = true,
         }
     }
-    let bounds_of = |statement: &Statement| statement.bounds().and(shut);
-    let open: Vec<&Statement> = wide.iter().copied().filter(|statement| !bounds_of(statement).any()).collect();
-    if !open.is_empty() {
-        return match (is_unknown, is_default(&policy)) {
+    let bounds_of = |statement: &Statement| of_allow(statement, service).and(shut);
+    let unbounded: Vec<&Statement> = wide.iter().copied().filter(|statement| !bounds_of(statement).any()).collect();
+    let open: Vec<&Statement> =
+        unbounded.iter().copied().filter(|statement| reach(statement, service) == Coverage::All).collect();
+    if !unbounded.is_empty() {
+        return match (is_unknown || open.is_empty(), is_default(&policy)) {
             (true, _) => PolicyVerdict::InDoubt,
             (false, true) => PolicyVerdict::Default(sides(&open, &bounds_of)),
             (false, false) => PolicyVerdict::Open(sides(&open, &bounds_of)),
         };
     }
+    let named: Vec<&Statement> =
+        wide.into_iter().filter(|statement| names_only_others(statement, &policy, service, organization)).collect();
     let foreign: Vec<&Statement> =
-        wide.into_iter().filter(|statement| names_only_others(statement, &policy, organization)).collect();
-    if foreign.is_empty() {
-        PolicyVerdict::Bounded
-    } else {
-        PolicyVerdict::OtherOrganization(sides(&foreign, &bounds_of))
+        named.iter().copied().filter(|statement| has_actions(statement, Coverage::All)).collect();
+    match (named.is_empty(), foreign.is_empty()) {
+        (true, _) => PolicyVerdict::Bounded,
+        (false, true) => PolicyVerdict::InDoubt,
+        (false, false) => PolicyVerdict::OtherOrganization(sides(&foreign, &bounds_of)),
     }
 }
 
@@ -122,10 +137,10 @@ fn is_default(policy: &Policy) -> bool {
 
 /// Whether the statement is bounded to organizations, by itself or through a `Deny`, and none is the required one. A
 /// statement that is bounded in another way, such as to accounts, is taken to be narrower than an organization.
-fn names_only_others(statement: &Statement, policy: &Policy, organization: Option<&str>) -> bool {
+fn names_only_others(statement: &Statement, policy: &Policy, service: Service<'_>, organization: Option<&str>) -> bool {
     let Some(required) = organization else { return false };
-    let denying = policy.statements.iter().filter(|other| matches!(other.shuts(), Shut::Outside(_)));
-    let mut named = std::iter::once(statement).chain(denying).flat_map(Statement::organizations).peekable();
+    let denying = policy.statements.iter().filter(|other| matches!(of_deny(other, service), Shut::Outside(_)));
+    let mut named = std::iter::once(statement).chain(denying).flat_map(organizations).peekable();
     named.peek().is_some() && named.all(|organization| organization != required)
 }
 
@@ -163,9 +178,18 @@ mod tests {
         policy(&[with(&json!({})), deny])
     }
 
-    /// The verdict without an organization, in a word.
+    /// The verdict about an endpoint for S3 without an organization, in a word.
     fn word(document: &str) -> &'static str {
-        match judge(document, None) {
+        word_of("s3", document)
+    }
+
+    /// The verdict about an endpoint for this service without an organization, in a word.
+    fn word_of(service: &str, document: &str) -> &'static str {
+        in_a_word(&judge(document, service, None))
+    }
+
+    fn in_a_word(verdict: &PolicyVerdict) -> &'static str {
+        match verdict {
             PolicyVerdict::Bounded => "bounded",
             PolicyVerdict::Default(_) => "default",
             PolicyVerdict::Open(_) => "open",
@@ -208,13 +232,13 @@ mod tests {
             (policy(&[with(&json!({"Principal": null, "NotPrincipal": {"Federated": "*"}}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": "s3:DeleteBucket"}))]), "open"),
             (policy(&[with(&json!({"Action": null, "NotAction": ["iam:*"]}))]), "open"),
+            (policy(&[with(&json!({"Resource": null, "NotResource": "arn:aws:sqs:*:*:*"}))]), "open"),
+            (policy(&[with(&json!({"Action": ["sqs:*", "s3:*"]}))]), "open"),
             (policy(&[with(&json!({"Resource": null, "NotResource": "arn:aws:s3:::secret/*"}))]), "open"),
             (policy(&[with(&json!({"Action": "s3:*", "Resource": "arn:aws:s3:::*"}))]), "open"),
             (policy(&[with(&json!({"Action": ["s3:*", "sts:GetCallerIdentity"]}))]), "open"),
             (policy(&[with(&json!({"Action": "*:*", "Resource": ["arn:aws:s3:::a/*", "arn:*:s3:::*/*"]}))]), "open"),
-            (policy(&[with(&json!({"Action": "**", "Resource": "arn:aws:dynamodb:*:*:table/*"}))]), "open"),
             (policy(&[with(&json!({"Resource": "arn:aws:s3*"}))]), "open"),
-            (policy(&[with(&json!({"Resource": "arn:aws:sqs:*:*:*"}))]), "open"),
             // Names of elements in another case.
             (
                 json!({"statement": {"effect": "Allow", "PRINCIPAL": "*", "action": "*", "resource": "*"}}).to_string(),
@@ -344,13 +368,109 @@ mod tests {
             (json!({"Principal": {"AWS": "arn:aws:iam::*:role/*"}}), "open"),
             (json!({"Principal": {"Federated": "*"}}), "open"),
             (json!({"Principal": {"AWS": ["*", "210987654321"]}}), "bounded"),
-            // It leaves one action to everybody, or every action of a service: perhaps that of the endpoint.
+            // It leaves one action to everybody, or every action of S3.
             (json!({"Action": null, "NotAction": "s3:GetObject"}), "bounded"),
             (json!({"Action": null, "NotAction": "s3:*"}), "open"),
             (json!({"Action": null, "NotAction": ["*:*"]}), "open"),
         ] {
             assert_eq!(word(&beside_deny(&changes)), expected, "{changes}");
         }
+    }
+
+    /// No request for the actions or the resources of another service comes through the endpoint.
+    #[test]
+    fn what_a_policy_says_about_other_services_does_not_count() {
+        for changes in [
+            json!({"Action": "sqs:*"}),
+            json!({"Action": ["sqs:*", "dynamodb:*"]}),
+            json!({"Action": "s3-object-lambda:*"}),
+            json!({"Action": null, "NotAction": "s3:*"}),
+            json!({"Resource": "arn:aws:sqs:*:*:*"}),
+            json!({"Resource": null, "NotResource": "arn:aws:s3:::*"}),
+        ] {
+            assert_eq!(word(&policy(&[with(&changes)])), "bounded", "{changes}");
+            // Such an `Allow` adds nothing to an open one, and such a `Deny` takes nothing away.
+            assert_eq!(word(&policy(&[with(&json!({})), with(&changes)])), "open", "{changes}");
+            let mut outside = changes.clone();
+            outside["Condition"] = json!({"StringNotEquals": {"aws:PrincipalOrgID": OURS}});
+            assert_eq!(word(&beside_deny(&changes)), "open", "{changes}");
+            assert_eq!(word(&beside_deny(&outside)), "open", "{changes}");
+        }
+        for changes in [
+            json!({"Action": ["sqs:*", "s3:*"]}),
+            json!({"Action": null, "NotAction": "sqs:*"}),
+            json!({"Resource": ["arn:aws:sqs:*:*:*", "arn:aws:s3:::*"]}),
+            json!({"Resource": null, "NotResource": "arn:aws:sqs:*:*:*"}),
+        ] {
+            assert_eq!(word(&beside_deny(&changes)), "bounded", "{changes}");
+        }
+        let statements = [with(&json!({"Sid": "Queues", "Action": "sqs:*"})), with(&json!({"Sid": "Objects"}))];
+        let PolicyVerdict::Open(sides) = judge(&policy(&statements), "s3", None) else { panic!("not open") };
+        assert_eq!(sides.statements, ["Objects"]);
+    }
+
+    #[test]
+    fn the_service_of_the_endpoint_decides() {
+        for (service, changes, alone, in_a_deny) in [
+            ("dynamodb", json!({"Action": "dynamodb:*"}), "open", "bounded"),
+            ("dynamodb", json!({"Resource": "arn:aws:dynamodb:*:*:table/*"}), "open", "bounded"),
+            ("dynamodb", json!({"Resource": "arn:aws:dynamodb:*:*:table/orders"}), "bounded", "open"),
+            ("dynamodb", json!({"Action": "s3:*"}), "bounded", "open"),
+            ("ecr.dkr", json!({"Action": "ecr:*"}), "open", "bounded"),
+            ("monitoring", json!({"Action": "cloudwatch:*"}), "open", "bounded"),
+            ("monitoring", json!({"Action": "monitoring:*"}), "bounded", "open"),
+            ("sqs", json!({"Resource": "arn:aws:sqs:*:*:*"}), "open", "bounded"),
+            ("sqs", json!({"Resource": "arn:aws:sqs:*:*:orders"}), "bounded", "open"),
+            ("sqs", json!({"Resource": "arn:aws:sqs:eu-west-1:123456789012*"}), "bounded", "open"),
+            // Nobody knows whether the service has resources of another one.
+            ("sqs", json!({"Resource": "arn:aws:s3:::*"}), "in doubt", "in doubt"),
+            ("sqs", json!({"Resource": null, "NotResource": "arn:aws:s3:::*"}), "in doubt", "in doubt"),
+            ("sqs", json!({"Action": "s3:*", "Resource": "arn:aws:s3:::*"}), "bounded", "open"),
+            // The policy shows the prefix, or nobody knows it.
+            ("groundstation", json!({"Action": "groundstation:*"}), "open", "bounded"),
+            ("groundstation", json!({"Action": ["groundstation:*", "sqs:*"]}), "open", "bounded"),
+            ("groundstation", json!({"Action": "sqs:*"}), "in doubt", "in doubt"),
+            ("groundstation", json!({"Action": null, "NotAction": "sqs:*"}), "in doubt", "in doubt"),
+            ("groundstation", json!({"Action": "*:*"}), "open", "bounded"),
+            ("groundstation", json!({"Action": "sqs:SendMessage"}), "bounded", "open"),
+        ] {
+            assert_eq!(word_of(service, &policy(&[with(&changes)])), alone, "{service} {changes}");
+            let mut denied = changes.clone();
+            denied["Condition"] = json!({"StringNotEquals": {"aws:PrincipalOrgID": OURS}});
+            assert_eq!(word_of(service, &beside_deny(&denied)), in_a_deny, "{service} {changes}");
+            let mut bounded = changes.clone();
+            bounded["Condition"] = json!({"StringEquals": {"aws:PrincipalOrgID": OTHERS}});
+            assert_eq!(word_of(service, &policy(&[with(&bounded)])), "bounded", "{service} {changes}");
+        }
+    }
+
+    #[test]
+    fn only_a_statement_about_every_action_of_the_service_has_to_name_the_organization() {
+        for (service, actions, expected) in [
+            ("s3", "s3:*", "other organization"),
+            ("s3", "sqs:*", "bounded"),
+            ("groundstation", "groundstation:*", "other organization"),
+            ("groundstation", "sqs:*", "in doubt"),
+            ("groundstation", "sqs:SendMessage", "bounded"),
+        ] {
+            let condition = json!({"StringEquals": {"aws:PrincipalOrgID": OTHERS}});
+            let document = policy(&[with(&json!({"Action": actions, "Condition": condition}))]);
+            assert_eq!(in_a_word(&judge(&document, service, Some(OURS))), expected, "{service} {actions}");
+        }
+    }
+
+    /// What is open beyond doubt is open, whatever else is in doubt.
+    #[test]
+    fn a_doubtful_statement_hides_no_open_one() {
+        let doubtful = with(&json!({"Sid": "Queues", "Action": "sqs:*"}));
+        let document = policy(&[doubtful, with(&json!({"Sid": "All"}))]);
+        let PolicyVerdict::Open(sides) = judge(&document, "groundstation", None) else { panic!("not open") };
+        assert_eq!(sides.statements, ["All"]);
+        // A `Deny` of perhaps every action that would bound nothing changes nothing.
+        let harmless = json!({"Action": "sqs:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+        assert_eq!(word_of("groundstation", &beside_deny(&harmless)), "open");
+        let of_some = json!({"Action": "sqs:*", "Principal": {"AWS": "210987654321"}});
+        assert_eq!(word_of("groundstation", &beside_deny(&of_some)), "open");
     }
 
     /// The same form as AWS's samples for data perimeters, which every check has to accept.
@@ -375,8 +495,8 @@ mod tests {
                 "Condition": {"StringEquals": {"aws:ResourceOrgID": OURS}},
             })),
         ];
-        assert_eq!(judge(&policy(&statements), None), PolicyVerdict::Bounded);
-        assert_eq!(judge(&policy(&statements), Some(OURS)), PolicyVerdict::Bounded);
+        assert_eq!(judge(&policy(&statements), "s3", None), PolicyVerdict::Bounded);
+        assert_eq!(judge(&policy(&statements), "s3", Some(OURS)), PolicyVerdict::Bounded);
     }
 
     /// What AWS's samples for single services add to the statements above: narrow actions, resources of AWS, lists of
@@ -424,12 +544,12 @@ mod tests {
                 with(&json!({"Principal": {"AWS": "*"}, "Condition": ours("aws:ResourceOrgID", OURS)})),
                 with(&changes),
             ]);
-            assert_eq!(word(&document), "bounded", "{service}: {changes}");
+            assert_eq!(word_of(service, &document), "bounded", "{service}: {changes}");
             let mut every_action = with(&changes);
             every_action["Action"] = json!("*");
             // The statement for federated principals is bounded by its actions alone here.
             if service != "sts" {
-                assert_eq!(word(&policy(&[every_action])), "bounded", "{service}: {changes}");
+                assert_eq!(word_of(service, &policy(&[every_action])), "bounded", "{service}: {changes}");
             }
         }
         let other_order = r#"{"Statement": [{"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
@@ -567,11 +687,11 @@ mod tests {
                 PolicyVerdict::Bounded,
             ),
         ] {
-            assert_eq!(judge(&document, Some(OURS)), expected, "{document}");
-            assert_eq!(judge(&document, None), PolicyVerdict::Bounded, "{document}");
+            assert_eq!(judge(&document, "s3", Some(OURS)), expected, "{document}");
+            assert_eq!(judge(&document, "s3", None), PolicyVerdict::Bounded, "{document}");
         }
         let foreign_deny = beside_deny(&json!({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": OTHERS}}}));
-        assert!(matches!(judge(&foreign_deny, Some(OURS)), PolicyVerdict::OtherOrganization(_)));
+        assert!(matches!(judge(&foreign_deny, "s3", Some(OURS)), PolicyVerdict::OtherOrganization(_)));
     }
 
     #[test]
@@ -583,7 +703,7 @@ mod tests {
             resources: PolicySide::Open,
             statements: vec!["Legacy".into(), "#3".into()],
         };
-        assert_eq!(judge(&document, None), PolicyVerdict::Open(sides));
+        assert_eq!(judge(&document, "s3", None), PolicyVerdict::Open(sides));
     }
 
     #[test]
@@ -716,8 +836,8 @@ mod tests {
                 "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", "Condition": condition,
             });
             for document in [text, value.to_string(), policy(&[statement, value])] {
-                for organization in [None, Some(OURS)] {
-                    let _ = judge(&document, organization);
+                for (service, organization) in [("s3", None), ("unknown.service", Some(OURS))] {
+                    let _ = judge(&document, service, organization);
                 }
                 let _ = Policy::parse_escaped(&document);
             }

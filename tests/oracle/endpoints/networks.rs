@@ -207,6 +207,15 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         2 => Just("com.amazonaws.eu-west-1.dynamodb"),
         4 => Just("com.amazonaws.eu-west-1.ssm"),
         1 => Just("com.amazonaws.eu-west-1.kms"),
+        // Policies about a service that nobody knows are rare otherwise.
+        1 => select(vec!["com.amazonaws.eu-west-1.groundstation", "com.amazonaws.eu-west-1.emrwal.prod"]),
+        2 => select(vec![
+            "com.amazonaws.eu-west-1.sqs",
+            "com.amazonaws.eu-west-1.monitoring",
+            "com.amazonaws.eu-west-1.ecr.dkr",
+            "com.amazonaws.eu-west-1.kms-fips",
+            "com.amazonaws.eu-west-1.dynamodb-streams",
+        ]),
         1 => select(vec![
             "cn.com.amazonaws.eu-west-1.s3",
             "cn.com.amazonaws.eu-west-1.ssm",

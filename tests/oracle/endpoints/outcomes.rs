@@ -103,3 +103,25 @@ fn the_generated_endpoints_have_every_outcome() {
     assert!(rare.is_empty(), "fewer than 10 times: {rare:?} of {counts:#?}");
     assert!(counts.keys().all(|word| CheckName::ALL.iter().any(|check| word.starts_with(check.name()))));
 }
+
+/// The policies concern the service of the endpoint, other services, and services that nobody knows.
+#[test]
+fn the_generated_statements_are_about_all_kinds_of_services() {
+    let mut runner = TestRunner::deterministic();
+    let networks = networks::case();
+    let mut counts = BTreeMap::<String, u32>::new();
+    for _ in 0..3_000 {
+        let case = networks.new_tree(&mut runner).unwrap().current();
+        for reach in case.network.endpoints.iter().flat_map(naive::reach_of_statements) {
+            *counts.entry(reach).or_default() += 1;
+        }
+    }
+    for effect in ["Allow", "Deny"] {
+        for actions in ["No", "Perhaps", "Yes"] {
+            for resources in ["No", "Perhaps", "Yes"] {
+                let reach = format!("{effect}, all actions: {actions}, all resources: {resources}");
+                assert!(counts.get(&reach).is_some_and(|&times| times >= 20), "{reach}: {counts:#?}");
+            }
+        }
+    }
+}

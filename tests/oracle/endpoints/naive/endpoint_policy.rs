@@ -8,6 +8,7 @@ use super::{
     Answer, Case, Facts,
     outcome::{doubt, problem},
     policy::{Condition, Statement, read},
+    served::{Served, Whether},
 };
 
 /// What bounds the requests that a statement allows: who may come through, and what may be reached.
@@ -35,32 +36,48 @@ pub(super) fn endpoint_policy(case: &Case, endpoint: &Endpoint, answer: &mut Ans
         doubt(case, endpoint, CHECK, "unreadable_policy", BTreeSet::new(), answer);
         return;
     };
+    let served = Served::by(endpoint, &statements);
     let (mut bounds_of_all, mut is_doubtful) = (Sides::new(), false);
     for statement in &statements {
-        match of_deny(statement) {
+        match of_deny(statement, &served) {
             Denies::Others(sides) => bounds_of_all.extend(sides),
             Denies::Nobody => {}
             Denies::Doubtful => is_doubtful = true,
         }
     }
     let wide: Vec<(usize, &Statement, Sides)> = (statements.iter().enumerate())
-        .filter(|(_, statement)| statement.is_allow && statement.has_every_action())
-        .map(|(number, statement)| (number, statement, &of_allow(statement) | &bounds_of_all))
+        .filter(|(_, statement)| statement.is_allow && served.every_action(statement) != Whether::No)
+        .map(|(number, statement)| (number, statement, &of_allow(statement, &served) | &bounds_of_all))
         .collect();
-    let is_open = wide.iter().any(|(.., sides)| sides.is_empty());
+    let is_certain = |statement: &Statement| served.every_action(statement) == Whether::Yes;
+    let (mut open, mut perhaps_open, mut foreign, mut perhaps_foreign) = (Vec::new(), false, Vec::new(), false);
+    for one @ (_, statement, sides) in &wide {
+        if sides.is_empty() && is_certain(statement) && served.every_resource(statement) == Whether::Yes {
+            open.push(one);
+        } else if sides.is_empty() {
+            perhaps_open = true;
+        } else if names_others_only(case, statement, &statements, &served) {
+            if is_certain(statement) {
+                foreign.push(one);
+            } else {
+                perhaps_foreign = true;
+            }
+        }
+    }
     let or_high = |severity| if case.organization_id.is_some() { "HIGH" } else { severity };
-    let (defect, decided): (_, Vec<_>) = if is_open && is_doubtful {
+    let doubted = if open.is_empty() { perhaps_open || (foreign.is_empty() && perhaps_foreign) } else { is_doubtful };
+    if doubted {
         doubt(case, endpoint, CHECK, "unreadable_policy", BTreeSet::new(), answer);
         return;
-    } else if is_open {
+    }
+    let (defect, decided) = if open.is_empty() {
+        (("policy_not_bounded_to_organization", "HIGH"), foreign)
+    } else {
         let defect = match &statements[..] {
             [only] if is_default(only) => ("default_policy", or_high("LOW")),
             _ => ("open_policy", or_high("MEDIUM")),
         };
-        (defect, wide.iter().filter(|(.., sides)| sides.is_empty()).collect())
-    } else {
-        let foreign = wide.iter().filter(|(_, statement, _)| names_others_only(case, statement, &statements));
-        (("policy_not_bounded_to_organization", "HIGH"), foreign.collect())
+        (defect, open)
     };
     if decided.is_empty() {
         return;
@@ -92,12 +109,12 @@ fn side_of(condition: &Condition) -> Option<&'static str> {
 }
 
 /// What bounds an `Allow`: concrete principals or resources, or a condition that no stranger meets.
-fn of_allow(statement: &Statement) -> Sides {
+fn of_allow(statement: &Statement, served: &Served) -> Sides {
     let mut sides = Sides::new();
     if !statement.has_every_principal() {
         sides.insert(PRINCIPAL);
     }
-    if !statement.has_every_resource() {
+    if served.every_resource(statement) == Whether::No {
         sides.insert(RESOURCE);
     }
     let met_by_no_stranger = statement.conditions.iter().filter(|condition| condition.never_holds_for_strangers());
@@ -114,11 +131,19 @@ enum Denies {
     Doubtful,
 }
 
-fn of_deny(statement: &Statement) -> Denies {
-    let concerns_all = statement.denies_everyone() && statement.has_every_action() && statement.has_every_resource();
-    if statement.is_allow || !concerns_all {
+fn of_deny(statement: &Statement, served: &Served) -> Denies {
+    let concerns_all = served.every_action(statement).min(served.every_resource(statement));
+    if statement.is_allow || !statement.denies_everyone() || concerns_all == Whether::No {
         return Denies::Nobody;
     }
+    match denied(statement) {
+        Denies::Others(_) if concerns_all == Whether::Perhaps => Denies::Doubtful,
+        denied => denied,
+    }
+}
+
+/// What a `Deny` of everything denies.
+fn denied(statement: &Statement) -> Denies {
     let mut sides = Sides::new();
     if statement.principals.leaves_some_out() {
         sides.insert(PRINCIPAL);
@@ -154,11 +179,11 @@ fn is_default(statement: &Statement) -> bool {
 }
 
 /// Whether the conditions that bound the statement, its own or those of a `Deny`, name organizations without ours.
-fn names_others_only(case: &Case, statement: &Statement, statements: &[Statement]) -> bool {
+fn names_others_only(case: &Case, statement: &Statement, statements: &[Statement], served: &Served) -> bool {
     let Some(ours) = case.organization_id else { return false };
     let own = statement.conditions.iter().filter(|condition| condition.never_holds_for_strangers());
     let of_denies = (statements.iter())
-        .filter(|statement| matches!(of_deny(statement), Denies::Others(_)))
+        .filter(|statement| matches!(of_deny(statement, served), Denies::Others(_)))
         .flat_map(|statement| &statement.conditions);
     let named: Vec<&str> = (own.chain(of_denies))
         .filter(|condition| condition.key.contains("orgid") || condition.key.contains("orgpaths"))

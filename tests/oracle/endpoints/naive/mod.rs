@@ -11,6 +11,7 @@ mod policy;
 mod private_api;
 pub mod requests;
 mod required;
+mod served;
 mod state;
 mod zones;
 
@@ -29,6 +30,18 @@ use requests::{Request, is_allowed};
 pub fn allowed_by_endpoint<'a>(endpoint: &Endpoint, requests: &'a [Request]) -> Option<&'a Request> {
     let statements = policy::read(endpoint.policy_document.as_deref()?)?;
     requests.iter().find(|request| is_allowed(&statements, request))
+}
+
+/// Whether each statement of the endpoint's policy is about all actions and all resources of the service.
+pub fn reach_of_statements(endpoint: &Endpoint) -> Vec<String> {
+    let statements = endpoint.policy_document.as_deref().and_then(policy::read).unwrap_or_default();
+    let served = served::Served::by(endpoint, &statements);
+    let word = |statement: &policy::Statement| {
+        let effect = if statement.is_allow { "Allow" } else { "Deny" };
+        let (actions, resources) = (served.every_action(statement), served.every_resource(statement));
+        format!("{effect}, all actions: {actions:?}, all resources: {resources:?}")
+    };
+    statements.iter().map(word).collect()
 }
 
 /// The first request that the resource policy of the API allows.

@@ -1,5 +1,5 @@
-//! Policy documents, straight from their JSON. Whether an element leaves anything out is tried with requests of strangers:
-//! a principal, resources and actions that no policy names.
+//! Policy documents, straight from their JSON. Whether an element leaves anybody out is tried with principals that no policy
+//! names.
 
 use serde_json::{Map, Value};
 
@@ -37,15 +37,6 @@ const STRANGERS: [&str; 1] = ["arn:aws:iam::444455556666:role/stranger"];
 /// A `Deny` for everyone is about all of them.
 const EVERYONE: [&str; 3] =
     [STRANGERS[0], "arn:aws:iam::444455556666:user/stranger", "arn:aws:sts::444455556666:federated-user/stranger"];
-
-const STRANGE_RESOURCES: [&str; 4] = [
-    "arn:aws:s3:::stranger",
-    "arn:aws:s3:::stranger/object",
-    "arn:aws:sqs:eu-west-1:444455556666:stranger",
-    "arn:aws:dynamodb:eu-west-1:444455556666:table/stranger",
-];
-
-const STRANGE_ACTIONS: [&str; 3] = ["s3:Stranger", "sqs:Stranger", "dynamodb:Stranger"];
 
 /// The statements of a document. `None` if nobody can read it: it is no JSON, has a name twice or lacks a part.
 pub(super) fn read(text: &str) -> Option<Vec<Statement>> {
@@ -169,7 +160,7 @@ pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     }
 }
 
-fn is_one_like(patterns: &[String], texts: &[&str]) -> bool {
+pub(super) fn is_one_like(patterns: &[String], texts: &[&str]) -> bool {
     patterns.iter().any(|pattern| texts.iter().any(|text| is_like(pattern, text)))
 }
 
@@ -196,19 +187,6 @@ impl Statement {
             return self.has_every_principal();
         }
         EVERYONE.iter().all(|principal| self.users_and_roles.concerns(&[principal]))
-    }
-
-    pub(super) fn has_every_resource(&self) -> bool {
-        self.resources.concerns(&STRANGE_RESOURCES)
-    }
-
-    /// Whether it is about every action. Which service the endpoint serves is not known: an `Allow` of all but the actions of
-    /// one service may allow every action, and such a `Deny` may deny none.
-    pub(super) fn has_every_action(&self) -> bool {
-        if self.is_allow && self.actions.is_negated {
-            return STRANGE_ACTIONS.iter().any(|action| !is_one_like(&self.actions.values, &[action]));
-        }
-        self.actions.concerns(&STRANGE_ACTIONS)
     }
 }
 

@@ -1,0 +1,343 @@
+//! Which actions and resources of a policy belong to the service that an endpoint serves?
+//!
+//! | given an endpoint for | then the prefix of its actions is |
+//! |---|---|
+//! | a service of [`SAME_NAME`], by the first part of its short name, such as `ecr` of `ecr.api` | that name |
+//! | a service of [`OTHER_NAME`] | the name there |
+//! | another service, if a statement names actions with the first part of its short name | that name |
+//! | any other | not known |
+//!
+//! AWS publishes no list of prefixes by endpoint. The two tables have what both the services with interface endpoints
+//! (<https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html>) and the prefixes of IAM
+//! (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>)
+//! name. The third line holds because IAM accepts only its own prefixes. A name with `-fips` at the end means the same service.
+//!
+//! | given a value of `Action` | then it covers |
+//! |---|---|
+//! | `*`, or every action of every service | every action |
+//! | every action of the service, such as `s3:*` | every action |
+//! | every action of another service | no action, or nobody knows if the prefix is not known |
+//! | any other | no action: it never covers all |
+//!
+//! | given a value of `Resource` that leaves nothing out | then it covers |
+//! |---|---|
+//! | `*`, or an ARN for every service | every resource |
+//! | an ARN of the service, such as `arn:aws:s3:::*` | every resource |
+//! | an ARN of another service | no resource of a service of [`OWN_RESOURCES`]; nobody knows for the rest |
+//!
+//! Actions of other services may have resources of several: those of `ssm` also concern instances of EC2.
+
+use crate::checks::policy::{Policy, Values, is_everything, is_wildcard, matches};
+
+/// The services whose endpoints and actions have the same name, in alphabetical order.
+const SAME_NAME: [&str; 82] = [
+    "access-analyzer",
+    "acm-pca",
+    "apigateway",
+    "application-autoscaling",
+    "athena",
+    "autoscaling",
+    "backup",
+    "batch",
+    "bedrock",
+    "cassandra",
+    "cloudformation",
+    "cloudtrail",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codedeploy",
+    "codepipeline",
+    "config",
+    "datasync",
+    "dms",
+    "dynamodb",
+    "ebs",
+    "ec2",
+    "ec2messages",
+    "ecr",
+    "ecs",
+    "eks",
+    "eks-auth",
+    "elasticache",
+    "elasticfilesystem",
+    "elasticloadbalancing",
+    "elasticmapreduce",
+    "emr-containers",
+    "emr-serverless",
+    "events",
+    "execute-api",
+    "fsx",
+    "glue",
+    "guardduty",
+    "imagebuilder",
+    "inspector2",
+    "iot",
+    "kafka",
+    "kms",
+    "lakeformation",
+    "lambda",
+    "license-manager",
+    "logs",
+    "macie2",
+    "organizations",
+    "polly",
+    "rds",
+    "rds-data",
+    "redshift",
+    "redshift-data",
+    "rekognition",
+    "s3",
+    "s3-outposts",
+    "s3express",
+    "s3tables",
+    "sagemaker",
+    "scheduler",
+    "secretsmanager",
+    "securityhub",
+    "servicecatalog",
+    "servicediscovery",
+    "sns",
+    "sqs",
+    "ssm",
+    "ssm-contacts",
+    "ssm-incidents",
+    "ssmmessages",
+    "states",
+    "storagegateway",
+    "sts",
+    "swf",
+    "synthetics",
+    "textract",
+    "transcribe",
+    "translate",
+    "workspaces",
+    "xray",
+];
+
+/// The services whose actions have another name than their endpoint: the short name of the endpoint, and the prefix.
+const OTHER_NAME: [(&str, &str); 24] = [
+    ("appconfigdata", "appconfig"),
+    ("appmesh-envoy-management", "appmesh"),
+    ("aps-workspaces", "aps"),
+    ("bedrock-agent", "bedrock"),
+    ("bedrock-agent-runtime", "bedrock"),
+    ("bedrock-runtime", "bedrock"),
+    // The endpoint for Multi-Region Access Points is in no Region.
+    ("com.amazonaws.s3-global.accesspoint", "s3"),
+    ("dynamodb-streams", "dynamodb"),
+    ("ecs-agent", "ecs"),
+    ("ecs-telemetry", "ecs"),
+    ("email", "ses"),
+    ("email-smtp", "ses"),
+    ("git-codecommit", "codecommit"),
+    ("kinesis-firehose", "firehose"),
+    ("kinesis-streams", "kinesis"),
+    ("models-v2-lex", "lex"),
+    ("monitoring", "cloudwatch"),
+    ("personalize-events", "personalize"),
+    ("personalize-runtime", "personalize"),
+    ("runtime-v2-lex", "lex"),
+    ("streaming-rekognition", "rekognition"),
+    ("sync-states", "states"),
+    ("tagging", "tag"),
+    ("transcribestreaming", "transcribe"),
+];
+
+/// The services whose actions concern resources of no other service.
+const OWN_RESOURCES: [&str; 3] = ["dynamodb", "s3", "s3express"];
+
+/// How much of the actions, or of the resources, of the service is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Coverage {
+    /// Nothing, or a part.
+    NotAll,
+    /// Nobody knows.
+    Unknown,
+    /// Everything. All but a few also counts.
+    All,
+}
+
+/// The service that an endpoint serves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Service<'a> {
+    /// The prefix of its actions, such as `s3`. `None` if it is not known.
+    prefix: Option<&'a str>,
+}
+
+impl<'a> Service<'a> {
+    /// The service of an endpoint with this [short name](crate::checks::endpoint_context::short_name) and this policy.
+    pub(super) fn of(short_name: &'a str, policy: &Policy) -> Self {
+        let name = short_name.strip_suffix("-fips").unwrap_or(short_name);
+        let other = OTHER_NAME.iter().find(|(endpoint, _)| *endpoint == name).map(|(_, prefix)| *prefix);
+        let first = name.split('.').next().unwrap_or(name);
+        let same = || (SAME_NAME.contains(&first) || names_actions_of(policy, first)).then_some(first);
+        Self { prefix: other.or_else(same) }
+    }
+
+    /// How much of its actions these values of `Action` or `NotAction` cover.
+    pub(super) fn actions(self, values: &Values) -> Coverage {
+        coverage(values, |pattern| self.action(pattern))
+    }
+
+    fn action(self, pattern: &str) -> Coverage {
+        let (prefix, action) = pattern.split_once(':').unwrap_or(("*", pattern));
+        match self.prefix {
+            _ if !is_wildcard(action) => Coverage::NotAll,
+            _ if is_wildcard(prefix) => Coverage::All,
+            Some(own) if matches(&prefix.to_ascii_lowercase(), own) => Coverage::All,
+            Some(_) => Coverage::NotAll,
+            None => Coverage::Unknown,
+        }
+    }
+
+    /// How much of its resources these values of `Resource` or `NotResource` cover.
+    pub(super) fn resources(self, values: &Values) -> Coverage {
+        coverage(values, |pattern| self.resource(pattern))
+    }
+
+    fn resource(self, pattern: &str) -> Coverage {
+        // The third part of an ARN is the service. A shorter pattern is for every service.
+        let of_service = pattern.split(':').nth(2).unwrap_or("*");
+        match self.prefix {
+            _ if !is_everything(pattern) => Coverage::NotAll,
+            _ if is_wildcard(of_service) => Coverage::All,
+            Some(own) if matches(of_service, own) => Coverage::All,
+            Some(own) if OWN_RESOURCES.contains(&own) => Coverage::NotAll,
+            _ => Coverage::Unknown,
+        }
+    }
+}
+
+/// Whether a statement names actions with this prefix.
+fn names_actions_of(policy: &Policy, prefix: &str) -> bool {
+    let is_named = |pattern: &String| {
+        pattern.split_once(':').is_some_and(|(of_pattern, _)| of_pattern.eq_ignore_ascii_case(prefix))
+    };
+    policy.statements.iter().any(|statement| match &statement.actions {
+        Values::Listed(patterns) | Values::Except(patterns) => patterns.iter().any(is_named),
+    })
+}
+
+/// How much the values cover. One value that covers everything is enough.
+fn coverage(values: &Values, of_value: impl Fn(&str) -> Coverage) -> Coverage {
+    let most = |values: &[String]| values.iter().map(|value| of_value(value)).max().unwrap_or(Coverage::NotAll);
+    match values {
+        Values::Listed(values) => most(values),
+        Values::Except(values) => match most(values) {
+            Coverage::NotAll => Coverage::All,
+            Coverage::Unknown => Coverage::Unknown,
+            Coverage::All => Coverage::NotAll,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use Coverage::{All, NotAll, Unknown};
+
+    /// A policy that names these actions.
+    fn policy(actions: &[&str]) -> Policy {
+        let statement = json!({"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": "*"});
+        Policy::parse(&json!({"Statement": statement}).to_string()).unwrap()
+    }
+
+    #[test]
+    fn the_prefix_is_known_from_the_tables_or_from_the_policy() {
+        for (endpoint, actions, expected) in [
+            ("s3", &["*"][..], Some("s3")),
+            ("s3", &["sqs:*"], Some("s3")),
+            ("com.amazonaws.s3-global.accesspoint", &["*"], Some("s3")),
+            ("s3express", &["*"], Some("s3express")),
+            ("s3-outposts", &["*"], Some("s3-outposts")),
+            ("dynamodb", &["*"], Some("dynamodb")),
+            ("dynamodb-fips", &["*"], Some("dynamodb")),
+            ("dynamodb-streams", &["*"], Some("dynamodb")),
+            ("ecr.api", &["*"], Some("ecr")),
+            ("ecr.dkr", &["*"], Some("ecr")),
+            ("sagemaker.runtime-fips", &["*"], Some("sagemaker")),
+            ("monitoring", &["monitoring:*"], Some("cloudwatch")),
+            ("email-smtp", &["*"], Some("ses")),
+            ("kinesis-streams-fips", &["*"], Some("kinesis")),
+            ("execute-api", &["*"], Some("execute-api")),
+            ("groundstation", &["*"], None),
+            ("groundstation", &["sqs:*"], None),
+            ("groundstation", &["sqs:*", "GroundStation:GetConfig"], Some("groundstation")),
+            ("airflow.env", &["airflow:*"], Some("airflow")),
+            // A Region that is not the one of the function.
+            ("com.amazonaws.us-east-1.s3", &["s3:*"], None),
+        ] {
+            assert_eq!(Service::of(endpoint, &policy(actions)).prefix, expected, "{endpoint} {actions:?}");
+        }
+    }
+
+    #[test]
+    fn each_service_is_in_one_table_and_in_order() {
+        assert!(SAME_NAME.is_sorted() && OTHER_NAME.is_sorted() && OWN_RESOURCES.is_sorted());
+        assert!(OTHER_NAME.iter().all(|(endpoint, _)| !SAME_NAME.contains(endpoint)));
+        assert!(OWN_RESOURCES.iter().all(|service| SAME_NAME.contains(service)));
+    }
+
+    fn listed(values: &[&str]) -> Values {
+        Values::Listed(values.iter().map(|&value| value.to_owned()).collect())
+    }
+
+    fn except(values: &[&str]) -> Values {
+        Values::Except(values.iter().map(|&value| value.to_owned()).collect())
+    }
+
+    #[test]
+    fn only_the_actions_of_the_service_count() {
+        let of =
+            |prefix| move |values: &[&str]| [listed(values), except(values)].map(|v| Service { prefix }.actions(&v));
+        let (s3, other) = (of(Some("s3")), of(None));
+        for (values, of_s3, of_other) in [
+            (&["*"][..], [All, NotAll], [All, NotAll]),
+            (&["*:*"], [All, NotAll], [All, NotAll]),
+            (&["**"], [All, NotAll], [All, NotAll]),
+            (&["s3:*"], [All, NotAll], [Unknown, Unknown]),
+            (&["S3:?*"], [All, NotAll], [Unknown, Unknown]),
+            (&["s*:*"], [All, NotAll], [Unknown, Unknown]),
+            (&["sqs:*"], [NotAll, All], [Unknown, Unknown]),
+            (&["s3-object-lambda:*"], [NotAll, All], [Unknown, Unknown]),
+            (&["sqs:*", "s3:*"], [All, NotAll], [Unknown, Unknown]),
+            (&["sqs:*", "*"], [All, NotAll], [All, NotAll]),
+            (&["s3:Get*"], [NotAll, All], [NotAll, All]),
+            (&["s3:Get*", "sqs:*"], [NotAll, All], [Unknown, Unknown]),
+            (&["*:GetObject"], [NotAll, All], [NotAll, All]),
+            (&[], [NotAll, All], [NotAll, All]),
+        ] {
+            assert_eq!(s3(values), of_s3, "{values:?}");
+            assert_eq!(other(values), of_other, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_resources_of_the_service_count() {
+        let of =
+            |prefix| move |values: &[&str]| [listed(values), except(values)].map(|v| Service { prefix }.resources(&v));
+        let (s3, ssm, other) = (of(Some("s3")), of(Some("ssm")), of(None));
+        let (yes, no, perhaps) = ([All, NotAll], [NotAll, All], [Unknown, Unknown]);
+        for (values, of_s3, of_ssm, of_other) in [
+            (&["*"][..], yes, yes, yes),
+            (&["arn:*"], yes, yes, yes),
+            (&["arn:aws:*"], yes, yes, yes),
+            (&["arn:*:*:*:*:*"], yes, yes, yes),
+            (&["arn:aws:s3:::*"], yes, perhaps, perhaps),
+            (&["arn:aws:s3*"], yes, perhaps, perhaps),
+            (&["arn:aws:s*:::*"], yes, yes, perhaps),
+            (&["arn:aws:sqs:*:*:*"], no, perhaps, perhaps),
+            (&["arn:aws:ssm:*:*:*"], no, yes, perhaps),
+            (&["arn:aws:sqs:*:*:*", "arn:aws:s3:::*/*"], yes, perhaps, perhaps),
+            (&["arn:aws:s3:::ours/*"], no, no, no),
+            (&[], no, no, no),
+        ] {
+            assert_eq!(s3(values), of_s3, "{values:?}");
+            assert_eq!(ssm(values), of_ssm, "{values:?}");
+            assert_eq!(other(values), of_other, "{values:?}");
+        }
+    }
+}
