@@ -170,8 +170,8 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What cannot be
-    /// judged then is neither unassessed nor an exempt problem.
+    /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What the check finds
+    /// in order, or does not judge in its current state, is no exempt problem.
     fn has_exempting_tag(&self, record: &AlertRecord, check: CheckName) -> bool {
         let today = self.observation.now.to_zoned(TimeZone::UTC).date();
         let subject = record.subject.id.as_str();

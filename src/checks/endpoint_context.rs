@@ -15,6 +15,12 @@
 //! | whose VPC, endpoint or API has a tag that exempts from the check | exempt |
 //! | that affects subnets, all of which have such a tag | exempt |
 //! | that affects some subnets with such a tag | a problem without these subnets |
+//!
+//! | given something that cannot be judged | then |
+//! |---|---|
+//! | about a VPC, endpoint or API with such a tag, or in such a VPC | exempt |
+//! | about subnets with such a tag | nothing is said about these subnets |
+//! | any other | not assessed |
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -233,8 +239,7 @@ impl<'a> EndpointContext<'a> {
         }
         let (service, vpc_id) = (service.to_owned(), vpc_id.map(str::to_owned));
         if !exempted_by.is_empty() {
-            let exempted_by = exempted_by.into_iter().collect();
-            verdict.exempt.push(ExemptProblem { check, subject, service, vpc_id, exempted_by });
+            add_exempt(check, subject, service, vpc_id, exempted_by, verdict);
             return;
         }
         let account_region = self.input.account_region;
@@ -257,7 +262,7 @@ impl<'a> EndpointContext<'a> {
         });
     }
 
-    /// Adds what cannot be judged about an endpoint, unless a tag exempts it. `in_doubt` has the ids that are in doubt.
+    /// Adds what cannot be judged about an endpoint: as unassessed, or as exempt. `in_doubt` has the ids that are in doubt.
     pub fn doubt(
         &self,
         check: CheckName,
@@ -279,9 +284,12 @@ impl<'a> EndpointContext<'a> {
 
     /// The same for any subject. `tag` is the value of the subject's own exemption tag.
     pub fn add_doubt(&self, unassessed: Unassessed, tag: Option<&str>, verdict: &mut EndpointVerdict) {
-        let Unassessed { check, subject, vpc_id, .. } = &unassessed;
-        if self.exempt_owners(*check, vpc_id.as_deref(), subject, tag).is_empty() {
+        let exempted_by = self.exempt_owners(unassessed.check, unassessed.vpc_id.as_deref(), &unassessed.subject, tag);
+        if exempted_by.is_empty() {
             verdict.unassessed.insert(unassessed);
+        } else {
+            let Unassessed { check, subject, service, vpc_id, .. } = unassessed;
+            add_exempt(check, subject, service, vpc_id, exempted_by, verdict);
         }
     }
 
@@ -299,6 +307,22 @@ impl<'a> EndpointContext<'a> {
         if !ids.is_empty() {
             self.doubt(check, endpoint, reason, ids, verdict);
         }
+    }
+}
+
+/// Adds what a tag exempts to the verdict, once. A rule says everything about one subject in a row.
+fn add_exempt(
+    check: CheckName,
+    subject: Subject,
+    service: String,
+    vpc_id: Option<String>,
+    exempted_by: BTreeSet<String>,
+    verdict: &mut EndpointVerdict,
+) {
+    let exempted_by = exempted_by.into_iter().collect();
+    let exempt = ExemptProblem { check, subject, service, vpc_id, exempted_by };
+    if verdict.exempt.last() != Some(&exempt) {
+        verdict.exempt.push(exempt);
     }
 }
 
@@ -511,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exempt_is_not_in_doubt() {
+    fn what_is_exempt_is_not_in_doubt_but_listed_once() {
         use UnassessedReason::FactMissing;
         let asked = |world: &World| {
             let mut verdict = EndpointVerdict::default();
@@ -529,7 +553,7 @@ mod tests {
         let tagged = Endpoint { exemption: Some("endpoint-state".into()), ..endpoint() };
         assert_eq!(
             asked(&World { network: Network { endpoints: vec![tagged], ..world.network }, ..world }),
-            doubts([])
+            exempt(CHECK, &endpoint(), &["vpce-0000000a"])
         );
     }
 }

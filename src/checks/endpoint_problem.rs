@@ -462,7 +462,7 @@ pub struct EndpointVerdict {
     pub judged_endpoints: usize,
     /// The problems that no tag exempts.
     pub problems: Vec<EndpointProblem>,
-    /// The problems that a tag exempts.
+    /// What a tag exempts: problems, and what could not be judged. Each check, subject and service once.
     pub exempt: Vec<ExemptProblem>,
     /// What could not be judged.
     pub unassessed: BTreeSet<Unassessed>,

@@ -166,7 +166,8 @@ mod tests {
     fn a_tag_exempts_the_endpoint() {
         let tagged = Endpoint { exemption: Some("endpoint-dns".into()), ..endpoint() };
         let expected = exempt(CHECK, &tagged, &["vpce-0000000a"]);
-        assert_eq!(world(tagged.clone(), Some((false, false))).verdict(evaluate), expected);
-        assert_eq!(world(tagged, None).verdict(evaluate), EndpointVerdict::default());
+        for attributes in [Some((false, false)), None] {
+            assert_eq!(world(tagged.clone(), attributes).verdict(evaluate), expected, "{attributes:?}");
+        }
     }
 }

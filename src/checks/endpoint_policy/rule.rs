@@ -205,8 +205,10 @@ mod tests {
 
     #[test]
     fn a_tag_exempts_the_endpoint_but_tags_on_subnets_do_not() {
-        let tagged = Endpoint { exemption: Some("endpoint-policy".into()), ..endpoint(Some(DEFAULT)) };
-        assert_eq!(world(tagged.clone()).verdict(evaluate), exempt(CHECK, &tagged, &["vpce-0000000a"]));
+        for policy in [Some(DEFAULT), Some("{}"), None] {
+            let tagged = Endpoint { exemption: Some("endpoint-policy".into()), ..endpoint(policy) };
+            assert_eq!(world(tagged.clone()).verdict(evaluate), exempt(CHECK, &tagged, &["vpce-0000000a"]));
+        }
         let mut world = world(endpoint(Some(DEFAULT)));
         world.network.subnets[0].exemption = Some("*".into());
         assert_eq!(world.verdict(evaluate).problems.len(), 1);

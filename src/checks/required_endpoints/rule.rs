@@ -354,8 +354,9 @@ mod tests {
             vpc_id: Some(VPC.into()),
             exempted_by: vec![VPC.into()],
         };
-        assert_eq!(world.verdict(evaluate), EndpointVerdict { exempt: vec![problem], ..EndpointVerdict::default() });
+        let expected = EndpointVerdict { exempt: vec![problem], ..EndpointVerdict::default() };
+        assert_eq!(world.verdict(evaluate), expected);
         world.facts.services.clear();
-        assert_eq!(world.verdict(evaluate), EndpointVerdict::default());
+        assert_eq!(world.verdict(evaluate), expected, "nor can it be judged");
     }
 }

@@ -1,4 +1,4 @@
-//! Adds problems and doubts to the answer, unless a tag exempts the subject.
+//! Adds problems and doubts to the answer. If a tag exempts the subject, adds that.
 
 use std::collections::BTreeSet;
 
@@ -99,8 +99,11 @@ pub(super) fn doubt<'a>(
     answer: &mut Answer,
 ) {
     let subject = subject.into();
-    if exempting_owners(case, &subject, check).is_empty() {
-        let outcome = Outcome::Unassessed { reason: reason.to_owned(), in_doubt: ids.into_iter().collect() };
-        answer.insert((check.to_owned(), subject.id.to_owned(), subject.service, outcome));
-    }
+    let by = exempting_owners(case, &subject, check);
+    let outcome = if by.is_empty() {
+        Outcome::Unassessed { reason: reason.to_owned(), in_doubt: ids.into_iter().collect() }
+    } else {
+        Outcome::Exempt { by }
+    };
+    answer.insert((check.to_owned(), subject.id.to_owned(), subject.service, outcome));
 }
