@@ -108,7 +108,8 @@ pub fn needs(context: &EndpointContext<'_>, needed: &mut NeededFacts) {
     needed.rest_apis |= context.input.checks_rest_apis;
 }
 
-/// The endpoints that are deleted, or are being deleted.
+/// The endpoints that are deleted, or are being deleted. Two reads know of some: that of the network, which may be newer, and
+/// that of the endpoints which the APIs name. The second one also knows the event of a deletion.
 fn deleted_endpoints<'a>(context: &EndpointContext<'a>, apis: &'a RestApis) -> BTreeSet<&'a str> {
     let listed = context.input.network.endpoints.iter().filter(|endpoint| endpoint.is_deleted());
     listed.map(|endpoint| endpoint.id.as_str()).chain(apis.deleted_endpoint_ids.iter().map(String::as_str)).collect()
