@@ -16,13 +16,14 @@ use crate::{
         deadline::Deadline,
         handler::{Gatewatch, Invocation},
         logging,
+        region_parts::so_far,
         report::{Member, Report, Sent},
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
-    coverage::marker::{MemberAccount, OpenFindings},
+    coverage::marker::MemberAccount,
     error::Error,
-    events::{origin::Watched, payload::Payload},
+    events::{origin::Watched, part::PartRequest, payload::Payload},
     network::{account::AccountRegion, enrollment::NotEnrolled},
 };
 
@@ -105,10 +106,11 @@ impl Gatewatch {
     }
 
     /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single
-    /// resources, or one with a failure, is not complete.
+    /// resources, or one with a failure, is not complete. Of a Region in parts, the last one completes the check.
     pub(super) async fn checked(
         &self,
         outcome: Outcome,
+        part: Option<&PartRequest>,
         place: &AccountRegion,
         Invocation { started_at, deadline, .. }: &Invocation,
     ) -> Result<Outcome, Error> {
@@ -117,9 +119,10 @@ impl Gatewatch {
             Outcome::Report(report) => (report, true),
             Outcome::Batch { failures, report } => (report, failures.is_empty()),
         };
-        if let (true, Some(account)) = (is_complete && report.scope.region, &place.account) {
-            let open = OpenFindings::count(&report.findings);
-            in_time(deadline, table.write_checked(account, &place.region, *started_at, open)).await?;
+        let is_complete = is_complete && report.scope.region && report.next.is_none();
+        if let (true, Some(account)) = (is_complete, &place.account) {
+            let (began_at, open) = so_far(part, report, *started_at);
+            in_time(deadline, table.write_checked(account, &place.region, began_at, open)).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: None };
         Ok(match outcome {
