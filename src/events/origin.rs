@@ -2,7 +2,7 @@
 //!
 //! | function | account and Region |
 //! |---|---|
-//! | watches its own account and Region | its own; an event that names others is refused |
+//! | watches its own account and Region | its own; an event or a request that names others is refused |
 //! | watches an organization | those of the EventBridge envelope, which EventBridge writes and no sender can choose |
 //! | the same, for a manual request | `account` and `region`, if the caller invokes the function; its own without them |
 //!
@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
+    envelope::refuse_foreign,
     event,
     json_path::{quoted, text_at},
     part::PartRequest,
@@ -60,19 +61,18 @@ pub struct Group {
 pub fn read(payload: &Value, watched: &Watched, exempt_tag: &str) -> Result<Vec<Group>, Error> {
     let origin = |event: &Value| match &watched.regions {
         Some(regions) => origin(event, &watched.own, regions),
+        // An event is compared where it is read.
+        None if is_request(event) => refuse_foreign(event, &watched.own).map(|()| watched.own.clone()),
         None => Ok(watched.own.clone()),
     };
     let Some(records) = payload.get("Records") else {
         let account_region = origin(payload)?;
         let part = if is_request(payload) { part_request::read(payload)? } else { None };
-        let names_origin = watched.regions.is_some();
-        let payload = Payload::read(&without_keys_of_direct(payload, names_origin), &account_region, exempt_tag)?;
+        let payload = Payload::read(&without_keys_of_direct(payload), &account_region, exempt_tag)?;
         return Ok(vec![Group { account_region, payload, part }]);
     };
     let messages = sqs::read(records, |body| {
-        if watched.regions.is_some() {
-            refuse_named_origin(body)?;
-        }
+        refuse_named_origin(body)?;
         part_request::refuse(body)?;
         let account_region = origin(body)?;
         event::read(body, &account_region, exempt_tag).map(|record| (account_region, record))
@@ -134,13 +134,11 @@ fn is_request(event: &Value) -> bool {
 }
 
 /// A manual request without the keys that only a direct one may have.
-fn without_keys_of_direct(payload: &Value, names_origin: bool) -> Value {
+fn without_keys_of_direct(payload: &Value) -> Value {
     let mut payload = payload.clone();
     if let (true, Some(fields)) = (is_request(&payload), payload.as_object_mut()) {
-        fields.retain(|key, _| {
-            !part_request::KEYS.contains(&key.as_str())
-                && !(names_origin && ["account", "region"].contains(&key.as_str()))
-        });
+        let is_read = |key: &str| ["account", "region"].contains(&key) || part_request::KEYS.contains(&key);
+        fields.retain(|key, _| !is_read(key));
     }
     payload
 }
@@ -346,16 +344,20 @@ mod tests {
     fn a_function_of_one_account_reads_payloads_as_one_group() {
         let own = Watched { own: account_region(), regions: None };
         let payload = Payload::Direct(Box::new(manual(Scope::region())));
-        assert_eq!(
-            read(&json!({"check": "region"}), &own),
-            Ok(vec![Group { account_region: account_region(), payload, part: None }])
-        );
-        assert_eq!(
-            read(&json!({"check": "region", "account": MEMBER}), &own),
-            Err(Error::UnsupportedEvent(
-                "manual request: unknown key \"account\"; allowed are check, publish, resend, channels".into()
-            ))
-        );
+        for request in
+            [json!({"check": "region"}), json!({"check": "region", "account": "123456789012", "region": "eu-west-1"})]
+        {
+            let group = Group { account_region: account_region(), payload: payload.clone(), part: None };
+            assert_eq!(read(&request, &own), Ok(vec![group]), "{request}");
+        }
+        for (key, value, why) in [
+            ("account", MEMBER, "the record is of account \"111122223333\", and this function watches 123456789012"),
+            ("region", "us-east-1", "the record is of Region \"us-east-1\", and this function watches eu-west-1"),
+        ] {
+            let mut request = json!({"check": "region"});
+            request[key] = json!(value);
+            assert_eq!(read(&request, &own), Err(Error::UnsupportedEvent(why.into())), "{request}");
+        }
         assert_eq!(
             read(&create_vpc(MEMBER, "eu-west-1", "vpc-0000000a"), &own),
             Err(Error::UnsupportedEvent(
