@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from local.deployment import Deployment, InvocationFailed
 from local.environment import REGION, ROOT
 from local.inbox import Inbox, Message
-from local.networks import build_shop, without_events
+from local.networks import Builder, build_shop, without_events
 from local.organization import (
     ACCOUNTS,
     ARCHIVE,
@@ -47,7 +47,7 @@ def organization() -> Iterator[Organization]:
 def deployed(organization: Organization) -> Deployment:
     """The hub, and the members. The first sweep has run, so that the names of the accounts are known."""
     stack.build_once(organization.cloud)
-    hub = organization.deploy_hub(SettleSeconds=0, Chat="on", EmailAddress=stack.EMAIL_ADDRESS)
+    hub = organization.deploy_hub(SettleSeconds=0, Chat="on", EmailAddress=stack.EMAIL_ADDRESS, MaxVpcsPerCheck=2)
     organization.enroll(hub, *(account.id for account in ACCOUNTS))
     assert organization.sweep(hub)["sweep"]["checked"] == PLACES
     return hub
@@ -175,6 +175,44 @@ def test_the_sweep_finds_what_no_event_reported(organization: Organization, hub:
 
     organization.sweep(hub)
     assert inbox.drain() == [], "nothing is sent twice"
+
+
+def test_a_large_region_is_checked_in_parts(organization: Organization, hub: Deployment, inbox: Inbox) -> None:
+    def state_of(summary: Any) -> Any:
+        [state] = [
+            each
+            for each in hub.invoke({"coverage": True})["accountRegions"]
+            if (each["account"], each["region"]) == (SHOP, ELSEWHERE)
+        ]
+        assert state["lastCompleteCheck"] >= summary["sweep"]["since"]
+        assert (summary["sweep"]["checked"], summary["sweep"]["failed"]) == (PLACES, 0)
+        return state
+
+    ec2 = organization.client("ec2", SHOP, ELSEWHERE)
+    with without_events(ec2):
+        build = Builder(ec2)
+        vpcs = sorted(build.vpc(f"part {number}", f"10.{number}.0.0/16") for number in range(5))
+    request = {"check": "region", "account": SHOP, "region": ELSEWHERE, "maxVpcs": 2, "publish": False}
+    first = hub.invoke(request)
+    assert (first["checked"]["vpcs"], first["next"]["afterVpcId"]) == (2, vpcs[1])
+
+    opened = state_of(organization.sweep(hub))
+
+    # Two services are missing in the main table of each VPC. No subnet uses it.
+    assert opened["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * len(vpcs)}
+    assert sorted(message.body["vpc"]["id"] for message in inbox.drain()) == vpcs
+
+    with without_events(ec2):
+        ec2.delete_vpc(VpcId=vpcs[0])
+        ec2.delete_vpc(VpcId=vpcs[4])
+    left = state_of(organization.sweep(hub))
+
+    assert left["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * (len(vpcs) - 2)}
+    resolved = {
+        message.body["vpc"]["id"]: {finding["resolution"]["cause"] for finding in message.body["findings"]}
+        for message in inbox.drain()
+    }
+    assert resolved == {vpcs[0]: {"vpc_deleted"}, vpcs[4]: {"vpc_deleted"}}
 
 
 def test_the_overview_names_each_account_and_region(organization: Organization, hub: Deployment) -> None:
