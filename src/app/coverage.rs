@@ -10,7 +10,12 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::alert::truncate_to_seconds,
-    app::{deadline::Deadline, handler::Gatewatch, metrics, response::MAX_ANSWER},
+    app::{
+        deadline::Deadline,
+        handler::{Gatewatch, Invocation},
+        metrics,
+        response::MAX_ANSWER,
+    },
     aws::dynamodb::marker_table::MarkerTable,
     coverage::{
         enrollment_changes::{EnrollmentChange, EnrollmentChanges},
@@ -44,14 +49,15 @@ impl Gatewatch {
         request: CoverageRequest,
         hub: &Hub,
         table: MarkerTable<'_>,
-        deadline: &Deadline,
+        Invocation { own, deadline, .. }: &Invocation,
     ) -> Result<Answer, Error> {
+        let own_account = own.account.as_deref();
         let now = Timestamp::now();
         let (markers, accounts) = try_join(table.markers(), table.accounts()).await?;
         let overview = Overview::new(&markers, &accounts, &hub.regions, hub.stale_after, now);
         // Markers have whole seconds.
         let since = request.since.map(truncate_to_seconds);
-        let sweep = since.map(|since| SweepResult::new(&overview, &markers, since));
+        let sweep = since.map(|since| SweepResult::new(&overview, &markers, own_account, since));
         if request.is_summary {
             // First, because a topic that does not work must not hide them.
             metrics::write(&overview.totals, sweep.as_ref(), now);

@@ -72,7 +72,7 @@ impl Gatewatch {
         if let (Some(hub), Some(table)) = (&self.settings.hub, self.marker_table())
             && let Some(request) = coverage_request::read(&event.payload)?
         {
-            return self.coverage(request, hub, table, &invocation.deadline).await;
+            return self.coverage(request, hub, table, &invocation).await;
         }
         let watched = self.watched(invocation.own.clone());
         let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;

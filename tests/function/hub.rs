@@ -479,6 +479,21 @@ async fn the_end_of_a_sweep_counts_tells_and_writes_metrics() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_sweep_says_that_no_account_can_be_entered_any_more() {
+    let (before, since) = (json!({"S": "2099-01-01T00:00:00Z"}), json!({"S": "2099-01-02T00:00:00Z"}));
+    let refused = json!({"checkedAt": before, "notEnrolled": {"S": "access_denied"}, "notEnrolledAt": since});
+    let own = marker("123456789012#eu-west-1", &json!({"checkedAt": since}));
+    let rows = [("markers", vec![own, marker("111122223333#eu-west-1", &refused)])];
+    let servers = Servers { dynamodb: DynamoDb::holding_rows(rows).await, ..Servers::with([]).await };
+    let summary = json!({"coverage": "summary", "since": "2099-01-02T00:00:00Z"});
+    let Outcome::Response(answer) = servers.invoke(&summary).await else { panic!() };
+    assert_eq!(
+        answer["sweep"],
+        json!({"since": "2099-01-02T00:00:00Z", "checked": 1, "notEnrolled": 1, "failed": 0, "lostAllMembers": true})
+    );
+}
+
+#[tokio::test]
 async fn what_people_could_not_be_told_about_the_enrollment_is_told_by_the_next_attempt() {
     let servers = Servers { sns: Sns::refusing("notEnrolled").await, ..two_accounts().await };
     let Outcome::Error(kind, message) = servers.invoke(&json!({"coverage": "summary"})).await else { panic!() };

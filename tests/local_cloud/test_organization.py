@@ -322,6 +322,33 @@ def test_an_account_that_cannot_be_entered_is_reported_and_the_others_are_checke
     assert (told["notEnrolled"], told["enrolled"]) == ([], [account])
 
 
+def test_the_sweep_fails_if_the_hub_can_enter_no_account_any_more(organization: Organization, hub: Deployment) -> None:
+    assert organization.sweep(hub)["sweep"]["checked"] == PLACES
+    iam, role = organization.client("iam"), hub.outputs["FunctionRoleArn"].rsplit("/", 1)[-1]
+    [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    left = [statement for statement in policy["Statement"] if statement["Sid"] != "EnterMembers"]
+    assert len(left) == len(policy["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**policy, "Statement": left}))
+    restart(hub)
+    try:
+        with pytest.raises(SweepFailed) as sweep:
+            organization.sweep(hub)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+    counts = json.loads(str(sweep.value))["sweep"]
+    places_of_hub = len(REGIONS)
+    del counts["since"]
+    assert counts == {
+        "checked": places_of_hub,
+        "notEnrolled": PLACES - places_of_hub,
+        "failed": 0,
+        "lostAllMembers": True,
+    }
+    assert organization.sweep(hub)["sweep"]["checked"] == PLACES
+
+
 def test_a_throttled_account_fails_and_the_others_are_checked(organization: Organization, hub: Deployment) -> None:
     """More than a tenth fails, and so does the execution: an alarm watches that."""
     with organization.changed(PAYMENTS, throttled=True):

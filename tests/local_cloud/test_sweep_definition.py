@@ -177,6 +177,16 @@ def test_the_execution_fails_if_more_than_a_tenth_failed(failed: int, status: st
         assert json.loads(ended["output"]["Cause"]) == summary
 
 
+@pytest.mark.parametrize(("lost", "status"), [({}, "SUCCEEDED"), ({"lostAllMembers": True}, "FAILED")])
+def test_the_execution_fails_if_the_hub_can_enter_no_account_any_more(lost: dict[str, bool], status: str) -> None:
+    summary = {"totals": {}, "sweep": {"checked": 2, "notEnrolled": 8, "failed": 0, **lost}}
+    ended = run({"Accounts": [account(A)]}, summary=summary)
+    assert ended["status"] == status
+    if lost:
+        assert ended["output"]["Error"] == "LostAllMembers"
+        assert json.loads(ended["output"]["Cause"]) == summary
+
+
 def test_another_role_may_list_the_accounts() -> None:
     role = f"arn:aws:iam::{B}:role/list-accounts"
     ended = run({"Accounts": [account(A)]}, {"Accounts": [account(C)]}, parameters={"ListAccountsRole": role})
