@@ -69,10 +69,10 @@ impl Gatewatch {
     /// SQS batch fails alone, the answer lists it instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
         let invocation = Invocation::new(&event.context, &self.settings);
-        if let (Some(hub), Some(table)) = (&self.settings.hub, self.marker_table())
+        if let (Some(settings), Some(table)) = (&self.settings.markers, self.marker_table())
             && let Some(request) = coverage_request::read(&event.payload)?
         {
-            return self.coverage(request, hub, table, &invocation).await;
+            return self.coverage(request, settings, table, &invocation).await;
         }
         let watched = self.watched(invocation.own.clone());
         let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;

@@ -1,5 +1,5 @@
-//! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
-//! each account and Region that it has checked.
+//! What a hub does beyond a function that watches one account and Region: it enters other accounts. And what a function does
+//! that keeps a marker of each account and Region that it has checked, as a hub does.
 
 use std::{
     sync::Arc,
@@ -33,12 +33,12 @@ const NAME_TIMEOUT: Duration = Duration::from_secs(2);
 impl Gatewatch {
     /// The accounts and Regions that the function watches.
     pub(super) fn watched(&self, own: AccountRegion) -> Watched {
-        Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
+        Watched { own, regions: self.settings.hub().map(|hub| hub.regions.clone()) }
     }
 
     /// Names the account and Region in each line of the log about them.
     pub(super) fn span_of(&self, place: &AccountRegion) -> Span {
-        let is_hub = self.settings.hub.is_some();
+        let is_hub = self.settings.hub().is_some();
         if is_hub { error_span!("member", account = ?place.account, region = ?place.region) } else { Span::none() }
     }
 
@@ -134,6 +134,7 @@ impl Gatewatch {
     /// What AWS Organizations says of an account: its name, and where it is. If that cannot be read, it does no harm: the alert
     /// goes without it.
     pub(super) async fn member_account(&self, place: &AccountRegion) -> Option<MemberAccount> {
+        self.settings.hub()?;
         let table = self.marker_table()?;
         let account = place.account.as_ref()?;
         match timeout(NAME_TIMEOUT, table.account(account)).await {
@@ -149,9 +150,9 @@ impl Gatewatch {
         }
     }
 
-    /// The rows about accounts and Regions, if the function is a hub.
+    /// The rows about accounts and Regions, if the function keeps markers.
     pub(super) fn marker_table(&self) -> Option<MarkerTable<'_>> {
-        self.settings.hub.as_ref()?;
+        self.settings.markers.as_ref()?;
         let table = self.settings.ledger_table.as_ref()?;
         Some(MarkerTable { client: &self.clients.dynamodb, table })
     }

@@ -42,13 +42,13 @@ pub struct Report {
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
     /// What was sent.
     pub sent: Sent,
-    /// The account and Region, if the function is a hub.
+    /// The account and Region, if the function keeps markers.
     pub member: Option<Member>,
     /// Where to go on, if this is a part of a Region and not the last one.
     pub next: Option<NextPart>,
 }
 
-/// The account and Region that a hub has checked.
+/// The account and Region that a function with markers has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The account and Region.

@@ -87,10 +87,10 @@ pub struct Report {
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub omitted: usize,
-    /// The account, 12 digits. Absent unless the function is a hub.
+    /// The account, 12 digits. Absent unless the function keeps markers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The Region. Absent unless the function is a hub.
+    /// The Region. Absent unless the function keeps markers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Why nothing was checked. Absent if the account and Region could be read.
