@@ -215,6 +215,31 @@ def test_a_large_region_is_checked_in_parts(organization: Organization, hub: Dep
     assert resolved == {vpcs[0]: {"vpc_deleted"}, vpcs[4]: {"vpc_deleted"}}
 
 
+def test_a_stack_of_one_account_can_be_swept_by_the_state_machine(organization: Organization, hub: Deployment) -> None:
+    assert hub, "the function is built, and the Regions are empty"
+    ec2 = organization.client("ec2", HUB)
+    with without_events(ec2):
+        build = Builder(ec2)
+        vpcs = sorted(build.vpc(f"own {number}", f"10.{number}.0.0/16") for number in range(3))
+    alone = organization.deploy_alone("alone", SweepWith="state-machine", MaxVpcsPerCheck=2, SettleSeconds=0)
+    try:
+        inbox = Inbox(alone, "inbox-of-alone")
+
+        summary = organization.sweep(alone)
+
+        counts = {name: summary["sweep"][name] for name in ("checked", "notEnrolled", "failed")}
+        assert counts == {"checked": 1, "notEnrolled": 0, "failed": 0}
+        assert summary["totals"]["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * len(vpcs)}
+        assert sorted(message.body["vpc"]["id"] for message in inbox.drain()) == vpcs
+        [state] = alone.invoke({"coverage": True})["accountRegions"]
+        assert (state["account"], state["region"], state["stale"]) == (HUB, REGION, False)
+        with organization.changed(HUB, throttled=True), pytest.raises(SweepFailed) as failed:
+            organization.sweep(alone)
+        assert json.loads(str(failed.value))["sweep"]["failed"] == 1
+    finally:
+        organization.client("cloudformation").delete_stack(StackName="alone")
+
+
 def test_the_overview_names_each_account_and_region(organization: Organization, hub: Deployment) -> None:
     ec2 = organization.client("ec2", SHOP, ELSEWHERE)
     with without_events(ec2):

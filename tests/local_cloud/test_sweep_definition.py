@@ -199,6 +199,33 @@ def test_another_role_may_list_the_accounts() -> None:
     assert states["ListAccountsAsRole"] == states["ListAccounts"]
 
 
+OWN = {"Regions": "", "OrganizationId": "", "SweepWith": "state-machine"}
+"""A stack of one account with the state machine."""
+
+
+def test_a_stack_of_one_account_checks_itself_and_lists_nothing() -> None:
+    opened = {"HIGH": 0, "MEDIUM": 0, "LOW": 2}
+    following = {"afterVpcId": "vpc-00000001", "since": "2026-11-27T04:00:01Z", "open": opened}
+    answers = {f"{A}#eu-west-1": [{"findings": [], "next": following}]}
+    errors = {f"{A}#eu-west-1": ["Ec2ReadFailed"]}
+    summary = {"totals": {"accountRegions": 1}, "sweep": {"checked": 1, "notEnrolled": 0, "failed": 0}}
+    ended = run(parameters=OWN, answers=answers, errors=errors, summary=summary)
+
+    same = {"check": "region", "maxVpcs": 1000, "account": A, "region": "eu-west-1"}
+    assert ended["checks"] == [same, same, {**same, "next": following}]
+    assert (ended["lists"], ended["writes"]) == ([], [])
+    assert (ended["status"], ended["output"]) == ("SUCCEEDED", summary)
+    assert ended["summaries"] == [{"coverage": "summary", "since": "2026-11-27T04:00:00.123Z"}]
+
+
+def test_the_execution_fails_if_the_only_check_failed() -> None:
+    errors = {f"{A}#eu-west-1": ["Ec2ReadFailed"] * 4}
+    summary = {"totals": {"accountRegions": 1}, "sweep": {"checked": 0, "notEnrolled": 0, "failed": 1}}
+    ended = run(parameters=OWN, errors=errors, summary=summary)
+    assert len(ended["checks"]) == 4
+    assert (ended["status"], ended["output"]["Error"]) == ("FAILED", "TooManyFailed")
+
+
 def test_the_input_of_a_region_with_10_000_accounts_fits_into_a_state() -> None:
     accounts = [f"{number:012}" for number in range(10_000)]
     assert len(json.dumps({"region": "ap-southeast-2", "accounts": accounts})) < 256 * 1024 * 0.7
