@@ -47,12 +47,12 @@ impl Gatewatch {
         let check = self.check(payload, None, entered, invocation);
         let part = RegionPart::new(invocation.deadline.read(check.reader().vpc_ids()).await?, request);
         let last_vpc_id = part.vpc_ids.last().filter(|_| !part.is_last()).cloned();
-        let outcome = self.process(&payload.limited_to(part), None, entered, invocation).await?;
-        let (Outcome::Report(report), Some(after_vpc_id)) = (&outcome, last_vpc_id) else { return Ok(outcome) };
-        let (since, open) = so_far(Some(request), report, invocation.started_at);
-        let OpenFindings { high, medium, low } = open;
-        let next = NextPart { after_vpc_id, since, open: FoundSoFar { high, medium, low } };
-        Ok(Outcome::Report(Report { next: Some(next), ..report.clone() }))
+        let mut outcome = self.process(&payload.limited_to(part), None, entered, invocation).await?;
+        if let (Outcome::Report(report), Some(after_vpc_id)) = (&mut outcome, last_vpc_id) {
+            let (since, OpenFindings { high, medium, low }) = so_far(Some(request), report, invocation.started_at);
+            report.next = Some(NextPart { after_vpc_id, since, open: FoundSoFar { high, medium, low } });
+        }
+        Ok(outcome)
     }
 }
 

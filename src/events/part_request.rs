@@ -19,6 +19,8 @@ use crate::{
 pub(super) const KEYS: [&str; 2] = ["maxVpcs", "next"];
 /// The largest value of `maxVpcs`.
 const MAX_VPCS: u64 = 10_000;
+/// The largest number of findings in `open`. No Region has so many, and sums of such numbers do not overflow.
+const MAX_FINDINGS: u64 = 1_000_000_000;
 
 /// Reads the keys of a direct request that ask for a part. `None` if it has none of them.
 ///
@@ -61,8 +63,13 @@ fn next_part(next: &Value) -> Result<NextPart, Error> {
     let since = fields["since"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
     let open = object("open", &fields["open"], &["HIGH", "MEDIUM", "LOW"])?;
     let count = |severity: &str| {
-        let allowed = || format!("\"{severity}\" in \"open\" is {}; allowed is a whole number", shown(&open[severity]));
-        open[severity].as_u64().ok_or_else(|| refused(&allowed()))
+        let count = open[severity].as_u64().filter(|count| *count <= MAX_FINDINGS);
+        count.ok_or_else(|| {
+            let value = shown(&open[severity]);
+            refused(&format!(
+                "\"{severity}\" in \"open\" is {value}; allowed is a whole number from 0 to {MAX_FINDINGS}"
+            ))
+        })
     };
     Ok(NextPart {
         after_vpc_id: after_vpc_id
@@ -134,6 +141,9 @@ mod tests {
         let max = |shown: &str| format!("\"maxVpcs\" is {shown}; allowed is a whole number from 1 to 10000");
         let object = "\"next\" is not an object with afterVpcId, since, open, as the last answer had it";
         let ids = "allowed is vpc- and 8 to 17 hexadecimal digits in lower case";
+        let counts = |severity: &str, shown: &str| {
+            format!("\"{severity}\" in \"open\" is \"{shown}\"; allowed is a whole number from 0 to 1000000000")
+        };
         let times = "allowed is a time such as \"2026-11-27T04:00:00Z\"";
         for (request, why) in [
             (json!({"check": "region", "next": next()}), "\"next\" is allowed only with \"maxVpcs\"".to_owned()),
@@ -156,7 +166,8 @@ mod tests {
                 with("/next/open", json!({"HIGH": 1, "MEDIUM": 2, "LOW": 3, "ALL": 6})),
                 "\"open\" is not an object with HIGH, MEDIUM, LOW, as the last answer had it".to_owned(),
             ),
-            (with("/next/open/LOW", json!(-1)), "\"LOW\" in \"open\" is \"-1\"; allowed is a whole number".to_owned()),
+            (with("/next/open/LOW", json!(-1)), counts("LOW", "-1")),
+            (with("/next/open/HIGH", json!(1_000_000_001)), counts("HIGH", "1000000001")),
         ] {
             assert_eq!(read(&request), Err(Error::UnsupportedEvent(format!("manual request: {why}"))), "{request}");
         }
