@@ -17,6 +17,9 @@ pub enum Error {
     /// EC2 refuses valid credentials: the Region is not enabled in the account. Callers see it as `Ec2ReadFailed`.
     #[error("{0}")]
     RegionDisabled(String),
+    /// The Region has more VPCs than a request allows for one invocation. Callers never see it: the function checks a part.
+    #[error("the Region has more than {0} VPCs")]
+    TooManyVpcs(usize),
     /// A message could not be published to its topic.
     #[error("{0}")]
     PublishFailed(String),
@@ -45,7 +48,7 @@ impl Error {
         match self {
             Self::Config(_) => "ConfigError",
             Self::UnsupportedEvent(_) => "UnsupportedEvent",
-            Self::Ec2ReadFailed(_) | Self::RegionDisabled(_) => "Ec2ReadFailed",
+            Self::Ec2ReadFailed(_) | Self::RegionDisabled(_) | Self::TooManyVpcs(_) => "Ec2ReadFailed",
             Self::PublishFailed(_) => "PublishFailed",
             Self::LedgerFailed(_) => "LedgerFailed",
             Self::Internal(_) => "InternalError",

@@ -43,16 +43,17 @@ pub struct Settings {
     pub remind_after: Option<SignedDuration>,
     /// `EVENT_BUS`: the name or ARN of an event bus that receives each finding as an event.
     pub event_bus: Option<String>,
-    /// What makes the function a hub, which watches the accounts of an organization. `None` without `MEMBER_ROLE`.
-    pub hub: Option<Hub>,
+    /// What the function needs to keep markers of what it has checked. `None` without `MEMBER_ROLE` and `MARKERS`.
+    pub markers: Option<Markers>,
 }
 
-/// The settings of a hub.
+/// The settings of a function that keeps markers: of a hub, or of one that a state machine sweeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hub {
-    /// `MEMBER_ROLE`: the name of the role that the function assumes in another account.
-    pub member_role: String,
-    /// `REGIONS`: the Regions that it watches in each account. The default is its own.
+pub struct Markers {
+    /// `MEMBER_ROLE`: the name of the role that a hub assumes in another account. `None` if the function is no hub: then it
+    /// watches only its own account and Region.
+    pub member_role: Option<String>,
+    /// `REGIONS`: the Regions that a hub watches in each account. The default is its own.
     pub regions: BTreeSet<String>,
     /// `STALE_HOURS`: an account and Region whose last complete check is longer ago is stale.
     pub stale_after: SignedDuration,
@@ -78,7 +79,7 @@ impl Settings {
         let region = region(&required("AWS_REGION", &variable)?)?;
         Ok(Self {
             event_bus: optional("EVENT_BUS", &variable).map(event_bus).transpose()?,
-            hub: hub(&region, &variable)?,
+            markers: markers(&region, &variable)?,
             region,
             topics: topics(&variable)?,
             checks: variable("CHECKS").map_or_else(|| Ok(default_checks()), |value| checks(&value))?,
@@ -95,6 +96,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// The markers, if the function is a hub, which watches the accounts of an organization.
+    #[must_use]
+    pub fn hub(&self) -> Option<&Markers> {
+        self.markers.as_ref().filter(|markers| markers.member_role.is_some())
+    }
+
     /// The channels that alerts are sent on: those with a topic, and [`Channel::Events`] with an event bus.
     #[must_use]
     pub fn channels(&self) -> BTreeSet<Channel> {
@@ -228,17 +235,26 @@ fn event_bus(value: String) -> Result<String, Error> {
     }
 }
 
-/// Reads the settings of a hub. The other variables of a hub mean nothing without `MEMBER_ROLE`.
-fn hub(own_region: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Hub>, Error> {
-    let Some(role) = optional("MEMBER_ROLE", &variable) else { return Ok(None) };
-    if optional("LEDGER_TABLE", &variable).is_none() {
-        let why =
-            "LEDGER_TABLE is not set; it is required with MEMBER_ROLE, because a hub keeps there what it has checked";
-        return Err(Error::Config(why.to_owned()));
+/// Reads the settings of a function that keeps markers. `REGIONS` means nothing without `MEMBER_ROLE`.
+fn markers(own_region: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Markers>, Error> {
+    let member_role = optional("MEMBER_ROLE", &variable).map(role_name).transpose()?;
+    let is_on = match optional("MARKERS", &variable).as_deref() {
+        None | Some("off") => false,
+        Some("on") => true,
+        Some(value) => return Err(invalid("MARKERS", value, "on or off")),
+    };
+    let reason = if member_role.is_some() { "MEMBER_ROLE" } else { "MARKERS=on" };
+    if !is_on && member_role.is_none() {
+        return Ok(None);
+    } else if optional("LEDGER_TABLE", &variable).is_none() {
+        return Err(Error::Config(format!(
+            "LEDGER_TABLE is not set; it is required with {reason}, because the function keeps there what it has checked"
+        )));
     }
-    Ok(Some(Hub {
-        member_role: role_name(role)?,
-        regions: optional("REGIONS", &variable)
+    let named = optional("REGIONS", &variable).filter(|_| member_role.is_some());
+    Ok(Some(Markers {
+        member_role,
+        regions: named
             .map_or_else(|| Ok(BTreeSet::from([own_region.to_owned()])), |value| regions(&value, own_region))?,
         stale_after: hours(&optional("STALE_HOURS", &variable).unwrap_or_else(|| "48".to_owned()))?,
     }))
@@ -370,7 +386,7 @@ mod tests {
                 ledger_table: None,
                 remind_after: Some(SignedDuration::from_hours(7 * 24)),
                 event_bus: None,
-                hub: None,
+                markers: None,
             })
         );
     }
@@ -413,8 +429,8 @@ mod tests {
                 ledger_table: Some("gatewatch.Ledger_1-A".into()),
                 remind_after: Some(SignedDuration::from_hours(365 * 24)),
                 event_bus: Some("arn:aws:events:eu-west-1:123456789012:event-bus/a.b".into()),
-                hub: Some(Hub {
-                    member_role: "gatewatch-read".into(),
+                markers: Some(Markers {
+                    member_role: Some("gatewatch-read".into()),
                     regions: ["eu-west-1", "us-gov-east-1"].map(str::to_owned).into(),
                     stale_after: SignedDuration::from_hours(6),
                 }),
@@ -431,6 +447,7 @@ mod tests {
             "REQUIRED_INTERFACES",
             "ORGANIZATION_ID",
             "EVENT_BUS",
+            "MARKERS",
             "MEMBER_ROLE",
             "REGIONS",
             "STALE_HOURS",
@@ -442,9 +459,9 @@ mod tests {
     fn a_hub_watches_its_own_region_by_default() {
         let settings = read(&[("MEMBER_ROLE", "gatewatch-read"), ("LEDGER_TABLE", "ledger")]).unwrap();
         assert_eq!(
-            settings.hub,
-            Some(Hub {
-                member_role: "gatewatch-read".into(),
+            settings.hub(),
+            Some(&Markers {
+                member_role: Some("gatewatch-read".into()),
                 regions: BTreeSet::from(["eu-west-1".to_owned()]),
                 stale_after: SignedDuration::from_hours(48),
             })
@@ -452,11 +469,34 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_needs_an_alert_history() {
+    fn a_function_can_keep_a_marker_of_its_own_account_and_region() {
+        let variables = [("MARKERS", "on"), ("LEDGER_TABLE", "ledger"), ("REGIONS", "us-east-1"), ("STALE_HOURS", "6")];
+        let settings = read(&variables).unwrap();
         assert_eq!(
-            config_error(&[("MEMBER_ROLE", "gatewatch-read")]),
-            "LEDGER_TABLE is not set; it is required with MEMBER_ROLE, because a hub keeps there what it has checked"
+            settings.markers,
+            Some(Markers {
+                member_role: None,
+                regions: BTreeSet::from(["eu-west-1".to_owned()]),
+                stale_after: SignedDuration::from_hours(6),
+            })
         );
+        assert_eq!(settings.hub(), None);
+        assert_eq!(read(&[("MARKERS", "off")]).unwrap().markers, None);
+        assert_eq!(config_error(&[("MARKERS", "yes")]), "MARKERS is \"yes\"; allowed is on or off");
+    }
+
+    #[test]
+    fn markers_need_an_alert_history() {
+        for (name, value, reason) in [("MEMBER_ROLE", "gatewatch-read", "MEMBER_ROLE"), ("MARKERS", "on", "MARKERS=on")]
+        {
+            assert_eq!(
+                config_error(&[(name, value)]),
+                format!(
+                    "LEDGER_TABLE is not set; it is required with {reason}, because the function keeps there what it has \
+                     checked"
+                )
+            );
+        }
     }
 
     #[test]

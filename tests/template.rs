@@ -101,7 +101,8 @@ fn the_role_reads_exactly_what_the_checks_need() {
     // What the function does with its findings and its queue, and how a hub gets into other accounts.
     const OTHER_SERVICES: [&str; 7] = ["dynamodb:", "events:", "kms:", "logs:", "sns:", "sqs:", "sts:"];
     for checks in sets_of_checks() {
-        let granted = TEMPLATE.actions_with("FunctionRole", &checks, &["HasEventBus", "HasLedger", "IsHub"]);
+        let granted =
+            TEMPLATE.actions_with("FunctionRole", &checks, &["HasEventBus", "HasLedger", "HasStateMachine", "IsHub"]);
         let reads: BTreeSet<&str> = (granted.iter().map(String::as_str))
             .filter(|action| !OTHER_SERVICES.iter().any(|service| action.starts_with(service)))
             .collect();

@@ -125,7 +125,7 @@ def test_the_model_has_the_state_machine_of_the_repository() -> None:
     in_parent = list(states["States"])
     of_page = ["WhoLists", "ListAccounts", "ListAccountsAsRole", "ReadPage", "WhatIsLeft", "KeepAccounts"]
     of_sweep = ["Begin", "SweepRegions", "Summarize", "Judge", "Done"]
-    assert sorted(in_parent) == sorted([*of_page, *of_sweep, "TooManyFailed"])
+    assert sorted(in_parent) == sorted([*of_page, *of_sweep, "LostAllMembers", "TooManyFailed"])
     # ListAccountsAsRole takes the place of ListAccounts, and WhatIsLeft is entered twice.
     assert len(of_page) == costs.TRANSITIONS_PER_PAGE
     assert len(of_sweep) == costs.TRANSITIONS_PER_SWEEP

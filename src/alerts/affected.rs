@@ -149,7 +149,7 @@ fn is_about_table(record: &AlertRecord) -> bool {
 #[must_use]
 pub fn concerns(scope: &Scope, record: &AlertRecord) -> bool {
     let subject = &record.subject.id;
-    scope.region
+    scope.includes_by_region(&record.vpc_id)
         || scope.vpc_ids.contains(&record.vpc_id)
         || scope.route_tables.contains_key(subject)
         || scope.endpoints.contains_key(subject)
@@ -219,7 +219,11 @@ mod tests {
             recorded::Recorded,
             testing::{record as alert_record, unavailable},
         },
-        events::{record::Trigger, sqs::Message},
+        events::{
+            part::{FoundSoFar, NextPart, PartRequest, RegionPart},
+            record::Trigger,
+            sqs::Message,
+        },
         network::{
             model::{Association, RouteTable},
             service::GatewayService,
@@ -356,6 +360,23 @@ mod tests {
         );
         assert!(Arc::ptr_eq(&affected[0].route_table_ids, &affected[2].route_table_ids));
         assert!(payload.records().zip(&affected).all(|(record, affected)| std::ptr::eq(record, affected.record)));
+    }
+
+    #[test]
+    fn a_part_of_a_region_concerns_its_own_vpcs_and_the_last_part_those_that_are_gone() {
+        let part = |after: Option<&str>| {
+            let next = |id: &str| NextPart {
+                after_vpc_id: id.into(),
+                since: "2026-11-27T04:00:00Z".parse().unwrap(),
+                open: FoundSoFar::default(),
+            };
+            let request = PartRequest { max_vpcs: 1, next: after.map(next) };
+            Scope::region_part(RegionPart::new(ids(&[A, B]), &request))
+        };
+        let records = [A, B, DELETED_VPC, REST_APIS].map(|vpc_id| alert_record(vpc_id, "rtb-0000000a", &[]));
+        let concerned = |scope: &Scope| records.each_ref().map(|record| concerns(scope, record));
+        assert_eq!(concerned(&part(None)), [true, false, false, false]);
+        assert_eq!(concerned(&part(Some(A))), [false, true, true, true]);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(super) struct Check<'a> {
     pub(super) clients: &'a AccountClients,
     pub(super) known_vpcs: &'a KnownVpcs,
     pub(super) payload: &'a Payload,
+    /// Maximum number of VPCs of a Region that is checked as a whole.
+    pub(super) max_vpcs: Option<usize>,
     pub(super) account_region: &'a AccountRegion,
     pub(super) deadline: &'a Deadline,
     /// When the attempt started, in whole seconds.
@@ -108,7 +110,8 @@ impl<'a> Check<'a> {
         self.deadline.read_again(reading).await
     }
 
-    fn reader(&self) -> Reader<'a> {
+    /// Reads the network.
+    pub(super) fn reader(&self) -> Reader<'a> {
         let lists = Lists {
             client: &self.clients.ec2,
             bucket: &self.clients.ec2_bucket,
@@ -120,6 +123,7 @@ impl<'a> Check<'a> {
             known_vpcs: self.known_vpcs,
             known_services: &self.clients.known_services,
             checks_endpoints: has_endpoint_checks(&self.settings.checks),
+            max_vpcs: self.max_vpcs,
         }
     }
 

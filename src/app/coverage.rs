@@ -1,4 +1,4 @@
-//! Answers a request for the overview of the organization. At the end of a sweep, also writes the metrics and tells people
+//! Answers a request for the overview: of the organization, or of the function's own account and Region. At the end of a sweep, also writes the metrics and tells people
 //! which accounts cannot be read.
 
 use futures_util::{
@@ -10,10 +10,16 @@ use jiff::Timestamp;
 
 use crate::{
     alerts::alert::truncate_to_seconds,
-    app::{deadline::Deadline, handler::Gatewatch, metrics, response::MAX_ANSWER},
+    app::{
+        deadline::Deadline,
+        handler::{Gatewatch, Invocation},
+        metrics,
+        response::MAX_ANSWER,
+    },
     aws::dynamodb::marker_table::MarkerTable,
     coverage::{
         enrollment_changes::{EnrollmentChange, EnrollmentChanges},
+        marker::{Marker, MemberAccount},
         overview::{Overview, SweepResult},
     },
     error::Error,
@@ -23,7 +29,7 @@ use crate::{
         json::{answer::Answer, coverage::Coverage},
     },
     network::enrollment::NotEnrolled,
-    settings::Hub,
+    settings::Markers,
 };
 
 /// Maximum number of markers that are written concurrently.
@@ -42,19 +48,27 @@ impl Gatewatch {
     pub(super) async fn coverage(
         &self,
         request: CoverageRequest,
-        hub: &Hub,
+        settings: &Markers,
         table: MarkerTable<'_>,
-        deadline: &Deadline,
+        Invocation { own, deadline, .. }: &Invocation,
     ) -> Result<Answer, Error> {
+        let own_account = own.account.as_deref();
         let now = Timestamp::now();
-        let (markers, accounts) = try_join(table.markers(), table.accounts()).await?;
-        let overview = Overview::new(&markers, &accounts, &hub.regions, hub.stale_after, now);
+        let is_hub = settings.member_role.is_some();
+        let (markers, accounts) = if is_hub {
+            try_join(table.markers(), table.accounts()).await?
+        } else {
+            of_own_account(table.markers().await?, own_account)
+        };
+        let overview = Overview::new(&markers, &accounts, &settings.regions, settings.stale_after, now);
         // Markers have whole seconds.
         let since = request.since.map(truncate_to_seconds);
-        let sweep = since.map(|since| SweepResult::new(&overview, &markers, since));
+        let sweep = since.map(|since| SweepResult::new(&overview, &markers, own_account, since));
         if request.is_summary {
-            // First, because a topic that does not work must not hide them.
-            metrics::write(&overview.totals, sweep.as_ref(), now);
+            if is_hub {
+                // First, because a topic that does not work must not hide them.
+                metrics::write(&overview.totals, sweep.as_ref(), now);
+            }
             let changes = EnrollmentChanges::new(&overview, &markers, &accounts);
             self.tell(&changes, table, deadline).await?;
         }
@@ -87,6 +101,19 @@ impl Gatewatch {
             .map(async |(account, region, reason)| table.write_reported(account, region, reason).await);
         stream::iter(writing).buffer_unordered(MAX_CONCURRENT_WRITES).try_collect::<()>().await
     }
+}
+
+/// What is known of the only account that a function watches that is no hub. It may have been one, and have markers of others.
+fn of_own_account(mut markers: Vec<Marker>, account: Option<&str>) -> (Vec<Marker>, Vec<MemberAccount>) {
+    markers.retain(|marker| account == Some(marker.account.as_str()));
+    let own = |id: &str| MemberAccount {
+        id: id.to_owned(),
+        name: None,
+        organizational_unit: None,
+        is_active: true,
+        seen_at: None,
+    };
+    (markers, account.map(own).into_iter().collect())
 }
 
 /// The accounts and Regions of a change, with what people know about them now.

@@ -33,6 +33,7 @@ use crate::{
     events::{
         coverage_request,
         origin::{self, Group},
+        part::PartRequest,
         payload::Payload,
         record::AlertRequest,
     },
@@ -68,10 +69,10 @@ impl Gatewatch {
     /// SQS batch fails alone, the answer lists it instead.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
         let invocation = Invocation::new(&event.context, &self.settings);
-        if let (Some(hub), Some(table)) = (&self.settings.hub, self.marker_table())
+        if let (Some(settings), Some(table)) = (&self.settings.markers, self.marker_table())
             && let Some(request) = coverage_request::read(&event.payload)?
         {
-            return self.coverage(request, hub, table, &invocation.deadline).await;
+            return self.coverage(request, settings, table, &invocation).await;
         }
         let watched = self.watched(invocation.own.clone());
         let groups = origin::read(&event.payload, &watched, &self.settings.exempt_tag)?;
@@ -91,19 +92,22 @@ impl Gatewatch {
 
     /// Handles the events about one account and Region.
     async fn handle_group(&self, group: Group, invocation: &Invocation) -> Result<Outcome, Error> {
-        let Group { account_region, payload } = group;
+        let Group { account_region, payload, part } = group;
+        let part = part.as_ref();
         let payload = payload.for_channels(&self.settings.channels())?;
         let payload = if has_endpoint_checks(&self.settings.checks) { payload } else { payload.for_tables_only() };
         let place = &account_region;
-        isolate(payload, async |payload: &Payload| match self.enter_and_process(payload, place, invocation).await {
-            Ok(outcome) => self.checked(outcome, place, invocation).await,
-            Err(EnterError::NotEnrolled(reason)) => {
-                self.not_enrolled(payload, place, reason, &invocation.deadline).await
+        isolate(payload, async |payload: &Payload| {
+            match self.enter_and_process(payload, part, place, invocation).await {
+                Ok(outcome) => self.checked(outcome, part, place, invocation).await,
+                Err(EnterError::NotEnrolled(reason)) => {
+                    self.not_enrolled(payload, place, reason, &invocation.deadline).await
+                }
+                Err(EnterError::Failed(Error::RegionDisabled(_))) if place.account != invocation.own.account => {
+                    self.not_enrolled(payload, place, NotEnrolled::RegionDisabled, &invocation.deadline).await
+                }
+                Err(EnterError::Failed(error)) => Err(error),
             }
-            Err(EnterError::Failed(Error::RegionDisabled(_))) if place.account != invocation.own.account => {
-                self.not_enrolled(payload, place, NotEnrolled::RegionDisabled, &invocation.deadline).await
-            }
-            Err(EnterError::Failed(error)) => Err(error),
         })
         .await
     }
@@ -113,6 +117,7 @@ impl Gatewatch {
     async fn enter_and_process(
         &self,
         payload: &Payload,
+        part: Option<&PartRequest>,
         place: &AccountRegion,
         invocation: &Invocation,
     ) -> Result<Outcome, EnterError> {
@@ -120,8 +125,12 @@ impl Gatewatch {
         loop {
             let clients = self.enter(place, invocation).await?;
             let entered = Entered { account_region: place, clients: &clients };
-            // Boxed, because it is a large future.
-            match Box::pin(self.process(payload, &entered, invocation)).await {
+            // Boxed, because these are large futures.
+            let outcome = match part {
+                Some(request) => Box::pin(self.process_part(payload, request, &entered, invocation)).await,
+                None => Box::pin(self.process(payload, None, &entered, invocation)).await,
+            };
+            match outcome {
                 Err(Error::RegionDisabled(_)) if self.forget_older_session(place, &clients, began_at) => {}
                 outcome => return outcome.map_err(EnterError::Failed),
             }
@@ -129,9 +138,14 @@ impl Gatewatch {
     }
 
     /// Processes a payload. If another invocation has the lease of a VPC, waits and makes another attempt.
-    async fn process(
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Gatewatch::handle`], and [`Error::TooManyVpcs`] if the payload is about a Region with more than `max_vpcs`.
+    pub(super) async fn process(
         &self,
         payload: &Payload,
+        max_vpcs: Option<usize>,
         entered: &Entered<'_>,
         invocation: &Invocation,
     ) -> Result<Outcome, Error> {
@@ -139,7 +153,8 @@ impl Gatewatch {
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
-            let attempt = self.attempt(payload, entered, invocation, &subscriptions, earlier).await?;
+            let check = self.check(payload, max_vpcs, entered, invocation);
+            let attempt = self.attempt(&check, entered, invocation, &subscriptions, earlier).await?;
             if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
                 return attempt.outcome;
@@ -152,22 +167,13 @@ impl Gatewatch {
     /// more is sent about these VPCs.
     async fn attempt(
         &self,
-        payload: &Payload,
+        check: &Check<'_>,
         entered: &Entered<'_>,
         invocation: &Invocation,
         subscriptions: &Subscriptions<'_>,
         earlier: Vec<DeliveryResult>,
     ) -> Result<Attempt, Error> {
-        let now = truncate_to_seconds(Timestamp::now());
-        let check = Check {
-            settings: &self.settings,
-            clients: entered.clients,
-            known_vpcs: &self.known_vpcs,
-            payload,
-            account_region: entered.account_region,
-            deadline: &invocation.deadline,
-            now,
-        };
+        let (payload, now) = (check.payload, check.now);
         let history_table = self.history_table(payload, entered.account_region);
 
         // A large future, which is moved.
@@ -195,6 +201,26 @@ impl Gatewatch {
         let delivered = [earlier, delivered].concat();
         let outcome = self.respond(payload, assessment, &delivered, subscriptions);
         Ok(Attempt { outcome, delivered })
+    }
+
+    /// The inputs of an attempt that begins now.
+    pub(super) fn check<'a>(
+        &'a self,
+        payload: &'a Payload,
+        max_vpcs: Option<usize>,
+        entered: &Entered<'a>,
+        invocation: &'a Invocation,
+    ) -> Check<'a> {
+        Check {
+            settings: &self.settings,
+            clients: entered.clients,
+            known_vpcs: &self.known_vpcs,
+            payload,
+            max_vpcs,
+            account_region: entered.account_region,
+            deadline: &invocation.deadline,
+            now: truncate_to_seconds(Timestamp::now()),
+        }
     }
 
     /// The alert history, if there is one and the payload asks for alerts.
@@ -231,7 +257,7 @@ fn asks_for_alerts(payload: &Payload) -> bool {
 
 /// The account and Region that events are about, and the clients that read it.
 #[derive(Clone, Copy, Debug)]
-struct Entered<'a> {
+pub(super) struct Entered<'a> {
     account_region: &'a AccountRegion,
     clients: &'a AccountClients,
 }

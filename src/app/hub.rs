@@ -1,5 +1,5 @@
-//! What a hub does beyond a function that watches one account and Region: it enters other accounts, and keeps a marker of
-//! each account and Region that it has checked.
+//! What a hub does beyond a function that watches one account and Region: it enters other accounts. And what a function does
+//! that keeps a marker of each account and Region that it has checked, as a hub does.
 
 use std::{
     sync::Arc,
@@ -16,13 +16,14 @@ use crate::{
         deadline::Deadline,
         handler::{Gatewatch, Invocation},
         logging,
+        region_parts::so_far,
         report::{Member, Report, Sent},
         response::Outcome,
     },
     aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
-    coverage::marker::{MemberAccount, OpenFindings},
+    coverage::marker::MemberAccount,
     error::Error,
-    events::{origin::Watched, payload::Payload},
+    events::{origin::Watched, part::PartRequest, payload::Payload},
     network::{account::AccountRegion, enrollment::NotEnrolled},
 };
 
@@ -32,12 +33,12 @@ const NAME_TIMEOUT: Duration = Duration::from_secs(2);
 impl Gatewatch {
     /// The accounts and Regions that the function watches.
     pub(super) fn watched(&self, own: AccountRegion) -> Watched {
-        Watched { own, regions: self.settings.hub.as_ref().map(|hub| hub.regions.clone()) }
+        Watched { own, regions: self.settings.hub().map(|hub| hub.regions.clone()) }
     }
 
     /// Names the account and Region in each line of the log about them.
     pub(super) fn span_of(&self, place: &AccountRegion) -> Span {
-        let is_hub = self.settings.hub.is_some();
+        let is_hub = self.settings.hub().is_some();
         if is_hub { error_span!("member", account = ?place.account, region = ?place.region) } else { Span::none() }
     }
 
@@ -105,10 +106,11 @@ impl Gatewatch {
     }
 
     /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single
-    /// resources, or one with a failure, is not complete.
+    /// resources, or one with a failure, is not complete. Of a Region in parts, the last one completes the check.
     pub(super) async fn checked(
         &self,
         outcome: Outcome,
+        part: Option<&PartRequest>,
         place: &AccountRegion,
         Invocation { started_at, deadline, .. }: &Invocation,
     ) -> Result<Outcome, Error> {
@@ -117,9 +119,10 @@ impl Gatewatch {
             Outcome::Report(report) => (report, true),
             Outcome::Batch { failures, report } => (report, failures.is_empty()),
         };
-        if let (true, Some(account)) = (is_complete && report.scope.region, &place.account) {
-            let open = OpenFindings::count(&report.findings);
-            in_time(deadline, table.write_checked(account, &place.region, *started_at, open)).await?;
+        let is_complete = is_complete && report.scope.region && report.next.is_none();
+        if let (true, Some(account)) = (is_complete, &place.account) {
+            let (began_at, open) = so_far(part, report, *started_at);
+            in_time(deadline, table.write_checked(account, &place.region, began_at, open)).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: None };
         Ok(match outcome {
@@ -131,6 +134,7 @@ impl Gatewatch {
     /// What AWS Organizations says of an account: its name, and where it is. If that cannot be read, it does no harm: the alert
     /// goes without it.
     pub(super) async fn member_account(&self, place: &AccountRegion) -> Option<MemberAccount> {
+        self.settings.hub()?;
         let table = self.marker_table()?;
         let account = place.account.as_ref()?;
         match timeout(NAME_TIMEOUT, table.account(account)).await {
@@ -146,9 +150,9 @@ impl Gatewatch {
         }
     }
 
-    /// The rows about accounts and Regions, if the function is a hub.
+    /// The rows about accounts and Regions, if the function keeps markers.
     pub(super) fn marker_table(&self) -> Option<MarkerTable<'_>> {
-        self.settings.hub.as_ref()?;
+        self.settings.markers.as_ref()?;
         let table = self.settings.ledger_table.as_ref()?;
         Some(MarkerTable { client: &self.clients.dynamodb, table })
     }

@@ -81,7 +81,13 @@ mod tests {
             open: OpenFindings { high: 3, medium: 4, low: 0 },
             oldest_check: Some(at("2026-11-27T04:00:00Z")),
         };
-        let sweep = SweepResult { since: at("2026-11-27T05:00:00Z"), checked: 6, not_enrolled: 2, failed: 1 };
+        let sweep = SweepResult {
+            since: at("2026-11-27T05:00:00Z"),
+            checked: 6,
+            not_enrolled: 2,
+            failed: 1,
+            lost_all_members: false,
+        };
         let mut log = Vec::new();
         write_to(&mut log, &totals, Some(&sweep), at("2026-11-27T06:00:00Z")).unwrap();
         let log = String::from_utf8(log).unwrap();

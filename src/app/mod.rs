@@ -21,6 +21,8 @@ mod isolation;
 pub mod logging;
 #[cfg(feature = "aws")]
 mod metrics;
+#[cfg(feature = "aws")]
+mod region_parts;
 pub mod report;
 pub mod response;
 #[cfg(feature = "aws")]

@@ -11,7 +11,10 @@ use crate::{
         finding::Finding,
         gateway_endpoint::rule::Verdict,
     },
-    events::scope::{Scope, TablesInScope},
+    events::{
+        part::NextPart,
+        scope::{Scope, TablesInScope},
+    },
     messages::json::{answer, name::Name},
     network::{account::AccountRegion, enrollment::NotEnrolled, model::Network, not_assessed::NotAssessed},
 };
@@ -39,11 +42,13 @@ pub struct Report {
     pub unreadable_exemptions: BTreeSet<UnreadableExemption>,
     /// What was sent.
     pub sent: Sent,
-    /// The account and Region, if the function is a hub.
+    /// The account and Region, if the function keeps markers.
     pub member: Option<Member>,
+    /// Where to go on, if this is a part of a Region and not the last one.
+    pub next: Option<NextPart>,
 }
 
-/// The account and Region that a hub has checked.
+/// The account and Region that a function with markers has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The account and Region.
@@ -157,6 +162,7 @@ impl From<&Report> for answer::Report {
             region: report.member.as_ref().map(|member| member.account_region.region.clone()),
             not_enrolled: (report.member.as_ref().and_then(|member| member.not_enrolled))
                 .map(|reason| answer::NotEnrolled { reason: Name(reason) }),
+            next: report.next.as_ref().map(Into::into),
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::{
 /// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub(super) const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
-/// Maximum size of the answer of a hub in bytes: Step Functions accepts 256 KiB, and it wraps the answer
+/// Maximum size of the answer of a function that a state machine sweeps, in bytes: Step Functions accepts 256 KiB, and it wraps the answer
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
-const MAX_ANSWER_OF_HUB: usize = 192 * 1024;
+const MAX_ANSWER_IN_STATE: usize = 192 * 1024;
 
 /// The outcome of one invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl Outcome {
     pub fn answer(&self) -> Answer {
         match self {
             Self::Report(report) => {
-                let limit = if report.member.is_some() { MAX_ANSWER_OF_HUB } else { MAX_ANSWER };
+                let limit = if report.member.is_some() { MAX_ANSWER_IN_STATE } else { MAX_ANSWER };
                 Answer::Report(Box::new(truncate_to_limit(report.into(), limit)))
             }
             Self::Batch { failures, .. } => {

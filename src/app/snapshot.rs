@@ -45,8 +45,10 @@ pub async fn take(
 ) -> Result<Snapshot, Error> {
     let read_at = Instant::now();
     let lookup = reader.locate(scope).await?;
-    let mut requested =
-        if lookup.is_complete && scope.deleted.is_empty() { lookup.selection.clone() } else { VpcSelection::Region };
+    // Of a part of a Region as well: one query reads the Region, and each VPC would take another. The last part finds in it
+    // what is gone.
+    let needs_region = !lookup.is_complete || !scope.deleted.is_empty() || scope.part.is_some();
+    let mut requested = if needs_region { VpcSelection::Region } else { lookup.selection.clone() };
     if scope.concerns_rest_apis() {
         requested.add(BTreeSet::from([REST_APIS.to_owned()]));
     }
@@ -144,7 +146,12 @@ fn missing<'a>(
 }
 
 fn affected_vpcs(scope: &Scope, vpcs: &BTreeMap<String, VpcHistory>) -> BTreeSet<String> {
-    records(vpcs).filter(|record| concerns(scope, record)).map(|record| record.vpc_id.clone()).collect()
+    let is_in_a_vpc = |record: &&AlertRecord| record.vpc_id != REST_APIS;
+    records(vpcs)
+        .filter(is_in_a_vpc)
+        .filter(|record| concerns(scope, record))
+        .map(|record| record.vpc_id.clone())
+        .collect()
 }
 
 fn records(vpcs: &BTreeMap<String, VpcHistory>) -> impl Iterator<Item = &AlertRecord> {

@@ -88,7 +88,8 @@ impl Clients {
             SnsTopic { channel, topic_arn: settings.arn.clone(), client }
         };
         Ok(Self {
-            members: settings.hub.as_ref().map(|hub| Members::new(&hub.member_role, &shared)),
+            members: (settings.markers.as_ref().and_then(|markers| markers.member_role.as_ref()))
+                .map(|role| Members::new(role, &shared)),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             topics: settings.topics.iter().map(topic).collect(),
             event_bus: settings.event_bus.as_ref().map(|bus| EventBus::new(bus, &shared)),

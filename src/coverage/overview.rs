@@ -75,6 +75,10 @@ pub struct SweepResult {
     pub not_enrolled: u64,
     /// The others.
     pub failed: u64,
+    /// Whether no account but the hub's own was checked, and one of those that cannot be read was checked before. Then the
+    /// hub's permissions are broken, and not the roles of the accounts. A hub that is deployed before the roles has checked
+    /// none of them before.
+    pub lost_all_members: bool,
 }
 
 impl Overview {
@@ -146,23 +150,27 @@ impl Totals {
 }
 
 impl SweepResult {
-    /// What happened since a sweep began, in the accounts and Regions of this overview.
+    /// What happened since a sweep began, in the accounts and Regions of this overview. `own_account` is the hub's.
     #[must_use]
-    pub fn new(overview: &Overview, markers: &[Marker], since: Timestamp) -> Self {
+    pub fn new(overview: &Overview, markers: &[Marker], own_account: Option<&str>, since: Timestamp) -> Self {
         let by_place: BTreeMap<(&str, &str), &Marker> =
             markers.iter().map(|marker| ((marker.account.as_str(), marker.region.as_str()), marker)).collect();
-        let mut result = Self { since, checked: 0, not_enrolled: 0, failed: 0 };
+        let mut result = Self { since, checked: 0, not_enrolled: 0, failed: 0, lost_all_members: false };
+        let (mut checked_a_member, mut lost_a_member) = (false, false);
         for state in &overview.account_regions {
+            let is_member = own_account != Some(state.account.as_str());
             let marker = by_place.get(&(state.account.as_str(), state.region.as_str()));
             if marker.is_some_and(|marker| marker.checked_at.is_some_and(|checked_at| checked_at >= since)) {
                 result.checked += 1;
+                checked_a_member |= is_member;
             } else if marker.is_some_and(|marker| marker.not_enrolled.is_some_and(|(_, seen_at)| seen_at >= since)) {
                 result.not_enrolled += 1;
+                lost_a_member |= is_member && state.last_complete_check.is_some();
             } else {
                 result.failed += 1;
             }
         }
-        result
+        Self { lost_all_members: lost_a_member && !checked_a_member, ..result }
     }
 }
 
@@ -297,8 +305,33 @@ mod tests {
         ];
         let overview = overview(&markers, &[account("111122223333"), account("444455556666"), account("777788889999")]);
         assert_eq!(
-            SweepResult::new(&overview, &markers, since),
-            SweepResult { since, checked: 1, not_enrolled: 1, failed: 4 }
+            SweepResult::new(&overview, &markers, None, since),
+            SweepResult { since, checked: 1, not_enrolled: 1, failed: 4, lost_all_members: false }
         );
+    }
+
+    #[test]
+    fn a_hub_that_can_enter_no_account_any_more_has_lost_all_members() {
+        const OWN: &str = "123456789012";
+        let (since, before) = (at("2026-11-27T05:00:00Z"), at("2026-11-26T05:00:00Z"));
+        let refused = |account: &str, checked_at| Marker {
+            checked_at,
+            not_enrolled: Some((NotEnrolled::AccessDenied, since)),
+            ..marker(account, "eu-west-1")
+        };
+        let (own, a, b) = (marker(OWN, "eu-west-1"), "111122223333", "444455556666");
+        for (members, has_lost, why) in [
+            (vec![refused(a, Some(before)), refused(b, Some(before))], true, "all were entered before"),
+            (vec![refused(a, Some(before)), refused(b, None)], true, "one was entered before"),
+            (vec![refused(a, None), refused(b, None)], false, "the roles are not deployed yet"),
+            (vec![refused(a, Some(before)), marker(b, "eu-west-1")], false, "one account was removed"),
+            (vec![Marker { checked_at: Some(before), ..marker(a, "eu-west-1") }], false, "it failed"),
+            (vec![], false, "the hub's account is alone"),
+        ] {
+            let markers = [vec![own.clone()], members].concat();
+            let accounts: Vec<MemberAccount> = markers.iter().map(|marker| account(&marker.account)).collect();
+            let overview = overview(&markers, &accounts);
+            assert_eq!(SweepResult::new(&overview, &markers, Some(OWN), since).lost_all_members, has_lost, "{why}");
+        }
     }
 }

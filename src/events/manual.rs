@@ -107,7 +107,7 @@ fn ids(check: &Map<String, Value>, name: &str, prefix: &str) -> Result<BTreeSet<
         .collect()
 }
 
-fn refused(why: &str) -> Error {
+pub(super) fn refused(why: &str) -> Error {
     Error::UnsupportedEvent(format!("manual request: {why}"))
 }
 

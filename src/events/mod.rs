@@ -10,6 +10,8 @@ mod event;
 mod json_path;
 mod manual;
 pub mod origin;
+pub mod part;
+mod part_request;
 pub mod payload;
 pub mod record;
 pub mod scope;

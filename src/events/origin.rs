@@ -2,9 +2,11 @@
 //!
 //! | function | account and Region |
 //! |---|---|
-//! | watches its own account and Region | its own; an event that names others is refused |
+//! | watches its own account and Region | its own; an event or a request that names others is refused |
 //! | watches an organization | those of the EventBridge envelope, which EventBridge writes and no sender can choose |
 //! | the same, for a manual request | `account` and `region`, if the caller invokes the function; its own without them |
+//!
+//! A direct request may also ask for a part of a Region: see `part_request`.
 //!
 //! A request that came through the queue must not name an account or a Region. Only rules send to the queue, so nobody
 //! needs that, and what an account of the organization sends must never decide what is checked in another one.
@@ -14,8 +16,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
+    envelope::refuse_foreign,
     event,
     json_path::{quoted, text_at},
+    part::PartRequest,
+    part_request,
     payload::Payload,
     record::Record,
     sqs::{self, Message},
@@ -42,6 +47,8 @@ pub struct Group {
     pub account_region: AccountRegion,
     /// The events.
     pub payload: Payload,
+    /// The part of the Region that a request asks for. `None` for everything else.
+    pub part: Option<PartRequest>,
 }
 
 /// Reads a payload, and groups its events by account and Region. The groups are sorted. `exempt_tag` is the key of the
@@ -52,18 +59,22 @@ pub struct Group {
 /// [`Error::UnsupportedEvent`] if the payload is unknown or malformed, or belongs to an account or Region that is not watched.
 /// A message of a batch has its own error, in the group of the function's own account and Region.
 pub fn read(payload: &Value, watched: &Watched, exempt_tag: &str) -> Result<Vec<Group>, Error> {
-    let own = |payload| vec![Group { account_region: watched.own.clone(), payload }];
-    let Some(regions) = &watched.regions else {
-        return Payload::read(payload, &watched.own, exempt_tag).map(own);
+    let origin = |event: &Value| match &watched.regions {
+        Some(regions) => origin(event, &watched.own, regions),
+        // An event is compared where it is read.
+        None if is_request(event) => refuse_foreign(event, &watched.own).map(|()| watched.own.clone()),
+        None => Ok(watched.own.clone()),
     };
     let Some(records) = payload.get("Records") else {
-        let account_region = origin(payload, &watched.own, regions)?;
-        let payload = Payload::read(&without_origin(payload), &account_region, exempt_tag)?;
-        return Ok(vec![Group { account_region, payload }]);
+        let account_region = origin(payload)?;
+        let part = if is_request(payload) { part_request::read(payload)? } else { None };
+        let payload = Payload::read(&without_keys_of_direct(payload), &account_region, exempt_tag)?;
+        return Ok(vec![Group { account_region, payload, part }]);
     };
     let messages = sqs::read(records, |body| {
         refuse_named_origin(body)?;
-        let account_region = origin(body, &watched.own, regions)?;
+        part_request::refuse(body)?;
+        let account_region = origin(body)?;
         event::read(body, &account_region, exempt_tag).map(|record| (account_region, record))
     })?;
     Ok(grouped(messages, &watched.own))
@@ -83,7 +94,7 @@ fn grouped(messages: Vec<Message<(AccountRegion, Record)>>, own: &AccountRegion)
         }
     }
     groups.sort_by(|(a, _), (b, _)| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
-    let group = |(account_region, messages)| Group { account_region, payload: Payload::Batch(messages) };
+    let group = |(account_region, messages)| Group { account_region, payload: Payload::Batch(messages), part: None };
     groups.into_iter().map(group).collect()
 }
 
@@ -122,12 +133,12 @@ fn is_request(event: &Value) -> bool {
     event.get("check").is_some()
 }
 
-/// A manual request without the keys that [`origin`] has read.
-fn without_origin(payload: &Value) -> Value {
+/// A manual request without the keys that only a direct one may have.
+fn without_keys_of_direct(payload: &Value) -> Value {
     let mut payload = payload.clone();
     if let (true, Some(fields)) = (is_request(&payload), payload.as_object_mut()) {
-        fields.remove("account");
-        fields.remove("region");
+        let is_read = |key: &str| ["account", "region"].contains(&key) || part_request::KEYS.contains(&key);
+        fields.retain(|key, _| !is_read(key));
     }
     payload
 }
@@ -224,7 +235,7 @@ mod tests {
     fn a_direct_request_names_an_account_and_a_region() {
         let group = |account: &str, region: &str| {
             let payload = Payload::Direct(Box::new(manual(Scope::region())));
-            Ok(vec![Group { account_region: of(account, region), payload }])
+            Ok(vec![Group { account_region: of(account, region), payload, part: None }])
         };
         for (request, expected) in [
             (json!({"check": "region", "account": MEMBER, "region": "us-east-1"}), group(MEMBER, "us-east-1")),
@@ -264,8 +275,39 @@ mod tests {
             let why = "manual request: \"account\" and \"region\" are allowed only in a direct invocation, not through the queue";
             let record = Err(Error::UnsupportedEvent(why.into()));
             let payload = Payload::Batch(vec![Message { id: "a".into(), record, receive_count: 1 }]);
-            assert_eq!(groups, [Group { account_region: account_region(), payload }], "{request}");
+            assert_eq!(groups, [Group { account_region: account_region(), payload, part: None }], "{request}");
         }
+    }
+
+    #[test]
+    fn a_direct_request_can_ask_for_a_part_and_one_through_the_queue_cannot() {
+        let own = Watched { own: account_region(), regions: None };
+        let request = json!({"check": "region", "maxVpcs": 1000});
+        for watched in [hub(), own] {
+            let [group] = read(&request, &watched).unwrap().try_into().unwrap();
+            assert_eq!(group.part, Some(PartRequest { max_vpcs: 1000, next: None }));
+            assert_eq!(group.payload, Payload::Direct(Box::new(manual(Scope::region()))));
+
+            for (key, value) in [("maxVpcs", json!(1000)), ("next", json!({}))] {
+                let mut request = json!({"check": "region"});
+                request[key] = value;
+                let [group] =
+                    read(&json!({"Records": [sqs_message("a", &request)]}), &watched).unwrap().try_into().unwrap();
+                let why =
+                    format!("manual request: \"{key}\" is allowed only in a direct invocation, not through the queue");
+                let record = Err(Error::UnsupportedEvent(why));
+                let message = Message { id: "a".into(), record, receive_count: 1 };
+                assert_eq!((group.payload, group.part), (Payload::Batch(vec![message]), None));
+            }
+        }
+        assert_eq!(
+            refusal(&json!({"check": "region", "maxVpcs": 0})),
+            "manual request: \"maxVpcs\" is \"0\"; allowed is a whole number from 1 to 10000"
+        );
+        // Only a request has these keys.
+        let mut event = create_vpc(MEMBER, "eu-west-1", "vpc-0000000a");
+        event["maxVpcs"] = json!(0);
+        assert_eq!(read(&event, &hub()).unwrap()[0].part, None);
     }
 
     #[test]
@@ -302,16 +344,20 @@ mod tests {
     fn a_function_of_one_account_reads_payloads_as_one_group() {
         let own = Watched { own: account_region(), regions: None };
         let payload = Payload::Direct(Box::new(manual(Scope::region())));
-        assert_eq!(
-            read(&json!({"check": "region"}), &own),
-            Ok(vec![Group { account_region: account_region(), payload }])
-        );
-        assert_eq!(
-            read(&json!({"check": "region", "account": MEMBER}), &own),
-            Err(Error::UnsupportedEvent(
-                "manual request: unknown key \"account\"; allowed are check, publish, resend, channels".into()
-            ))
-        );
+        for request in
+            [json!({"check": "region"}), json!({"check": "region", "account": "123456789012", "region": "eu-west-1"})]
+        {
+            let group = Group { account_region: account_region(), payload: payload.clone(), part: None };
+            assert_eq!(read(&request, &own), Ok(vec![group]), "{request}");
+        }
+        for (key, value, why) in [
+            ("account", MEMBER, "the record is of account \"111122223333\", and this function watches 123456789012"),
+            ("region", "us-east-1", "the record is of Region \"us-east-1\", and this function watches eu-west-1"),
+        ] {
+            let mut request = json!({"check": "region"});
+            request[key] = json!(value);
+            assert_eq!(read(&request, &own), Err(Error::UnsupportedEvent(why.into())), "{request}");
+        }
         assert_eq!(
             read(&create_vpc(MEMBER, "eu-west-1", "vpc-0000000a"), &own),
             Err(Error::UnsupportedEvent(

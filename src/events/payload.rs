@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     cloudtrail::concerns_only_endpoints,
     event,
+    part::RegionPart,
     record::{Record, Trigger},
     scope::Scope,
     sqs::{self, Message},
@@ -39,6 +40,17 @@ impl Payload {
         match payload.get("Records") {
             Some(records) => sqs::read(records, |body| event::read(body, account_region, exempt_tag)).map(Self::Batch),
             None => event::read(payload, account_region, exempt_tag).map(|record| Self::Direct(Box::new(record))),
+        }
+    }
+
+    /// A direct request for a Region, limited to a part of it.
+    #[must_use]
+    pub fn limited_to(&self, part: RegionPart) -> Self {
+        match self {
+            Self::Direct(record) => {
+                Self::Direct(Box::new(Record { scope: Scope::region_part(part), ..record.as_ref().clone() }))
+            }
+            Self::Batch(_) => self.clone(),
         }
     }
 

@@ -13,8 +13,12 @@
 //! | the REST APIs | none | none, but the APIs |
 //! | a deleted resource | none | none |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use super::part::RegionPart;
 use crate::network::{
     account::AccountRegion,
     model::{Endpoint, EndpointKind, Network, RouteTable},
@@ -26,6 +30,8 @@ use crate::network::{
 pub struct Scope {
     /// Whether everything in the Region is checked, in addition to the resources named below.
     pub region: bool,
+    /// The part of the Region to which `region` is limited. A request asks for a part, and nothing else is in its invocation.
+    pub part: Option<Arc<RegionPart>>,
     /// VPCs. Every route table and every endpoint in them is checked.
     pub vpc_ids: BTreeSet<String>,
     /// Subnets, each with its VPC if the payload names it. The effective route table and the endpoints of the VPC are
@@ -66,10 +72,22 @@ impl Scope {
         Self { region: true, ..Self::default() }
     }
 
-    /// Whether the REST APIs of the Region are checked.
+    /// The Region, limited to this part.
+    #[must_use]
+    pub fn region_part(part: RegionPart) -> Self {
+        Self { region: true, part: Some(Arc::new(part)), ..Self::default() }
+    }
+
+    /// Whether the scope is the Region, or a part of it that includes what is known about the VPC.
+    #[must_use]
+    pub fn includes_by_region(&self, vpc_id: &str) -> bool {
+        self.region && self.part.as_ref().is_none_or(|part| part.contains(vpc_id))
+    }
+
+    /// Whether the REST APIs of the Region are checked. They are in no VPC, so they are in the last part of a Region.
     #[must_use]
     pub fn concerns_rest_apis(&self) -> bool {
-        self.region || self.rest_apis
+        self.region && self.part.as_ref().is_none_or(|part| part.is_last()) || self.rest_apis
     }
 
     /// Whether there is nothing to check.
@@ -92,6 +110,7 @@ impl Scope {
     /// Adds the resources of another scope.
     pub fn merge(&mut self, other: &Self) {
         self.region |= other.region;
+        self.part = self.part.take().or_else(|| other.part.clone());
         self.rest_apis |= other.rest_apis;
         self.vpc_ids.extend(other.vpc_ids.iter().cloned());
         self.nat_gateways.extend(other.nat_gateways.iter().cloned());
@@ -214,6 +233,7 @@ impl TablesInScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::part::PartRequest;
     use crate::network::{
         model::{Association, Route, Subnet, TargetKind},
         not_assessed::NotAssessedReason,
@@ -561,6 +581,20 @@ mod tests {
         assert!(!scope.is_empty());
         assert_eq!(scope.tables_in(&network(), &account_region()), TablesInScope::default());
         assert!(scope.is_complete_in(&Network::default()));
+    }
+
+    #[test]
+    fn the_rest_apis_are_in_the_last_part_of_a_region() {
+        let request = PartRequest { max_vpcs: 1, next: None };
+        let part = |existing: &[&str]| Scope::region_part(RegionPart::new(ids(existing), &request));
+        let [first, last] = [part(&[A, B]), part(&[A])];
+        assert_eq!([&first, &last].map(Scope::concerns_rest_apis), [false, true]);
+        assert_eq!([A, B].map(|id| first.includes_by_region(id)), [true, false]);
+        assert_eq!([A, B].map(|id| last.includes_by_region(id)), [true, true], "the other VPC is gone");
+        assert_eq!([Scope::region(), Scope::default()].map(|scope| scope.includes_by_region(A)), [true, false]);
+        let mut merged = Scope::default();
+        merged.merge(&first);
+        assert_eq!(merged, first, "the union of one");
     }
 
     #[test]

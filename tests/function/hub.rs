@@ -479,12 +479,78 @@ async fn the_end_of_a_sweep_counts_tells_and_writes_metrics() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_sweep_says_that_no_account_can_be_entered_any_more() {
+    let (before, since) = (json!({"S": "2099-01-01T00:00:00Z"}), json!({"S": "2099-01-02T00:00:00Z"}));
+    let refused = json!({"checkedAt": before, "notEnrolled": {"S": "access_denied"}, "notEnrolledAt": since});
+    let own = marker("123456789012#eu-west-1", &json!({"checkedAt": since}));
+    let rows = [("markers", vec![own, marker("111122223333#eu-west-1", &refused)])];
+    let servers = Servers { dynamodb: DynamoDb::holding_rows(rows).await, ..Servers::with([]).await };
+    let summary = json!({"coverage": "summary", "since": "2099-01-02T00:00:00Z"});
+    let Outcome::Response(answer) = servers.invoke(&summary).await else { panic!() };
+    assert_eq!(
+        answer["sweep"],
+        json!({"since": "2099-01-02T00:00:00Z", "checked": 1, "notEnrolled": 1, "failed": 0, "lostAllMembers": true})
+    );
+}
+
+#[tokio::test]
 async fn what_people_could_not_be_told_about_the_enrollment_is_told_by_the_next_attempt() {
     let servers = Servers { sns: Sns::refusing("notEnrolled").await, ..two_accounts().await };
     let Outcome::Error(kind, message) = servers.invoke(&json!({"coverage": "summary"})).await else { panic!() };
     assert_eq!(kind, "PublishFailed");
     assert!(message.starts_with("Publish, about the organization: "), "{message}");
     assert_eq!(servers.marked().await, []);
+}
+
+/// The settings of a function of one account that keeps markers.
+const OWN_MARKER: [(&str, &str); 3] = [("MEMBER_ROLE", ""), ("REGIONS", ""), ("MARKERS", "on")];
+
+#[tokio::test]
+async fn a_function_of_one_account_can_keep_a_marker() {
+    let servers = Servers::with([]).await;
+    let Outcome::Response(answer) = servers.invoke_with(&OWN_MARKER, &sweep_of(OWN, "eu-west-1")).await else {
+        panic!()
+    };
+    assert_eq!((&answer["account"], &answer["region"]), (&json!(OWN), &json!("eu-west-1")));
+    let [(key, values)] = servers.marked().await.try_into().unwrap();
+    assert_eq!((key.as_str(), &values[":high"]), ("123456789012#eu-west-1", &json!({"N": "1"})));
+    let operations: Vec<String> = servers.dynamodb.calls().await.into_iter().map(|(operation, _)| operation).collect();
+    let without_name = ["Query", "TransactWriteItems", "TransactWriteItems", "UpdateItem"];
+    assert_eq!(operations, without_name, "only a hub knows names of accounts");
+    assert!(servers.organization.sts_calls().await.is_empty());
+
+    for (account, region) in [(A, "eu-west-1"), (OWN, "us-east-1")] {
+        let Outcome::Error(kind, _) = servers.invoke_with(&OWN_MARKER, &sweep_of(account, region)).await else {
+            panic!("{account} {region}")
+        };
+        assert_eq!(kind, "UnsupportedEvent");
+    }
+    let events = batch(&[("a", create_route(A, "eu-west-1"))]);
+    let failed = json!({"batchItemFailures": [{"itemIdentifier": "a"}]});
+    assert_eq!(servers.invoke_with(&OWN_MARKER, &events).await, Outcome::Response(failed));
+}
+
+#[tokio::test]
+async fn the_summary_of_one_account_counts_its_check() {
+    let checked = marker("123456789012#eu-west-1", &json!({"checkedAt": {"S": "2099-01-01T00:00:00Z"}}));
+    // From a time when the stack was a hub.
+    let other = marker("111122223333#eu-west-1", &json!({"checkedAt": {"S": "2026-11-20T00:00:00Z"}}));
+    let sweep = |checked: u8, failed: u8| json!({"since": "2099-01-01T00:00:00Z", "checked": checked, "notEnrolled": 0, "failed": failed});
+    for (rows, expected) in
+        [(vec![checked, other.clone()], sweep(1, 0)), (vec![other], sweep(0, 1)), (vec![], sweep(0, 1))]
+    {
+        let dynamodb = DynamoDb::holding_rows([("markers", rows)]).await;
+        let servers = Servers { dynamodb, ..Servers::with([]).await };
+        let mut variables = servers.variables();
+        variables.extend(OWN_MARKER.map(|(name, value)| (name, value.to_owned())));
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let event = json!({"coverage": "summary", "since": "2099-01-01T00:00:00Z"});
+        let invocation = invoke(&variables, &event, Duration::from_mins(1)).await;
+        assert!(!invocation.log.contains("CloudWatchMetrics"), "each metric has a price");
+        let answer = report(invocation);
+        assert_eq!((&answer["sweep"], &answer["totals"]["accountRegions"]), (&expected, &json!(1)));
+        assert!(servers.sns.calls().await.is_empty());
+    }
 }
 
 #[tokio::test]

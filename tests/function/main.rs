@@ -10,6 +10,7 @@ mod hub;
 mod large_region;
 mod local_cloud;
 mod optional_services;
+mod region_parts;
 #[path = "../support/schemas.rs"]
 mod schemas;
 mod support;

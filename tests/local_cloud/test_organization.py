@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from local.deployment import Deployment, InvocationFailed
 from local.environment import REGION, ROOT
 from local.inbox import Inbox, Message
-from local.networks import build_shop, without_events
+from local.networks import Builder, build_shop, without_events
 from local.organization import (
     ACCOUNTS,
     ARCHIVE,
@@ -47,7 +47,7 @@ def organization() -> Iterator[Organization]:
 def deployed(organization: Organization) -> Deployment:
     """The hub, and the members. The first sweep has run, so that the names of the accounts are known."""
     stack.build_once(organization.cloud)
-    hub = organization.deploy_hub(SettleSeconds=0, Chat="on", EmailAddress=stack.EMAIL_ADDRESS)
+    hub = organization.deploy_hub(SettleSeconds=0, Chat="on", EmailAddress=stack.EMAIL_ADDRESS, MaxVpcsPerCheck=2)
     organization.enroll(hub, *(account.id for account in ACCOUNTS))
     assert organization.sweep(hub)["sweep"]["checked"] == PLACES
     return hub
@@ -177,6 +177,69 @@ def test_the_sweep_finds_what_no_event_reported(organization: Organization, hub:
     assert inbox.drain() == [], "nothing is sent twice"
 
 
+def test_a_large_region_is_checked_in_parts(organization: Organization, hub: Deployment, inbox: Inbox) -> None:
+    def state_of(summary: Any) -> Any:
+        [state] = [
+            each
+            for each in hub.invoke({"coverage": True})["accountRegions"]
+            if (each["account"], each["region"]) == (SHOP, ELSEWHERE)
+        ]
+        assert state["lastCompleteCheck"] >= summary["sweep"]["since"]
+        assert (summary["sweep"]["checked"], summary["sweep"]["failed"]) == (PLACES, 0)
+        return state
+
+    ec2 = organization.client("ec2", SHOP, ELSEWHERE)
+    with without_events(ec2):
+        build = Builder(ec2)
+        vpcs = sorted(build.vpc(f"part {number}", f"10.{number}.0.0/16") for number in range(5))
+    request = {"check": "region", "account": SHOP, "region": ELSEWHERE, "maxVpcs": 2, "publish": False}
+    first = hub.invoke(request)
+    assert (first["checked"]["vpcs"], first["next"]["afterVpcId"]) == (2, vpcs[1])
+
+    opened = state_of(organization.sweep(hub))
+
+    # Two services are missing in the main table of each VPC. No subnet uses it.
+    assert opened["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * len(vpcs)}
+    assert sorted(message.body["vpc"]["id"] for message in inbox.drain()) == vpcs
+
+    with without_events(ec2):
+        ec2.delete_vpc(VpcId=vpcs[0])
+        ec2.delete_vpc(VpcId=vpcs[4])
+    left = state_of(organization.sweep(hub))
+
+    assert left["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * (len(vpcs) - 2)}
+    resolved = {
+        message.body["vpc"]["id"]: {finding["resolution"]["cause"] for finding in message.body["findings"]}
+        for message in inbox.drain()
+    }
+    assert resolved == {vpcs[0]: {"vpc_deleted"}, vpcs[4]: {"vpc_deleted"}}
+
+
+def test_a_stack_of_one_account_can_be_swept_by_the_state_machine(organization: Organization, hub: Deployment) -> None:
+    assert hub, "the function is built, and the Regions are empty"
+    ec2 = organization.client("ec2", HUB)
+    with without_events(ec2):
+        build = Builder(ec2)
+        vpcs = sorted(build.vpc(f"own {number}", f"10.{number}.0.0/16") for number in range(3))
+    alone = organization.deploy_alone("alone", SweepWith="state-machine", MaxVpcsPerCheck=2, SettleSeconds=0)
+    try:
+        inbox = Inbox(alone, "inbox-of-alone")
+
+        summary = organization.sweep(alone)
+
+        counts = {name: summary["sweep"][name] for name in ("checked", "notEnrolled", "failed")}
+        assert counts == {"checked": 1, "notEnrolled": 0, "failed": 0}
+        assert summary["totals"]["open"] == {"HIGH": 0, "MEDIUM": 0, "LOW": 2 * len(vpcs)}
+        assert sorted(message.body["vpc"]["id"] for message in inbox.drain()) == vpcs
+        [state] = alone.invoke({"coverage": True})["accountRegions"]
+        assert (state["account"], state["region"], state["stale"]) == (HUB, REGION, False)
+        with organization.changed(HUB, throttled=True), pytest.raises(SweepFailed) as failed:
+            organization.sweep(alone)
+        assert json.loads(str(failed.value))["sweep"]["failed"] == 1
+    finally:
+        organization.client("cloudformation").delete_stack(StackName="alone")
+
+
 def test_the_overview_names_each_account_and_region(organization: Organization, hub: Deployment) -> None:
     ec2 = organization.client("ec2", SHOP, ELSEWHERE)
     with without_events(ec2):
@@ -282,6 +345,33 @@ def test_an_account_that_cannot_be_entered_is_reported_and_the_others_are_checke
     assert [message.body["vpc"]["id"] for message in messages if "vpc" in message.body] == [vpc]
     [told] = [message.body for message in afterwards]
     assert (told["notEnrolled"], told["enrolled"]) == ([], [account])
+
+
+def test_the_sweep_fails_if_the_hub_can_enter_no_account_any_more(organization: Organization, hub: Deployment) -> None:
+    assert organization.sweep(hub)["sweep"]["checked"] == PLACES
+    iam, role = organization.client("iam"), hub.outputs["FunctionRoleArn"].rsplit("/", 1)[-1]
+    [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    left = [statement for statement in policy["Statement"] if statement["Sid"] != "EnterMembers"]
+    assert len(left) == len(policy["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**policy, "Statement": left}))
+    restart(hub)
+    try:
+        with pytest.raises(SweepFailed) as sweep:
+            organization.sweep(hub)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+    counts = json.loads(str(sweep.value))["sweep"]
+    places_of_hub = len(REGIONS)
+    del counts["since"]
+    assert counts == {
+        "checked": places_of_hub,
+        "notEnrolled": PLACES - places_of_hub,
+        "failed": 0,
+        "lostAllMembers": True,
+    }
+    assert organization.sweep(hub)["sweep"]["checked"] == PLACES
 
 
 def test_a_throttled_account_fails_and_the_others_are_checked(organization: Organization, hub: Deployment) -> None:

@@ -88,6 +88,7 @@ def test_a_hub_tells_its_function_what_to_do() -> None:
         for stack in (hub(StaleHours="12"), Template(HUB, OrganizationId=ORGANIZATION))
     )
     new = {name: value for name, value in of_hub.items() if of_account.get(name) != value}
+    assert of_account.keys() <= of_hub.keys()
     assert new == {"MEMBER_ROLE": "gatewatch-read", "REGIONS": "eu-west-1,us-east-1", "STALE_HOURS": "12"}
 
 
@@ -219,6 +220,57 @@ def test_a_service_uses_the_roles_of_the_sweep_for_this_account_only(role: str, 
     (statement,) = hub().properties(role)["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": service}
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_a_stack_of_one_account_can_have_the_state_machine() -> None:
+    given = {"AlarmTopicArn": ALARMS}
+    before, after = summary(Template(HUB, **given)), summary(Template(HUB, **given, SweepWith="state-machine"))
+    sweep = {
+        "SweepStateMachine": "AWS::Serverless::StateMachine",
+        "SweepStateMachineRole": "AWS::IAM::Role",
+        "OrganizationSweepRule": "AWS::Events::Rule",
+        "StartSweepRole": "AWS::IAM::Role",
+        "SweepFailedAlarm": "AWS::CloudWatch::Alarm",
+    }
+    expected = {name: kind for name, kind in before["resources"].items() if not name.startswith("Sweep")}
+    assert before["resources"].keys() - expected.keys() == {"SweepRule", "SweepPermission"}
+    assert after["resources"] == {**expected, **sweep}
+    assert set(after["outputs"]) - set(before["outputs"]) == {"SweepStateMachineArn", "SweepCommand", "CoverageCommand"}
+    assert after["variables"] == {**before["variables"], "MARKERS": "on", "STALE_HOURS": "48"}
+    assert after["concurrency"] == before["concurrency"]
+
+
+def test_the_state_machine_of_one_account_checks_this_account_and_region() -> None:
+    stack = Template(HUB, SweepWith="state-machine", MaxVpcsPerCheck="7")
+    substitutions = stack.properties("SweepStateMachine")["DefinitionSubstitutions"]
+    expected = {"Regions": "eu-west-1", "OwnAccount": "123456789012", "MaxVpcsPerCheck": "7"}
+    assert {name: substitutions[name] for name in expected} == expected
+    assert hub().properties("SweepStateMachine")["DefinitionSubstitutions"]["OwnAccount"] == ""
+    (target,) = stack.properties("OrganizationSweepRule")["Targets"]
+    assert target["Arn"] == {"Ref": "SweepStateMachine"}
+
+
+def test_the_state_machine_of_one_account_may_only_invoke_the_function_and_start_its_children() -> None:
+    of_hub = hub().statements("SweepStateMachineRole")
+    stack = Template(HUB, SweepWith="state-machine")
+    assert stack.statements("SweepStateMachineRole") == {
+        name: of_hub[name] for name in ("Check", "StartChildren", "FollowChildren")
+    }
+    function = stack.statements("FunctionRole")
+    before = Template(HUB).statements("FunctionRole")
+    assert function == {**before, "KeepMarkers": hub().statements("FunctionRole")["KeepMarkers"]}
+
+
+def test_the_state_machine_needs_the_alert_history() -> None:
+    assert Template(HUB, SweepWith="state-machine").assertions() == [True]
+    without = Template(HUB, SweepWith="state-machine", Ledger="off")
+    assert without.assertions() == [False]
+    assert "SweepStateMachine" not in without.resources, "no reference to a table that does not exist"
+    assert "OrganizationSweepRule" not in Template(HUB, SweepWith="state-machine", SweepSchedule="off").resources
+
+
+def test_a_hub_has_the_state_machine_whatever_the_parameter_says() -> None:
+    assert summary(hub(SweepWith="state-machine")) == summary(hub())
 
 
 def test_the_dashboard_and_the_alarms_use_metrics_that_exist() -> None:

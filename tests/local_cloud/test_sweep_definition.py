@@ -65,7 +65,8 @@ def test_every_account_is_checked_in_every_region() -> None:
     assert ended["lists"] == [{}, {"NextToken": "1"}, {"NextToken": "2"}]
     assert sorted(checks(ended)) == [f"{region} {each}" for region in ("eu-west-1", "us-east-1") for each in (B, A, C)]
     assert [each[:9] for each in checks(ended)] == ["eu-west-1"] * 3 + ["us-east-1"] * 3, "one Region after the other"
-    assert all(each["check"] == "region" and len(each) == 3 for each in ended["checks"])
+    assert all(each["check"] == "region" and len(each) == 4 for each in ended["checks"])
+    assert all(each["maxVpcs"] == 1000 for each in ended["checks"])
     assert ended["summaries"] == [{"coverage": "summary", "since": "2026-11-27T04:00:00.123Z"}]
 
 
@@ -74,6 +75,38 @@ def test_as_many_checks_run_at_once_as_the_parameter_says(number: str) -> None:
     ended = run({"Accounts": [account(A)]}, parameters={"MaxConcurrentChecks": number, "Regions": "eu-west-1"})
     assert ended["concurrency"] == [int(number)]
     assert checks(ended) == [f"eu-west-1 {A}"]
+
+
+def test_a_region_is_checked_in_parts_one_after_the_other() -> None:
+    def next_part(n: int) -> dict[str, Any]:
+        opened = {"HIGH": n, "MEDIUM": 0, "LOW": 0}
+        return {"afterVpcId": f"vpc-{n:08x}", "since": "2026-11-27T04:00:01Z", "open": opened}
+
+    # The check of the second account fails once.
+    answers = {f"{A}#eu-west-1": [{"findings": [], "next": next_part(n)} for n in (1, 2)]}
+    errors = {f"{B}#eu-west-1": ["Ec2ReadFailed"]}
+    parameters = {"Regions": "eu-west-1", "MaxVpcsPerCheck": "7"}
+    ended = run({"Accounts": [account(A), account(B)]}, answers=answers, errors=errors, parameters=parameters)
+
+    same = {"check": "region", "maxVpcs": 7, "region": "eu-west-1"}
+    of_account = {each: [check for check in ended["checks"] if check["account"] == each] for each in (A, B)}
+    assert of_account[A] == [
+        {**same, "account": A},
+        {**same, "account": A, "next": next_part(1)},
+        {**same, "account": A, "next": next_part(2)},
+    ]
+    assert of_account[B] == [{**same, "account": B}] * 2
+    assert ended["status"] == "SUCCEEDED"
+
+
+def test_a_part_that_fails_is_repeated_alone_and_ends_the_check_if_it_never_works() -> None:
+    opened = {"HIGH": 0, "MEDIUM": 0, "LOW": 2}
+    following = {"afterVpcId": "vpc-00000001", "since": "2026-11-27T04:00:01Z", "open": opened}
+    answers = {f"{A}#eu-west-1": [{"findings": [], "next": following}]}
+    for failures, calls in ((1, 3), (4, 5)):
+        errors = {f"{A}#eu-west-1": ["", *["Ec2ReadFailed"] * failures]}
+        ended = run({"Accounts": [account(A)]}, answers=answers, errors=errors, parameters={"Regions": "eu-west-1"})
+        assert [check.get("next") for check in ended["checks"]] == [None, *[following] * (calls - 1)]
 
 
 def test_accounts_that_are_not_active_or_excluded_are_kept_but_not_checked() -> None:
@@ -144,6 +177,16 @@ def test_the_execution_fails_if_more_than_a_tenth_failed(failed: int, status: st
         assert json.loads(ended["output"]["Cause"]) == summary
 
 
+@pytest.mark.parametrize(("lost", "status"), [({}, "SUCCEEDED"), ({"lostAllMembers": True}, "FAILED")])
+def test_the_execution_fails_if_the_hub_can_enter_no_account_any_more(lost: dict[str, bool], status: str) -> None:
+    summary = {"totals": {}, "sweep": {"checked": 2, "notEnrolled": 8, "failed": 0, **lost}}
+    ended = run({"Accounts": [account(A)]}, summary=summary)
+    assert ended["status"] == status
+    if lost:
+        assert ended["output"]["Error"] == "LostAllMembers"
+        assert json.loads(ended["output"]["Cause"]) == summary
+
+
 def test_another_role_may_list_the_accounts() -> None:
     role = f"arn:aws:iam::{B}:role/list-accounts"
     ended = run({"Accounts": [account(A)]}, {"Accounts": [account(C)]}, parameters={"ListAccountsRole": role})
@@ -154,6 +197,33 @@ def test_another_role_may_list_the_accounts() -> None:
     assert states["ListAccountsAsRole"].pop("Credentials") == {"RoleArn": "{% $states.input.listAccountsRole %}"}
     assert states["ListAccountsAsRole"].pop("Comment")
     assert states["ListAccountsAsRole"] == states["ListAccounts"]
+
+
+OWN = {"Regions": "", "OrganizationId": "", "SweepWith": "state-machine"}
+"""A stack of one account with the state machine."""
+
+
+def test_a_stack_of_one_account_checks_itself_and_lists_nothing() -> None:
+    opened = {"HIGH": 0, "MEDIUM": 0, "LOW": 2}
+    following = {"afterVpcId": "vpc-00000001", "since": "2026-11-27T04:00:01Z", "open": opened}
+    answers = {f"{A}#eu-west-1": [{"findings": [], "next": following}]}
+    errors = {f"{A}#eu-west-1": ["Ec2ReadFailed"]}
+    summary = {"totals": {"accountRegions": 1}, "sweep": {"checked": 1, "notEnrolled": 0, "failed": 0}}
+    ended = run(parameters=OWN, answers=answers, errors=errors, summary=summary)
+
+    same = {"check": "region", "maxVpcs": 1000, "account": A, "region": "eu-west-1"}
+    assert ended["checks"] == [same, same, {**same, "next": following}]
+    assert (ended["lists"], ended["writes"]) == ([], [])
+    assert (ended["status"], ended["output"]) == ("SUCCEEDED", summary)
+    assert ended["summaries"] == [{"coverage": "summary", "since": "2026-11-27T04:00:00.123Z"}]
+
+
+def test_the_execution_fails_if_the_only_check_failed() -> None:
+    errors = {f"{A}#eu-west-1": ["Ec2ReadFailed"] * 4}
+    summary = {"totals": {"accountRegions": 1}, "sweep": {"checked": 0, "notEnrolled": 0, "failed": 1}}
+    ended = run(parameters=OWN, errors=errors, summary=summary)
+    assert len(ended["checks"]) == 4
+    assert (ended["status"], ended["output"]["Error"]) == ("FAILED", "TooManyFailed")
 
 
 def test_the_input_of_a_region_with_10_000_accounts_fits_into_a_state() -> None:

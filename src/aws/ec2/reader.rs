@@ -51,9 +51,20 @@ pub struct Reader<'a> {
     /// Whether a check judges endpoints. If none does, an endpoint that is not of type Gateway affects nothing, and neither
     /// does a security group.
     pub checks_endpoints: bool,
+    /// Maximum number of VPCs of a Region that is read as a whole.
+    pub max_vpcs: Option<usize>,
 }
 
 impl Reader<'_> {
+    /// Reads the ids of all VPCs of the Region.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::locate`].
+    pub async fn vpc_ids(&self) -> Result<BTreeSet<String>, Error> {
+        Ok(self.lists.list::<Vpc>(&Filters::All).await?.into_iter().map(|vpc| vpc.id).collect())
+    }
+
     /// Finds the VPCs of a scope. If the payload does not name the VPC of a resource, and this process has not read the
     /// resource before, the resource is looked up. Endpoints have no filter by security group, so all interface endpoints are
     /// listed to find those that use a group.
@@ -63,7 +74,9 @@ impl Reader<'_> {
     /// [`Error::Ec2ReadFailed`], which names the call, if a call fails or a page is missing.
     pub async fn locate(&self, scope: &Scope) -> Result<Lookup, Error> {
         if scope.region {
-            return Ok(Lookup { selection: VpcSelection::Region, is_complete: true, endpoints: Vec::new() });
+            let of_part = scope.part.as_ref().map(|part| VpcSelection::Vpcs(part.vpc_ids.clone()));
+            let selection = of_part.unwrap_or(VpcSelection::Region);
+            return Ok(Lookup { selection, is_complete: true, endpoints: Vec::new() });
         }
         let [(of_subnets, subnet_ids), (of_tables, table_ids), (of_endpoints, endpoint_ids)] =
             [&scope.subnets, &scope.route_tables, &scope.endpoints].map(|ids| self.known_vpcs.split(without_vpc(ids)));
@@ -183,7 +196,8 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::locate`].
+    /// Those of [`Reader::locate`], and [`Error::TooManyVpcs`] for a Region with more than [`Reader::max_vpcs`]. The other
+    /// calls end then.
     pub async fn read_vpcs(&self, selection: &VpcSelection) -> Result<Network, Error> {
         let which = match selection {
             VpcSelection::Region => Filters::All,
@@ -194,6 +208,9 @@ impl Reader<'_> {
                 return try_join!(self.lists.list::<Vpc>(&which), self.lists.list::<RouteTable>(&which));
             }
             let (vpcs, first_tables) = try_join!(self.lists.list::<Vpc>(&which), self.lists.first_tables())?;
+            if let Some(max_vpcs) = self.max_vpcs.filter(|max_vpcs| vpcs.len() > *max_vpcs) {
+                return Err(Error::TooManyVpcs(max_vpcs));
+            }
             let route_tables = if vpcs.len() < MANY_VPCS {
                 self.lists.tables_in_one_list(first_tables).await?
             } else {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    coverage::Coverage,
+    coverage::{Coverage, Open},
     finding::{Finding, Subject},
     name::Name,
 };
@@ -15,7 +15,7 @@ use crate::{
         endpoint_problem::{ExemptProblem, Unassessed, UnassessedReason},
         exemption,
     },
-    events::scope,
+    events::{part, scope},
     network::{
         enrollment,
         not_assessed::{self, NotAssessedReason},
@@ -87,15 +87,32 @@ pub struct Report {
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub omitted: usize,
-    /// The account, 12 digits. Absent unless the function is a hub.
+    /// The account, 12 digits. Absent unless the function keeps markers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The Region. Absent unless the function is a hub.
+    /// The Region. Absent unless the function keeps markers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Why nothing was checked. Absent if the account and Region could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_enrolled: Option<NotEnrolled>,
+    /// Where the next part of the Region begins. A request hands it back as it is. Absent unless a request asked for a part,
+    /// and another part follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextPart>,
+}
+
+/// Where the next part of a Region begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NextPart {
+    /// The last VPC of this part. The parts are in the order of the ids.
+    pub after_vpc_id: String,
+    /// When the check of the first part began (RFC 3339, UTC).
+    pub since: String,
+    /// The number of findings in this part and the earlier ones.
+    pub open: Open,
 }
 
 /// An account and Region that a hub cannot read.
@@ -255,6 +272,17 @@ pub struct UnreadableExemption {
     pub value: String,
     /// What is wrong with the value, and which values are valid.
     pub reason: String,
+}
+
+impl From<&part::NextPart> for NextPart {
+    fn from(next: &part::NextPart) -> Self {
+        let part::FoundSoFar { high, medium, low } = next.open;
+        Self {
+            after_vpc_id: next.after_vpc_id.clone(),
+            since: next.since.to_string(),
+            open: Open { high, medium, low },
+        }
+    }
 }
 
 impl From<&scope::Scope> for Scope {

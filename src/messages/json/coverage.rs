@@ -102,6 +102,14 @@ pub struct Sweep {
     pub not_enrolled: u64,
     /// The others.
     pub failed: u64,
+    /// Whether the hub could enter no account but its own, although it has checked one of them before. Absent if not.
+    #[serde(skip_serializing_if = "is_false")]
+    pub lost_all_members: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Coverage {
@@ -164,8 +172,9 @@ impl From<overview::Totals> for Totals {
 }
 
 impl From<overview::SweepResult> for Sweep {
-    fn from(overview::SweepResult { since, checked, not_enrolled, failed }: overview::SweepResult) -> Self {
-        Self { since: since.to_string(), checked, not_enrolled, failed }
+    fn from(sweep: overview::SweepResult) -> Self {
+        let overview::SweepResult { since, checked, not_enrolled, failed, lost_all_members } = sweep;
+        Self { since: since.to_string(), checked, not_enrolled, failed, lost_all_members }
     }
 }
 
@@ -206,7 +215,13 @@ mod tests {
             oldest_check: checked.last_complete_check,
         };
         let overview = overview::Overview { account_regions: vec![checked, refused], totals };
-        let sweep = overview::SweepResult { since: at("2026-11-27T04:00:00Z"), checked: 1, not_enrolled: 1, failed: 0 };
+        let sweep = overview::SweepResult {
+            since: at("2026-11-27T04:00:00Z"),
+            checked: 1,
+            not_enrolled: 1,
+            failed: 0,
+            lost_all_members: false,
+        };
 
         let complete = serde_json::to_value(Coverage::new(&overview, true, None)).unwrap();
         assert_answer(&complete);

@@ -65,7 +65,8 @@ impl Ec2 {
     }
 
     /// A server that knows these resources of a Region, each with its id and its XML, and lists them in pages of this size.
-    /// It has the filter by the id of a route table, with or without wildcards. Without them, no id matches.
+    /// It has the filter by the id of a VPC, and the one by the id of a route table, with or without wildcards. Without them,
+    /// no id matches.
     pub async fn of_region(resources: Resources, page_size: usize, has_wildcards: bool) -> Self {
         let server = MockServer::builder().start().await;
         let region = Region { resources, page_size, has_wildcards };
@@ -162,13 +163,16 @@ impl Respond for Region {
         let form = form(request);
         let action = form["Action"].as_str();
         let values: Vec<&String> = (1..).map_while(|n| form.get(&format!("Filter.1.Value.{n}"))).collect();
-        let matches = |id: &str, value: &str| match value.split_once('*') {
+        let filter = form.get("Filter.1.Name");
+        let is_about_vpcs = filter.is_some_and(|name| name == "vpc-id");
+        let matches = |(id, xml): &(String, String), value: &str| match value.split_once('*') {
+            _ if is_about_vpcs => xml.contains(&format!("<vpcId>{value}</vpcId>")),
             Some((start, end)) => self.has_wildcards && id.starts_with(start) && id.ends_with(end),
             None => id == value,
         };
         let from: usize = form.get("NextToken").map_or(0, |token| token.parse().unwrap());
         let mut selected = (self.resources.get(action).into_iter().flatten())
-            .filter(|(id, _)| !form.contains_key("Filter.1.Name") || values.iter().any(|value| matches(id, value)))
+            .filter(|resource| filter.is_none() || values.iter().any(|value| matches(resource, value)))
             .skip(from);
         let page: String = selected.by_ref().take(self.page_size).map(|(_, xml)| xml.as_str()).collect();
         let next = selected.next().map(|_| format!("<nextToken>{}</nextToken>", from + self.page_size));
