@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +16,7 @@ from local.ec2_server import cloudtrail, moto_fixes, test_overrides
 from local.ec2_server.accounts import Accounts, Caller, create_no_default_vpcs
 from local.ec2_server.list_cache import ListCache
 from local.ec2_server.pagination import LISTS, InvalidToken, Page
+from local.ec2_server.profiles import Profiles
 from local.exit_with_parent import exit_with_parent
 from local.organization_file import OrganizationReader
 
@@ -33,19 +33,12 @@ STATUS = {"AuthFailure": 401, "RequestLimitExceeded": 503, "UnauthorizedOperatio
 """EC2's status for the refusals that have another one than 400."""
 
 
-WITHOUT_PROFILES = {
-    "/profileassociations": "ProfileAssociations",
-    "/profileresourceassociations": "ProfileResourceAssociations",
-}
-"""moto has no Route 53 Profiles. Its two lists that gatewatch reads are always empty; both have their own paths."""
-
-
 class Ec2Server:
     """A WSGI application around moto's."""
 
     def __init__(self, moto: Any, page_size: int, events: cloudtrail.EventSender | None, accounts: Accounts) -> None:
         self._moto, self._page_size, self._events, self._accounts = moto, page_size, events, accounts
-        self._cache = ListCache()
+        self._cache, self._profiles = ListCache(), Profiles()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -54,6 +47,7 @@ class Ec2Server:
         if request.path == PING:
             return Response("healthy")(environ, start_response)
         if "Authorization" not in request.headers:  # moto's own calls, such as a reset
+            self._profiles.clear()
             with self._cache.invalidated(True):
                 return self._answer(environ)(environ, start_response)
         body = request.get_data()
@@ -64,8 +58,8 @@ class Ec2Server:
         if caller.error:
             return _refusal(*caller.error, status=STATUS.get(caller.error[0], 400))(environ, start_response)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
-        if (list_name := WITHOUT_PROFILES.get("/" + request.path.split("/")[1])) is not None:
-            return Response(json.dumps({list_name: []}), content_type="application/json")(environ, start_response)
+        if of_profiles := self._profiles.answer(request, body, caller):
+            return of_profiles(environ, start_response)
         read_only = bool(cloudtrail.READ_ONLY.match(action))
         with test_overrides.of(request.headers), self._cache.invalidated(not read_only):
             response = self._list(action, form, environ, caller) if action in LISTS else self._answer(environ)

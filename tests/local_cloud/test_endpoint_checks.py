@@ -11,7 +11,7 @@ import pytest
 from local import networks
 from local.cloud import Cloud
 from local.deployment import Deployment
-from local.environment import REGION, ROOT
+from local.environment import REGION
 from local.inbox import Inbox, Message
 from local.networks import Builder
 from tests.local_cloud.support.endpoint_problems import (
@@ -24,6 +24,7 @@ from tests.local_cloud.support.endpoint_problems import (
     api_policy,
     create_private_api,
 )
+from tests.local_cloud.support.messages import rest_api_event
 from tests.local_cloud.support.stack import SETTLE_SECONDS
 
 SOON = SETTLE_SECONDS + 30
@@ -227,7 +228,7 @@ def test_a_sweep_with_all_checks_finds_what_is_wrong_and_nothing_else(
     rest = {name: value for name, value in report.items() if name != "findings"}
     assert rest == {
         "scope": "region",
-        "checked": {"vpcs": 5, "subnets": 9, "routeTables": 8, "endpoints": 19},
+        "checked": {"vpcs": 7, "subnets": 11, "routeTables": 10, "endpoints": 24},
         "exempt": [],
         "unassessed": [
             {
@@ -258,8 +259,7 @@ def findings_about_apis(inbox: Inbox, event: str) -> list[dict[str, Any]]:
 
 def deliver_api_event(stack: Deployment, cloud: Cloud, name: str) -> None:
     """Delivers an event of API Gateway from `events/`, as the rule of the template does if `private-api` runs."""
-    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    cloud.client("sqs").send_message(QueueUrl=stack.changes_queue, MessageBody=json.dumps(event))
+    cloud.client("sqs").send_message(QueueUrl=stack.changes_queue, MessageBody=json.dumps(rest_api_event(name)))
 
 
 def in_short(finding: dict[str, Any]) -> tuple[str, str, str, str | None, str]:

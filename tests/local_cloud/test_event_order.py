@@ -4,7 +4,8 @@ An event says only where to look; the verdict comes from what EC2 shows at that 
 local cloud sends while a network is built as Terraform builds one: VPC, subnets, tables, associations, internet
 gateway, the NAT gateway's route after 100 s, and the endpoints at the end, with two tables forgotten. Two
 interface endpoints exist before the route tables do. The security group of one admits a single subnet later, and the
-DNS host names of the VPC are turned off in the end.
+DNS host names of the VPC are turned off in the end. Of three private REST APIs with an open policy, one is deleted and
+one is bounded later. The VPC never gets an endpoint that is required.
 """
 
 import random
@@ -19,12 +20,12 @@ import pytest
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.inbox import Inbox
-from local.networks import DYNAMODB, S3, SSM, Builder, https_from
+from local.networks import DYNAMODB, EXECUTE_API, S3, SSM, Builder, https_from
 from tests.local_cloud.support.bare_function import BareFunction
-from tests.local_cloud.support.endpoint_problems import EC2_CHECKS
+from tests.local_cloud.support.endpoint_problems import ALL_CHECKS, api_policy, create_private_api
 from tests.local_cloud.support.event_recorder import EventRecorder, record_events
 from tests.local_cloud.support.figures import AddFigure
-from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record
+from tests.local_cloud.support.messages import NO_FAILURES, as_reported, record, rest_api_event
 from tests.local_cloud.support.sandbox import Sandbox
 from tests.local_cloud.support.seeds import seeds
 
@@ -38,11 +39,15 @@ Step = Callable[[], Any]
 class Terraform:
     """Builds the network, a few calls at a time."""
 
-    def __init__(self, build: Builder) -> None:
-        self.build = build
+    def __init__(self, build: Builder, cloud: Cloud) -> None:
+        self.build, self.cloud = build, cloud
         self.vpc = self.group = ""
         self.subnets: list[str] = []
         self.tables: list[str] = []
+        self.endpoint = ""
+        self.apis: list[str] = []
+        self.api_events: list[Event] = []
+        """The events of the last step that moto does not send: those of API Gateway."""
 
     def steps(self) -> list[Step]:
         """Returns the steps in the order of Terraform's graph."""
@@ -50,8 +55,11 @@ class Terraform:
             self.create_vpc,
             self.create_subnets,
             self.create_interface_endpoints,
+            self.create_apis,
             self.create_tables,
+            self.delete_api,
             self.associate,
+            self.bound_api,
             self.admit_one_subnet,
             self.create_internet_route,
             self.create_nat_route,
@@ -72,6 +80,26 @@ class Terraform:
         self.group = group["GroupId"]
         self.build.interface_endpoint(S3, self.vpc, self.subnets[0])
         self.build.interface_endpoint(SSM, self.vpc, self.subnets[0], SecurityGroupIds=[self.group])
+        self.endpoint = self.build.interface_endpoint(
+            EXECUTE_API, self.vpc, self.subnets[0], SecurityGroupIds=[self.group], PrivateDnsEnabled=False
+        )
+
+    def create_apis(self) -> None:
+        for name in ("open", "deleted", "bounded"):
+            self.apis.append(create_private_api(self.cloud, name, self.endpoint, api_policy()))
+            self._note("create-rest-api")
+
+    def delete_api(self) -> None:
+        self.cloud.client("apigateway").delete_rest_api(restApiId=self.apis[1])
+        self._note("delete-rest-api")
+
+    def bound_api(self) -> None:
+        patch = {"op": "replace", "path": "/policy", "value": api_policy(**{"aws:SourceVpc": self.vpc})}
+        self.cloud.client("apigateway").update_rest_api(restApiId=self.apis[2], patchOperations=[patch])
+        self._note("update-rest-api")
+
+    def _note(self, event: str) -> None:
+        self.api_events.append(rest_api_event(event))
 
     def create_tables(self) -> None:
         self.tables = [self.build.table(name, self.vpc) for name in ("public", "private", "isolated")]
@@ -126,10 +154,11 @@ class Site:
         changes = [call for call in calls if not call.startswith("Describe")]
         events = self.recorder.take(at_least=len(changes), seconds=10)
         assert sorted(event["detail"]["eventName"] for event in events) == sorted(changes)
-        return events
+        of_apis, self.terraform.api_events = self.terraform.api_events, []
+        return events + of_apis
 
     def verdicts(self, payload: Event) -> dict[str, list[Any]]:
-        """Returns the findings of each table and endpoint that the payload is about. One in order has none."""
+        """Returns the findings of each resource that the payload is about. One in order or deleted has none."""
         report = self.function.invoke(payload)
         assert (report["notFound"], report["unassessed"]) == ([], [])
         verdicts: dict[str, list[Any]] = {subject: [] for subject in self._subjects_in(report["scope"])}
@@ -138,7 +167,7 @@ class Site:
         return verdicts
 
     def sweep(self) -> dict[str, list[Any]]:
-        """Returns the findings of every table and endpoint."""
+        """Returns the findings of every table, endpoint and REST API, and of the VPC."""
         return self.verdicts({"check": "region", "publish": False})
 
     def _subjects_in(self, scope: Any) -> set[str]:
@@ -148,27 +177,32 @@ class Site:
         endpoints = list(ec2.get_paginator("describe_vpc_endpoints").paginate().search("VpcEndpoints[]"))
         all_tables = {table["RouteTableId"] for table in tables}
         all_endpoints = {endpoint["VpcEndpointId"] for endpoint in endpoints}
-        if scope == "region" or scope["vpcIds"]:
-            return all_tables | all_endpoints
+        vpc, apis = {self.terraform.vpc}, set(self.terraform.apis)
+        if scope == "region":
+            return all_tables | all_endpoints | vpc | apis
+        if scope.get("restApis"):
+            return apis
+        if scope["vpcIds"]:
+            return all_tables | all_endpoints | vpc
         named = [each for each in endpoints if each["VpcEndpointId"] in scope["vpcEndpointIds"]]
         if any(each["VpcEndpointType"] == "Gateway" for each in named):
-            return all_tables | all_endpoints
+            return all_tables | all_endpoints | vpc
         explicit = {a.get("SubnetId"): table["RouteTableId"] for table in tables for a in table["Associations"]}
         main = self.terraform.build.main_table(self.terraform.vpc)
         subjects = {*scope["routeTableIds"], *(explicit.get(subnet, main) for subnet in scope["subnetIds"])}
         groups = {group["GroupId"] for endpoint in endpoints for group in endpoint["Groups"]}
         if named or scope["subnetIds"] or groups & {*scope.get("securityGroupIds", [])}:
-            subjects |= all_endpoints
+            subjects |= all_endpoints | vpc
         return subjects
 
 
 @pytest.fixture(scope="module")
 def site(cloud: Cloud, stack: Deployment) -> Iterator[Site]:
     """An empty Region, in which only the test invokes the function."""
-    settings = {"CHECKS": ",".join(EC2_CHECKS)}
+    settings = {"CHECKS": ",".join(ALL_CHECKS), "REQUIRED_INTERFACES": "ssm,sqs"}
     sandbox = Sandbox(cloud, "order", settings, channels=("json",), with_history=False)
     with stack.without_events(), sandbox.function() as function, record_events(cloud, "order-events") as recorder:
-        yield Site(Terraform(Builder(cloud.client("ec2"))), recorder, function, sandbox.inboxes["json"])
+        yield Site(Terraform(Builder(cloud.client("ec2")), cloud), recorder, function, sandbox.inboxes["json"])
 
 
 @pytest.fixture
@@ -176,7 +210,7 @@ def empty(cloud: Cloud, site: Site) -> Site:
     """The site before the first step."""
     cloud.empty_the_region()
     site.recorder.drain()
-    return Site(Terraform(Builder(cloud.client("ec2"))), site.recorder, site.function, site.inbox)
+    return Site(Terraform(Builder(cloud.client("ec2")), cloud), site.recorder, site.function, site.inbox)
 
 
 @pytest.fixture(scope="module")
@@ -234,9 +268,12 @@ def test_late_events_in_any_order_give_the_verdicts_of_the_sweep(
         "gateway-route": 3,
         "dns-bypass": 1,
         "endpoint-dns": 2,
-        "endpoint-access": 1,
-        "endpoint-zones": 2,
-        "endpoint-policy": 4,
+        "endpoint-access": 2,
+        "endpoint-zones": 3,
+        "endpoint-policy": 5,
+        "endpoint-private-dns": 1,
+        "required-endpoints": 1,
+        "private-api": 1,
     }
 
 

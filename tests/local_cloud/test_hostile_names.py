@@ -13,7 +13,8 @@ from local.cloud import Cloud
 from local.deployment import Deployment
 from local.environment import REGION
 from local.inbox import Message
-from local.networks import Builder
+from local.networks import EXECUTE_API, Builder
+from tests.local_cloud.support.endpoint_problems import create_private_api, create_zone, forward
 from tests.local_cloud.support.messages import as_reported
 from tests.local_cloud.support.sandbox import Sandbox
 
@@ -32,6 +33,13 @@ NAMES = {
 
 MESSAGES = 3
 """One on each channel."""
+OF_OTHER_SERVICES = {
+    "CHECKS": "endpoint-private-dns,required-endpoints,private-api",
+    "REQUIRED_INTERFACES": "ssm,ecr.dkr",
+}
+"""The settings with the checks that read Route 53, its Profiles and Resolver, and API Gateway."""
+REGISTRY = f"com.amazonaws.{REGION}.ecr.dkr"
+"""A service whose private DNS name begins with `*.`."""
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -67,6 +75,118 @@ def test_a_hostile_name_arrives_unchanged_and_only_in_name_fields(
     assert_safe_for_people(email, [email.body])
     assert_safe_for_people(card, texts_in(card.body))
     assert_not_logged(name, log)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_hostile_names_of_other_services_change_no_verdict_and_arrive_unchanged(
+    kind: str, build: Builder, stack: Deployment, cloud: Cloud
+) -> None:
+    name, sandbox = NAMES[kind], Sandbox(cloud, f"hostile-api-{kind}", OF_OTHER_SERVICES)
+    with stack.without_events(), sandbox.function() as function:
+        others = Others.named(name, build, cloud)
+        report = function.invoke({"check": "region"})
+        log = function.log.read_text()
+    received = sandbox.received()
+
+    assert report["published"] == 2 * MESSAGES, "about the VPC, and about the REST APIs"
+    assert sorted(report["unassessed"], key=lambda each: str(each["check"])) == others.unassessed(name)
+    of_apis, of_vpc = sorted(received["json"], key=lambda message: str(message.body["vpc"]["id"]))
+    for message, findings in ((of_apis, others.of_apis(name)), (of_vpc, others.of_vpc(name))):
+        assert {as_found(finding) for finding in message.body["findings"]} == findings
+        assert len(message.body["findings"]) == len(findings)
+        assert message.subject.isascii()
+        assert message.subject.isprintable()
+        assert name not in json.dumps([message.attributes, message.body["summary"]], ensure_ascii=False)
+        for finding in message.body["findings"]:
+            remediation = dict(finding["remediation"])
+            words = [finding["reason"], *remediation.pop("cautions"), *remediation.values()]
+            assert [word for word in words if word is not None and (not word.isascii() or name in word)] == []
+    for email in received["text"]:
+        assert_safe_for_people(email, [email.body])
+    for card in received["chat"]:
+        assert_safe_for_people(card, texts_in(card.body))
+    assert_not_logged(name, log)
+
+
+@dataclass(frozen=True)
+class Others:
+    """Resources of other services than EC2, all with the same name."""
+
+    vpc: str
+    """Has no endpoint for SSM, which is required, and one for the registry without private DNS names."""
+    endpoint: str
+    below: str
+    """Has a hosted zone and a Resolver rule below the wildcard name of the registry, so both may serve it."""
+    domains: list[str]
+    """The names of both."""
+    open_api: str
+    bounded_api: str
+    unreadable_api: str
+
+    @classmethod
+    def named(cls, name: str, build: Builder, cloud: Cloud) -> "Others":
+        """Builds them."""
+        vpc, below = build.vpc(name, "10.96.0.0/16"), build.vpc("below", "10.97.0.0/16")
+        subnet = build.subnet(name, vpc, "10.96.0.0/24", "a")
+        build.subnet(name, below, "10.97.0.0/24", "a")
+        tags = [{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "Name", "Value": name}]}]
+        endpoint = build.interface_endpoint(REGISTRY, vpc, subnet, PrivateDnsEnabled=False, TagSpecifications=tags)
+        create_zone(cloud, name, vpc)
+        forward(cloud, name, vpc)
+        create_zone(cloud, f"ssm.{REGION}.amazonaws.com", below)
+        domain = f"{name[:200]}.dkr.ecr.{REGION}.amazonaws.com."
+        create_zone(cloud, domain, below)
+        forward(cloud, f"rule.{domain[:-1]}", below)
+
+        statement = {"Effect": "Allow", "Principal": {"AWS": name}, "Action": "execute-api:Invoke", "Resource": "*"}
+        condition = {"StringEquals": {"aws:SourceVpc": [name, vpc]}}
+        policies = [
+            [statement, statement | {"Principal": "*", "Sid": name}],
+            [statement | {"Condition": condition}],
+            [statement | {"Condition": {name: {"aws:SourceVpc": name}}}, name],
+        ]
+        apis = [
+            create_private_api(cloud, name, endpoint, json.dumps({"Version": "2012-10-17", "Statement": each}))
+            for each in policies
+        ]
+        return cls(vpc, endpoint, below, sorted([domain, f"rule.{domain}"]), *apis)
+
+    def of_vpc(self, name: str) -> set[tuple[str, str, str, str]]:
+        """Returns what is found about the VPC, as `as_found` has it."""
+        return {
+            ("endpoint-private-dns", "private_dns_off", self.endpoint, name),
+            ("required-endpoints", "endpoint_missing", self.vpc, name),
+        }
+
+    def of_apis(self, name: str) -> set[tuple[str, str, str, str]]:
+        """Returns what is found about the REST APIs."""
+        return {("private-api", "policy_without_source_vpc", self.open_api, name)}
+
+    def unassessed(self, name: str) -> list[dict[str, Any]]:
+        """Returns what the report says about the two that cannot be judged."""
+        return [
+            {
+                "check": "private-api",
+                "subject": {"type": "rest_api", "id": self.unreadable_api, "name": name},
+                "service": EXECUTE_API,
+                "vpcId": None,
+                "reason": "unreadable_policy",
+                "inDoubt": [],
+            },
+            {
+                "check": "required-endpoints",
+                "subject": {"type": "vpc", "id": self.below, "name": "below"},
+                "service": REGISTRY,
+                "vpcId": self.below,
+                "reason": "may_be_served_centrally",
+                "inDoubt": self.domains,
+            },
+        ]
+
+
+def as_found(finding: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Returns check, defect, and id and name of the subject."""
+    return finding["check"], finding["defect"], finding["subject"]["id"], finding["subject"]["name"]
 
 
 @dataclass(frozen=True)

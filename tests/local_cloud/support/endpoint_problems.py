@@ -4,12 +4,13 @@ The expectations are those of the tables at the head of `src/checks/*/rule.rs`.
 """
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.cloud import Cloud
-from local.environment import REGION
+from local.environment import ACCOUNT, REGION
 from local.networks import (
     BOUNDED_POLICY,
     DYNAMODB,
@@ -69,46 +70,66 @@ def create_private_api(cloud: Cloud, name: str, endpoint: str, resource_policy: 
     return str(gateway.create_rest_api(name=name, endpointConfiguration=configuration, policy=resource_policy)["id"])
 
 
+def create_zone(cloud: Cloud, name: str, vpc: str) -> None:
+    """Creates a private hosted zone of a VPC."""
+    cloud.client("route53").create_hosted_zone(
+        Name=name,
+        VPC={"VPCId": vpc, "VPCRegion": REGION},
+        HostedZoneConfig={"PrivateZone": True},
+        CallerReference=str(uuid.uuid4()),
+    )
+
+
+def forward(cloud: Cloud, domain: str, vpc: str) -> None:
+    """Creates a Resolver rule that forwards a domain for a VPC."""
+    resolver = cloud.client("route53resolver")
+    rule = resolver.create_resolver_rule(
+        CreatorRequestId=str(uuid.uuid4()),
+        Name="forward",
+        RuleType="FORWARD",
+        DomainName=domain,
+        TargetIps=[{"Ip": "10.25.0.10", "Port": 53}],
+    )
+    resolver.associate_resolver_rule(ResolverRuleId=rule["ResolverRule"]["Id"], VPCId=vpc, Name="forward")
+
+
 @dataclass(frozen=True)
 class Spokes:
-    """Two VPCs without an endpoint for SSM, and two private REST APIs. Nothing else is wrong there."""
+    """VPCs without an endpoint for SSM, a hub with one, and two private REST APIs. Nothing else is wrong there."""
 
     served: str
     """The VPC with a private hosted zone for the name of SSM."""
     forwarded: str
     """The VPC with a Resolver rule that may forward this name."""
+    profiled: str
+    """The VPC with a profile in which there is the hub's endpoint for SSM."""
+    hub_endpoint: str
     open_api: str
     bounded_api: str
 
     @classmethod
     def built(cls, build: Builder, cloud: Cloud) -> "Spokes":
         """Builds them."""
-        served, forwarded = (
-            _spoke(build, name, block) for name, block in (("served", "10.24"), ("forwarded", "10.25"))
-        )
+        blocks = {"served": "10.24", "forwarded": "10.25", "profiled": "10.26", "hub": "10.27"}
+        served, forwarded, profiled, hub = (_spoke(build, name, block) for name, block in blocks.items())
 
-        cloud.client("route53").create_hosted_zone(
-            Name=f"ssm.{REGION}.amazonaws.com",
-            VPC={"VPCId": served, "VPCRegion": REGION},
-            HostedZoneConfig={"PrivateZone": True},
-            CallerReference="served",
-        )
-        resolver = cloud.client("route53resolver")
-        rule = resolver.create_resolver_rule(
-            CreatorRequestId="forwarded",
-            Name="forwarded",
-            RuleType="FORWARD",
-            DomainName="amazonaws.com",
-            TargetIps=[{"Ip": "10.25.0.10", "Port": 53}],
-        )
-        rule_id = rule["ResolverRule"]["Id"]
-        resolver.associate_resolver_rule(ResolverRuleId=rule_id, VPCId=forwarded, Name="forwarded")
+        create_zone(cloud, f"ssm.{REGION}.amazonaws.com", served)
+        forward(cloud, "amazonaws.com", forwarded)
 
-        [subnet] = build.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [served]}])["Subnets"]
-        endpoint = build.interface_endpoint(EXECUTE_API, served, subnet["SubnetId"], PolicyDocument=BOUNDED_POLICY)
+        def endpoint_for(service: str) -> str:
+            [subnet] = build.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [hub]}])["Subnets"]
+            return build.interface_endpoint(service, hub, subnet["SubnetId"], PolicyDocument=BOUNDED_POLICY)
+
+        hub_endpoint = endpoint_for(SSM)
+        profiles, profile = cloud.client("route53profiles"), {"Name": "hub", "ProfileId": "rp-0a1b2c3d4e5f60001"}
+        profiles.associate_profile(ResourceId=profiled, **profile)
+        arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-endpoint/{hub_endpoint}"
+        profiles.associate_resource_to_profile(ResourceArn=arn, **profile)
+
+        endpoint = endpoint_for(EXECUTE_API)
         open_api = create_private_api(cloud, "open", endpoint, api_policy())
         bounded = create_private_api(cloud, "bounded", endpoint, api_policy(**{"aws:SourceVpc": served}))
-        return cls(served, forwarded, open_api, bounded)
+        return cls(served, forwarded, profiled, hub_endpoint, open_api, bounded)
 
 
 def _spoke(build: Builder, name: str, block: str) -> str:

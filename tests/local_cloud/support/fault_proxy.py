@@ -80,8 +80,10 @@ class FaultProxy:
 
 
 @contextlib.contextmanager
-def fault_proxy(cloud: Cloud, service: str) -> Iterator[FaultProxy]:
-    """Starts a proxy for a service of the local cloud. It forwards everything as long as it has no rule.
+def fault_proxy(cloud: Cloud, service: str, *beside: str) -> Iterator[FaultProxy]:
+    """Starts a proxy for a service of the local cloud, and for others `beside` it that the same server answers.
+
+    It forwards everything as long as it has no rule.
 
     It signs what it forwards anew, with the local cloud's own credentials: behind it, no role is denied anything.
     """
@@ -94,13 +96,22 @@ def fault_proxy(cloud: Cloud, service: str) -> Iterator[FaultProxy]:
     try:
         proxy = FaultProxy(f"http://127.0.0.1:{port}")
         server.wait_until_it_answers(f"{proxy.url}/_microburst/health")
-        _warm_up(service, proxy)
+        for each in (service, *beside):
+            _warm_up(each, proxy)
         yield proxy
     finally:
         server.stop()
 
 
-WARM_UP_CALL = {"ec2": "describe_regions", "sns": "list_topics", "dynamodb": "list_tables"}
+WARM_UP_CALL = {
+    "apigateway": "get_rest_apis",
+    "dynamodb": "list_tables",
+    "ec2": "describe_regions",
+    "route53": "list_hosted_zones",
+    "route53profiles": "list_profiles",
+    "route53resolver": "list_resolver_rules",
+    "sns": "list_topics",
+}
 
 
 def _warm_up(service: str, proxy: FaultProxy) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from local.environment import ROOT
 from local.inbox import Message
 
 NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
@@ -22,6 +23,12 @@ def batch(**vpcs: str) -> dict[str, Any]:
 def record(message_id: str, payload: Any) -> dict[str, Any]:
     """Returns a record of a batch."""
     return {"messageId": message_id, "eventSource": "aws:sqs", "body": json.dumps(payload)}
+
+
+def rest_api_event(name: str) -> dict[str, Any]:
+    """Returns an event of API Gateway from `events/`, such as `create-rest-api`."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
 
 
 def delivered(times: int, batch: dict[str, Any]) -> dict[str, Any]:
