@@ -1,7 +1,7 @@
 """The local cloud treats an organization as AWS does: accounts, roles, buses and state machines.
 
-`local/organization_gaps.py`, `local/state_machine_gaps.py` and `local/ec2_server/accounts.py` close these gaps of the
-emulators. The templates here are much smaller than the project's own; test_organization.py deploys those.
+`local/organization_gaps.py`, `event_bus_gaps.py`, `state_machine_gaps.py` and `ec2_server/accounts.py` close these gaps
+of the emulators. The templates here are much smaller than the project's own; test_organization.py deploys those.
 """
 
 import io
@@ -279,6 +279,18 @@ Resources:
               StringEquals: {aws:PrincipalOrgID: !Ref OrganizationId}
               ArnLike: {aws:PrincipalArn: "arn:*:iam::*:role/gatewatch-forward"}
   Queue: {Type: AWS::SQS::Queue}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Queue]
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Queue.Arn
+            Condition: {ArnEquals: {aws:SourceArn: !GetAtt Rule.Arn}}
   Rule:
     Type: AWS::Events::Rule
     Properties:
@@ -390,6 +402,62 @@ def test_the_bus_refuses_the_role_below_a_path(path: str, organization: Organiza
 
     assert code_of(refusal) == "AccessDeniedException"
     assert arrivals.take() == []
+
+
+@contextmanager
+def queue_of_rules(organization: Organization, name: str, *rules: str) -> Iterator[tuple[str, str]]:
+    """Creates a queue that admits these rules of the default bus for a while; yields its URL and its ARN."""
+    sqs, arn = organization.client("sqs"), f"arn:aws:sqs:{REGION}:{HUB}:{name}"
+    condition = {"ArnEquals": {"aws:SourceArn": [f"arn:aws:events:{REGION}:{HUB}:rule/{rule}" for rule in rules]}}
+    admits = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [admits | {"Resource": arn, "Condition": condition}]}
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    try:
+        yield url, arn
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept_by", "delivered", "kept"),
+    [
+        pytest.param("open", ["tried"], 1, [], id="delivered"),
+        pytest.param("closed", ["tried"], 0, ["NO_PERMISSIONS"], id="refused"),
+        pytest.param("missing", ["tried"], 0, ["NO_RESOURCE"], id="no-queue"),
+        pytest.param("closed", ["another"], 0, [], id="both-refuse"),
+    ],
+)
+def test_what_a_queue_refuses_goes_to_the_dead_letter_queue_of_the_target(
+    target: str, kept_by: list[str], delivered: int, kept: list[str], organization: Organization
+) -> None:
+    events, sqs = organization.client("events"), organization.client("sqs")
+    with (
+        queue_of_rules(organization, "open", "tried") as (opened, _),
+        queue_of_rules(organization, "closed", "another") as (closed, _),
+        queue_of_rules(organization, "dead-letters", *kept_by) as (dead_letters, dead_letters_arn),
+    ):
+        arn = f"arn:aws:sqs:{REGION}:{HUB}:{target}"
+        rule = events.put_rule(Name="tried", EventPattern=json.dumps({"source": ["tried"]}))["RuleArn"]
+        config = {"Id": "queue", "Arn": arn, "DeadLetterConfig": {"Arn": dead_letters_arn}}
+        events.put_targets(Rule="tried", Targets=[config])
+        events.put_events(Entries=[{"Source": "tried", "DetailType": "test", "Detail": '{"n": 1}'}])
+        received, refused, letters = (
+            sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+            for url in (opened, closed, dead_letters)
+        )
+        events.remove_targets(Rule="tried", Ids=["queue"])
+        events.delete_rule(Name="tried")
+
+    assert (len(received), refused) == (delivered, [])
+    assert [json.loads(each["Body"])["detail"] for each in [*received, *letters]] == [{"n": 1}] * (
+        delivered + len(kept)
+    )
+    attributes = [
+        {name: each["StringValue"] for name, each in letter["MessageAttributes"].items()} for letter in letters
+    ]
+    assert [each.pop("ERROR_CODE") for each in attributes] == kept
+    assert all(each.pop("ERROR_MESSAGE") for each in attributes)
+    assert attributes == [{"RULE_ARN": rule, "TARGET_ARN": arn}] * len(kept)
 
 
 # --- Rows of a table --------------------------------------------------------------------------------------------------
