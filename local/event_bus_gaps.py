@@ -14,9 +14,50 @@ from local.organization_gaps import context_of, service_may_assume
 
 def apply_all() -> None:
     """Closes all gaps."""
+    keep_what_queues_refuse()
     deliver_to_buses_elsewhere()
     put_events_on_buses_of_other_accounts()
     create_buses_with_policies()
+
+
+def keep_what_queues_refuse() -> None:
+    """Gap: a rule sends to a queue whatever its policy says, and an event that is not delivered is lost.
+
+    AWS sends what a queue refuses to the dead-letter queue of the target at once, if that queue admits the rule.
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html) Targets of other kinds, and errors after
+    which AWS tries again, are not emulated.
+    """
+    from ministack.core.responses import get_account_id
+    from ministack.services import eventbridge, sqs
+
+    if "DeadLetterConfig" in inspect.getsource(eventbridge._invoke_target):
+        raise GapClosed("targets have dead-letter queues")
+    invoke = eventbridge._invoke_target
+
+    def admits(queue: str, rule: str) -> bool:
+        return bool(sqs.queue_policy_allows(queue, "events.amazonaws.com", rule, get_account_id()))
+
+    def invoke_or_keep(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *view: Any) -> None:
+        arn = target["Arn"]
+        if arn.split(":")[2] != "sqs":
+            invoke(target, event, rule, *view)
+            return
+        exists = sqs._queue_by_arn(arn) is not None
+        if exists and admits(arn, rule["Arn"]):
+            invoke(target, event, rule, *view)
+            return
+        error = ("NO_PERMISSIONS", "The policy of the queue refuses.") if exists else ("NO_RESOURCE", "No such queue.")
+        dead_letters = target.get("DeadLetterConfig", {}).get("Arn", "")
+        if not admits(dead_letters, rule["Arn"]):
+            eventbridge.logger.warning("EventBridge -> SQS: %s refuses, and so does %s", arn, dead_letters or "nothing")
+            return
+        invoke({"Id": target["Id"], "Arn": dead_letters}, event, rule, *view)
+        attributes = {"RULE_ARN": rule["Arn"], "TARGET_ARN": arn, "ERROR_CODE": error[0], "ERROR_MESSAGE": error[1]}
+        sqs._queue_by_arn(dead_letters)["messages"][-1]["message_attributes"] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        }
+
+    eventbridge._invoke_target = invoke_or_keep
 
 
 _HOPS = "_Hops"

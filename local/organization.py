@@ -80,6 +80,16 @@ class Organization:
         finally:
             self._write(before)
 
+    @contextlib.contextmanager
+    def without_delegation(self) -> Iterator[None]:
+        """Lets only the management account list the accounts."""
+        before = self.content
+        self._write(dataclasses.replace(before, delegated_administrators=()))
+        try:
+            yield
+        finally:
+            self._write(before)
+
     def deploy(self, name: str, template: str, account: str, region: str, **parameters: str) -> dict[str, str]:
         """Deploys a plain CloudFormation template in an account and Region; returns its outputs."""
         cloudformation = self.client("cloudformation", account, region)

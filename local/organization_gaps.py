@@ -26,6 +26,8 @@ def apply_all(organization: OrganizationReader) -> None:
     """Closes all gaps."""
     name_roles_in_conditions()
     know_organizations_in_conditions(organization)
+    compare_arns_part_by_part()
+    know_partition_keys_in_conditions()
     find_roles_by_their_whole_arn()
     ask_for_source_identity()
     refuse_accounts_that_admit_nobody(organization)
@@ -75,6 +77,87 @@ def know_organizations_in_conditions(organization: OrganizationReader) -> None:
         return current.id if current.account(account) else None
 
     iam_evaluator._resolve_condition_key = resolve_organization
+
+
+def compare_arns_part_by_part() -> None:
+    """Gap: in `ArnLike` a wildcard also matches colons, so `*:role/a` admits the role `a` below the path `/b:role/`.
+
+    AWS compares each of the six parts of an ARN on its own.
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html)
+    """
+    from ministack.core import iam_evaluator
+
+    if not iam_evaluator._op_arn_like("arn:aws:iam::111122223333:role/b:role/a", "arn:aws:iam::*:role/a"):
+        raise GapClosed("ArnLike compares the parts of an ARN")
+
+    def is_like(arn: str, pattern: str) -> bool:
+        parts, of_pattern = arn.split(":", 5), pattern.split(":", 5)
+        return len(parts) == len(of_pattern) and all(map(iam_evaluator.fnmatch_iam_cs, parts, of_pattern))
+
+    def is_not_like(arn: str, pattern: str) -> bool:
+        return not is_like(arn, pattern)
+
+    operators = iam_evaluator._CONDITION_OPS
+    operators |= {"arnlike": is_like, "arnequals": is_like, "arnnotlike": is_not_like, "arnnotequals": is_not_like}
+
+
+def know_partition_keys_in_conditions() -> None:
+    """Gap: `dynamodb:LeadingKeys` is unknown, so `ForAllValues` of it allows every row."""
+    from ministack.core import iam_actions
+
+    context_of_request = iam_actions.dynamodb_service_context
+    if LEADING_KEYS in {key.lower() for key in context_of_request(b'{"TableName": "a", "Key": {"pk": {"S": "b"}}}')}:
+        raise GapClosed("dynamodb:LeadingKeys is known")
+
+    def context_with_keys(body: bytes) -> dict[str, Any]:
+        context: dict[str, Any] = context_of_request(body)
+        return context | leading_keys(json.loads(body or b"{}"))
+
+    iam_actions.dynamodb_service_context = context_with_keys
+
+
+LEADING_KEYS = "dynamodb:leadingkeys"
+
+
+def leading_keys(request: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns the condition key with the partition keys that a request names; nothing if it names none, as in a scan.
+
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html) All rows of a
+    transaction count together. AWS checks each on its own.
+    """
+    keys = {key for table, rows in _rows_of(request) for row in rows if (key := _partition_key(table, row)) is not None}
+    return {LEADING_KEYS: sorted(keys)} if keys else {}
+
+
+def _rows_of(request: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Returns the rows that a request names, by table. A row has its key, and in a write its other attributes."""
+    members = [*request.get("TransactItems", []), {"": request}]
+    found = [
+        (each["TableName"], [each[name] for name in ("Key", "Item") if name in each] + _queried(each))
+        for member in members
+        for each in member.values()
+        if "TableName" in each
+    ]
+    for table, asked in request.get("RequestItems", {}).items():
+        writes = [row for each in asked for row in each.values()] if isinstance(asked, list) else []
+        keys = asked["Keys"] if isinstance(asked, dict) else [row.get("Key") or row["Item"] for row in writes]
+        found.append((table, keys))
+    return found
+
+
+def _queried(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the partition key of a query. Only a comparison with `=` can name it."""
+    names = request.get("ExpressionAttributeNames", {})
+    compared = re.findall(r"([#\w]+)\s*=\s*(:\w+)", request.get("KeyConditionExpression", ""))
+    return [{names.get(name, name): request["ExpressionAttributeValues"][value]} for name, value in compared]
+
+
+def _partition_key(table: str, row: dict[str, Any]) -> str | None:
+    from ministack.services import dynamodb
+
+    known = dynamodb._tables.get(table.rpartition("/")[2])
+    key = row.get(known["pk_name"]) if known else None
+    return str(next(iter(key.values()))) if key else None
 
 
 def role_of(principal: str) -> str:

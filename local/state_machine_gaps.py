@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from local.ministack_gap import GapClosed
-from local.organization_gaps import role_of, service_may_assume
+from local.organization_gaps import leading_keys, role_of, service_may_assume
 
 WITHOUT_ROLE = ("arn:aws:states:::states:", "arn:aws:states:::activity:")
 """Integrations that are not checked: no state machine of gatewatch uses them."""
@@ -67,7 +67,7 @@ def use_the_roles_of_state_machines() -> None:
             _check_is_trusted(role, other)
             role = other
         if needed := _permission(resource, data):
-            _check_permission(role, *needed)
+            _check_permission(role, *needed, leading_keys(data) if needed[0].startswith("dynamodb:") else {})
         account = role.split(":")[4]
         if account == get_account_id():
             return invoke(resource, data)
@@ -125,12 +125,14 @@ def _permission(resource: str, data: Any) -> tuple[str, str] | None:
             return f"{service}:{action[0].upper()}{action[1:]}", data.get("TopicArn", "*")
 
 
-def _check_permission(role: str, action: str, resource: str) -> None:
+def _check_permission(role: str, action: str, resource: str, keys: dict[str, Any] | None = None) -> None:
     from ministack.core import iam_evaluator
 
     account, name = role.split(":")[4], role.rpartition("/")[2]
     session = f"arn:aws:sts::{account}:assumed-role/{name}/states"
-    context = iam_evaluator.EvalContext(session, "AssumedRole", account, action, resource, "")
+    context = iam_evaluator.EvalContext(
+        session, "AssumedRole", account, action, resource, "", service_context=keys or {}
+    )
     if iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account)).decision != "Allow":
         _deny(f"User: {session} is not authorized to perform: {action} on resource: {resource}")
 

@@ -1,6 +1,9 @@
 //! A hub: which accounts and Regions it reads, as whom, and what happens if one of them cannot be read.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -146,6 +149,58 @@ async fn each_account_and_region_of_a_batch_is_read_with_its_own_session_and_fai
     assert_eq!(servers.organization.accounts_read().await, read);
     let [(key, values)] = servers.marked().await.try_into().unwrap();
     assert_eq!((key.as_str(), &values[":reason"]), ("333344445555#us-east-1", &json!({"S": "access_denied"})));
+}
+
+/// A member can cause as many events as it likes. They name tables that exist and tables that do not.
+#[tokio::test]
+async fn a_flood_of_events_of_one_account_costs_what_one_event_costs_and_keeps_no_other_account_out() {
+    // The first list says which VPC a table belongs to.
+    const ONE_EVENT: [&str; 5] =
+        ["DescribeRouteTables", "DescribeRouteTables", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs"];
+    let servers = Servers::with([]).await;
+    let flood = (0..97).map(|n| {
+        let mut event = create_route(A, "eu-west-1");
+        event["detail"]["requestParameters"]["routeTableId"] = json!(format!("rtb-{n:08x}"));
+        event
+    });
+    let others = [create_route(A, "us-east-1"), create_route(B, "eu-west-1"), create_route(OWN, "eu-west-1")];
+    let ids: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let events: Vec<(&str, Value)> = ids.iter().map(String::as_str).zip(flood.chain(others)).collect();
+    assert_eq!(events.len(), 100, "a whole batch");
+    assert_eq!(servers.invoke(&batch(&events)).await, Outcome::Response(json!({"batchItemFailures": []})));
+    let told = [(A, "eu-west-1"), (A, "us-east-1"), (OWN, "eu-west-1"), (B, "eu-west-1")];
+    assert_eq!(servers.notified().await, places(&told));
+    for (account, region) in [(A, "eu-west-1"), (A, "us-east-1"), ("test", "eu-west-1"), (B, "eu-west-1")] {
+        assert_eq!(servers.organization.ec2_calls(account, region).await, ONE_EVENT, "{account} {region}");
+    }
+    assert!(servers.organization.sts_calls().await.len() <= 3, "at most one session for each account and Region");
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_checked_in_time_comes_back_alone() {
+    for (fault, why) in [
+        (Fault::Ec2Hangs("eu-west-1"), "the network was not read to its end before the invocation's deadline"),
+        (Fault::StsHangs, "AssumeRole: not answered before the invocation's deadline"),
+    ] {
+        // Accounts are handled in order of their numbers, and this one is the first.
+        let servers = Servers::with([(A, fault)]).await;
+        let events = [
+            ("slow", create_route(A, "eu-west-1")),
+            ("b", create_route(B, "eu-west-1")),
+            ("slow too", create_route(A, "eu-west-1")),
+            ("own", create_route(OWN, "eu-west-1")),
+        ];
+        let variables = servers.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (time_left, began_at) = (Duration::from_secs(6), Instant::now());
+        let Invocation { outcome, log } = invoke(&variables, &batch(&events), time_left).await;
+        assert!(began_at.elapsed() < time_left, "the answer came before the timeout of the function");
+        let back = json!({"batchItemFailures": [{"itemIdentifier": "slow"}, {"itemIdentifier": "slow too"}]});
+        assert_eq!(outcome, Outcome::Response(back), "{why}");
+        assert_eq!(servers.notified().await, places(&[(OWN, "eu-west-1"), (B, "eu-west-1")]));
+        assert_eq!(servers.marked().await, [], "a check that has not ended says nothing about the account");
+        assert!(log.lines().any(|line| line.contains(A) && line.contains(why)), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 """The local cloud treats an organization as AWS does: accounts, roles, buses and state machines.
 
-`local/organization_gaps.py`, `local/state_machine_gaps.py` and `local/ec2_server/accounts.py` close these gaps of the
-emulators. The templates here are much smaller than the project's own; test_organization.py deploys those.
+`local/organization_gaps.py`, `event_bus_gaps.py`, `state_machine_gaps.py` and `ec2_server/accounts.py` close these gaps
+of the emulators. The templates here are much smaller than the project's own; test_organization.py deploys those.
 """
 
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -279,6 +279,18 @@ Resources:
               StringEquals: {aws:PrincipalOrgID: !Ref OrganizationId}
               ArnLike: {aws:PrincipalArn: "arn:*:iam::*:role/gatewatch-forward"}
   Queue: {Type: AWS::SQS::Queue}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Queue]
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Queue.Arn
+            Condition: {ArnEquals: {aws:SourceArn: !GetAtt Rule.Arn}}
   Rule:
     Type: AWS::Events::Rule
     Properties:
@@ -374,6 +386,164 @@ def test_put_events_reaches_the_bus_only_as_the_policy_says(organization: Organi
     assert [answer["Entries"][0].get("ErrorCode") for answer in answers] == [None, "NotAuthorizedForSourceException"]
     [event] = arrivals.take()
     assert (event["source"], event["account"]) == ("made.up", SHOP)
+
+
+@pytest.mark.parametrize("path", ["/copies/", "/x:role/"])
+def test_the_bus_refuses_the_role_below_a_path(path: str, organization: Organization, arrivals: Arrivals) -> None:
+    """A path may contain a colon. The account in the policy of the bus is a wildcard, which must not match it."""
+    entry = {"Source": "made.up", "DetailType": "test", "Detail": "{}", "EventBusName": BUS}
+    may_put = {"Action": "events:PutEvents", "Resource": BUS}
+    trust = trust_policy("sts:AssumeRole")
+    with role(organization, SHOP, FORWARDER, trust, may_put, path=path) as copy:
+        assert copy == f"arn:aws:iam::{SHOP}:role{path}{FORWARDER}"
+        events = organization.cloud.client_with("events", organization.assume(copy))
+        with pytest.raises(ClientError) as refusal:
+            events.put_events(Entries=[entry])
+
+    assert code_of(refusal) == "AccessDeniedException"
+    assert arrivals.take() == []
+
+
+@contextmanager
+def queue_of_rules(organization: Organization, name: str, *rules: str) -> Iterator[tuple[str, str]]:
+    """Creates a queue that admits these rules of the default bus for a while; yields its URL and its ARN."""
+    sqs, arn = organization.client("sqs"), f"arn:aws:sqs:{REGION}:{HUB}:{name}"
+    condition = {"ArnEquals": {"aws:SourceArn": [f"arn:aws:events:{REGION}:{HUB}:rule/{rule}" for rule in rules]}}
+    admits = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [admits | {"Resource": arn, "Condition": condition}]}
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    try:
+        yield url, arn
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept_by", "delivered", "kept"),
+    [
+        pytest.param("open", ["tried"], 1, [], id="delivered"),
+        pytest.param("closed", ["tried"], 0, ["NO_PERMISSIONS"], id="refused"),
+        pytest.param("missing", ["tried"], 0, ["NO_RESOURCE"], id="no-queue"),
+        pytest.param("closed", ["another"], 0, [], id="both-refuse"),
+    ],
+)
+def test_what_a_queue_refuses_goes_to_the_dead_letter_queue_of_the_target(
+    target: str, kept_by: list[str], delivered: int, kept: list[str], organization: Organization
+) -> None:
+    events, sqs = organization.client("events"), organization.client("sqs")
+    with (
+        queue_of_rules(organization, "open", "tried") as (opened, _),
+        queue_of_rules(organization, "closed", "another") as (closed, _),
+        queue_of_rules(organization, "dead-letters", *kept_by) as (dead_letters, dead_letters_arn),
+    ):
+        arn = f"arn:aws:sqs:{REGION}:{HUB}:{target}"
+        rule = events.put_rule(Name="tried", EventPattern=json.dumps({"source": ["tried"]}))["RuleArn"]
+        config = {"Id": "queue", "Arn": arn, "DeadLetterConfig": {"Arn": dead_letters_arn}}
+        events.put_targets(Rule="tried", Targets=[config])
+        events.put_events(Entries=[{"Source": "tried", "DetailType": "test", "Detail": '{"n": 1}'}])
+        received, refused, letters = (
+            sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+            for url in (opened, closed, dead_letters)
+        )
+        events.remove_targets(Rule="tried", Ids=["queue"])
+        events.delete_rule(Name="tried")
+
+    assert (len(received), refused) == (delivered, [])
+    assert [json.loads(each["Body"])["detail"] for each in [*received, *letters]] == [{"n": 1}] * (
+        delivered + len(kept)
+    )
+    attributes = [
+        {name: each["StringValue"] for name, each in letter["MessageAttributes"].items()} for letter in letters
+    ]
+    assert [each.pop("ERROR_CODE") for each in attributes] == kept
+    assert all(each.pop("ERROR_MESSAGE") for each in attributes)
+    assert attributes == [{"RULE_ARN": rule, "TARGET_ARN": arn}] * len(kept)
+
+
+# --- Rows of a table --------------------------------------------------------------------------------------------------
+
+TABLE = "rows"
+TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{HUB}:table/{TABLE}"
+ROW_ACTIONS = [f"dynamodb:{action}Item" for action in ("BatchGet", "BatchWrite", "Delete", "Get", "Put", "Update")]
+
+
+def only_rows(operator: str, *keys: str) -> dict[str, Any]:
+    """Returns a statement that allows these partition keys."""
+    condition = {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": list(keys)}}
+    return {"Action": [*ROW_ACTIONS, "dynamodb:Query"], "Resource": TABLE_ARN, "Condition": condition}
+
+
+def row(partition: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": "1"}}
+
+
+ROW_CALLS: dict[str, Callable[[Any, list[str]], Any]] = {
+    "get": lambda table, keys: [table.get_item(TableName=TABLE, Key=row(key)) for key in keys],
+    "put": lambda table, keys: [table.put_item(TableName=TABLE, Item=row(key)) for key in keys],
+    "update": lambda table, keys: [table.update_item(TableName=TABLE, Key=row(key)) for key in keys],
+    "delete": lambda table, keys: [table.delete_item(TableName=TABLE, Key=row(key)) for key in keys],
+    "query": lambda table, keys: [
+        table.query(
+            TableName=TABLE,
+            KeyConditionExpression="sk = :sk AND #p = :pk",
+            ExpressionAttributeNames={"#p": "pk"},
+            ExpressionAttributeValues={":pk": {"S": key}, ":sk": {"S": key}},
+        )
+        for key in keys
+    ],
+    "batch get": lambda table, keys: table.batch_get_item(RequestItems={TABLE: {"Keys": [row(key) for key in keys]}}),
+    "batch put": lambda table, keys: table.batch_write_item(
+        RequestItems={TABLE: [{"PutRequest": {"Item": row(key)}} for key in keys]}
+    ),
+    "batch delete": lambda table, keys: table.batch_write_item(
+        RequestItems={TABLE: [{"DeleteRequest": {"Key": row(key)}} for key in keys]}
+    ),
+    "transaction": lambda table, keys: table.transact_write_items(
+        TransactItems=[{"Put": {"TableName": TABLE, "Item": row(key)}} for key in keys]
+    ),
+}
+"""Calls that name rows by their partition keys."""
+
+
+@pytest.fixture(scope="module")
+def table(organization: Organization) -> str:
+    """A table with the keys of gatewatch's own."""
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    organization.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+    )
+    return TABLE
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("call", ROW_CALLS)
+def test_a_role_reaches_only_the_rows_that_its_condition_names(call: str, organization: Organization) -> None:
+    with role(
+        organization, HUB, "rows", trust_policy("sts:AssumeRole"), only_rows("StringEquals", "mine", "too")
+    ) as arn:
+        dynamodb = organization.cloud.client_with("dynamodb", organization.assume(arn))
+        ROW_CALLS[call](dynamodb, ["mine", "too"])
+        refusals = []
+        for keys in (["other"], ["mine", "other"], ["min*"]):
+            with pytest.raises(ClientError) as refusal:
+                ROW_CALLS[call](dynamodb, keys)
+            refusals.append(code_of(refusal))
+
+    assert refusals == ["AccessDeniedException"] * 3
+
+
+@pytest.mark.usefixtures("table")
+def test_a_condition_on_rows_may_have_a_wildcard(organization: Organization) -> None:
+    with role(organization, HUB, "rows", trust_policy("sts:AssumeRole"), only_rows("StringLike", "mine-*")) as arn:
+        dynamodb = organization.cloud.client_with("dynamodb", organization.assume(arn))
+        ROW_CALLS["put"](dynamodb, ["mine-1"])
+        with pytest.raises(ClientError) as refusal:
+            ROW_CALLS["put"](dynamodb, ["mine"])
+
+    assert code_of(refusal) == "AccessDeniedException"
 
 
 # --- The state machine ------------------------------------------------------------------------------------------------
@@ -477,6 +647,25 @@ def test_the_role_of_a_state_machine_bounds_it(organization: Organization, allow
     done = execution(organization, DEFINITION, *allowed)
 
     assert done["status"] == "FAILED"
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(("keys", "status"), [(["mine"], "SUCCEEDED"), (["mine", "other"], "FAILED")])
+def test_a_state_writes_only_the_rows_that_the_condition_names(
+    keys: list[str], status: str, organization: Organization
+) -> None:
+    writes = {TABLE: [{"PutRequest": {"Item": row(key)}} for key in keys]}
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:dynamodb:batchWriteItem",
+        "Parameters": {"RequestItems": writes},
+        "End": True,
+    }
+
+    done = execution(organization, {"StartAt": "Write", "States": {"Write": state}}, only_rows("StringEquals", "mine"))
+
+    assert done["status"] == status
+    assert ("AccessDeniedException" in done.get("cause", "")) == (status == "FAILED")
 
 
 def test_a_state_can_list_accounts_with_a_role_of_the_management_account(organization: Organization) -> None:

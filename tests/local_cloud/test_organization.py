@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local import environment, networks, schemas
 from local.deployment import Deployment, InvocationFailed
 from local.environment import REGION, ROOT
 from local.inbox import Inbox, Message
@@ -31,6 +32,10 @@ from local.organization import (
     local_organization,
 )
 from tests.local_cloud.support import history, stack
+from tests.local_cloud.support.call_recorder import record_calls
+from tests.local_cloud.support.endpoint_problems import ALL_CHECKS
+from tests.local_cloud.support.event_recorder import record_events
+from tests.local_cloud.support.template import Template
 
 ELSEWHERE = "us-east-1"
 PLACES = len(ACCOUNTS) * len(REGIONS)
@@ -489,11 +494,24 @@ def test_the_bus_refuses_an_account_outside_the_organization(
 ) -> None:
     organization.enroll(hub, FOREIGN)
 
-    organization.build(FOREIGN).vpc("foreign", "10.3.0.0/16")
+    vpc = organization.build(FOREIGN).vpc("foreign", "10.3.0.0/16")
 
     assert hub.wait_until_idle(seconds=30)
+    assert markers(organization, hub) == {}
+    assert check(hub, FOREIGN, ELSEWHERE)["notEnrolled"] == {"reason": "access_denied"}
+    # Somebody in the account of the hub puts an event of it into the queue.
+    assert refused(hub, event(FOREIGN, REGION, vpc)) == []
     assert inbox.drain() == []
-    assert check(hub, FOREIGN)["notEnrolled"] == {"reason": "access_denied"}
+    assert markers(organization, hub) == {f"{FOREIGN}#{region}": "access_denied" for region in (REGION, ELSEWHERE)}, (
+        "the only trace"
+    )
+    assert FOREIGN not in {each["account"] for each in hub.invoke({"coverage": True})["accountRegions"]}
+
+
+def markers(organization: Organization, hub: Deployment) -> dict[str, Any]:
+    """Returns the accounts and Regions that have a marker, and why they are not enrolled."""
+    rows = map(history.plain, history.items(organization.client("dynamodb"), hub.history_table))
+    return {row["sk"]: row.get("notEnrolled") for row in rows if row["pk"] == "markers"}
 
 
 def test_the_hub_may_enter_only_the_role_of_members(organization: Organization, hub: Deployment) -> None:
@@ -509,6 +527,229 @@ def test_the_hub_may_enter_only_the_role_of_members(organization: Organization, 
     assert before["MEMBER_ROLE"] == "gatewatch-read"
     assert answer["notEnrolled"] == {"reason": "access_denied"}
     assert "notEnrolled" not in check(hub, MANAGEMENT)
+
+
+@pytest.mark.parametrize("call", ["CreateVpc", "DeleteVpc", "CreateSubnet", "DeleteSubnet"])
+def test_an_event_that_names_a_network_of_another_account_says_nothing_about_it(
+    call: str, organization: Organization, hub: Deployment, inbox: Inbox
+) -> None:
+    ec2 = organization.client("ec2", PAYMENTS)
+    with without_events(ec2):
+        vpc = build_shop(ec2)
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
+    check(hub, PAYMENTS)
+    assert {message.body["account"] for message in inbox.drain()} == {PAYMENTS}
+    before = alerts(organization, hub)
+    names = {"vpcId": vpc} if call.endswith("Vpc") else {"subnetId": subnet}
+    elements = {"vpc": names} if call == "CreateVpc" else {"subnet": names} if call == "CreateSubnet" else {}
+    forged = event(SHOP, REGION, vpc, eventName=call, requestParameters=names, responseElements=elements)
+
+    answer = hub.invoke(forged)
+    in_dead_letters = refused(hub, forged)
+    check(hub, PAYMENTS)
+
+    assert (answer["account"], answer["region"]) == (SHOP, REGION)
+    assert answer["checked"] == {"vpcs": 0, "subnets": 0, "routeTables": 0}
+    assert (answer["findings"], answer["exempt"], answer["unassessed"]) == ([], [], [])
+    # A deleted resource is not missing.
+    assert answer["notFound"] == ([] if call.startswith("Delete") else list(names.values()))
+    assert (in_dead_letters, inbox.drain()) == ([], [])
+    assert alerts(organization, hub) == before, "the findings of the other account are open as before"
+
+
+def alerts(organization: Organization, hub: Deployment) -> list[dict[str, Any]]:
+    """Returns the alert history of all accounts."""
+    return history.alerts(organization.client("dynamodb"), hub.history_table)
+
+
+def test_the_hub_only_reads_in_a_member_that_allows_everything(
+    organization: Organization, hub: Deployment, inbox: Inbox
+) -> None:
+    ec2, iam = organization.client("ec2", SHOP), organization.client("iam", SHOP)
+    with without_events(ec2):
+        build_shop(ec2)
+        networks.build_endpoints(ec2)
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName="gatewatch-read", PolicyName="more", PolicyDocument=json.dumps(everything))
+    try:
+        with record_calls(organization.cloud.variables["AWS_ENDPOINT_URL_EC2"]) as recorder:
+            settings = dict.fromkeys(environment.BESIDE_EC2.values(), recorder.url)
+            settings |= {"CHECKS": ",".join(ALL_CHECKS), "REQUIRED_INTERFACES": "ssm"}
+            with hub.variables(**settings):
+                answer = check(hub, SHOP)
+    finally:
+        iam.delete_role_policy(RoleName="gatewatch-read", PolicyName="more")
+
+    parameters = {"HubRoleArn": hub.outputs["FunctionRoleArn"], "HubBusArn": hub.outputs["OrganizationBusArn"]}
+    of_member = Template(ROOT / "organization" / "roles.yaml", Checks=",".join(ALL_CHECKS), **parameters)
+    allowed = of_member.statements("ReadRole")
+    may = {action for each in allowed.values() for action in actions(each)}
+    assert {call.action for call in recorder.calls} == may - NOT_NEEDED
+    assert len({call.key for call in recorder.calls}) == 1, "one session"
+    assert answer["findings"]
+    assert inbox.drain()
+
+
+NOT_NEEDED = {
+    "ec2:DescribeNatGateways",
+    "ec2:GetManagedPrefixListEntries",
+    "route53profiles:ListProfileResourceAssociations",
+    "route53resolver:ListResolverRules",
+}
+"""Reads of what the test does not build: tables without a subnet, prefix lists, Profiles, Resolver rules."""
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    """Returns the actions of a statement."""
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+@pytest.mark.parametrize(
+    ("output", "allowed"),
+    [
+        pytest.param("FunctionRoleArn", {"update markers", "get accounts", "batch any"}, id="function"),
+        pytest.param("SweepStateMachineArn", {"batch accounts"}, id="sweep"),
+    ],
+)
+def test_a_role_of_the_hub_reaches_its_own_rows_only(
+    output: str, allowed: set[str], organization: Organization, hub: Deployment
+) -> None:
+    states, table = organization.client("stepfunctions"), hub.history_table
+    arn = hub.outputs[output]
+    if output == "SweepStateMachineArn":
+        arn = states.describe_state_machine(stateMachineArn=arn)["roleArn"]
+    made_up = {"pk": {"S": ""}, "sk": {"S": "made-up"}}
+    calls: dict[str, Callable[[Any, str], Any]] = {
+        "get": lambda db, pk: db.get_item(TableName=table, Key=made_up | {"pk": {"S": pk}}),
+        "put": lambda db, pk: db.put_item(TableName=table, Item=made_up | {"pk": {"S": pk}}),
+        "update": lambda db, pk: db.update_item(TableName=table, Key=made_up | {"pk": {"S": pk}}),
+        "delete": lambda db, pk: db.delete_item(TableName=table, Key=made_up | {"pk": {"S": pk}}),
+        "batch": lambda db, pk: db.batch_write_item(
+            RequestItems={table: [{"DeleteRequest": {"Key": made_up | {"pk": {"S": pk}}}}]}
+        ),
+    }
+
+    with entered(organization, arn) as credentials:
+        dynamodb = organization.cloud.client_with("dynamodb", credentials)
+        done = {f"{name} {pk}" for name in calls for pk in ROWS if is_allowed(calls[name], dynamodb, pk)}
+
+    organization.client("dynamodb").delete_item(TableName=table, Key=made_up | {"pk": {"S": "markers"}})
+    # The function stores alerts of every account in batches, so no condition bounds these.
+    expected = {each.replace("any", pk) for each in allowed for pk in ROWS}
+    assert done == expected
+
+
+ROWS = ("accounts", "markers", f"{SHOP}#{REGION}")
+"""Partition keys of the table."""
+
+
+def is_allowed(call: Callable[[Any, str], Any], dynamodb: Any, partition: str) -> bool:
+    """Returns whether a call is allowed."""
+    try:
+        call(dynamodb, partition)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def entered(organization: Organization, role: str) -> Iterator[dict[str, str]]:
+    """Assumes a role that otherwise only a service may assume."""
+    iam, name = organization.client("iam"), role.rpartition("/")[2]
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    own = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps(before | {"Statement": [*before["Statement"], own]})
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    try:
+        yield organization.assume(role)
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
+
+
+# --- Options of a hub -------------------------------------------------------------------------------------------------
+
+LISTER = "list-accounts"
+OPTIONS = {
+    "ExcludeAccounts": ARCHIVE,
+    "EventBus": "findings",
+    "ListAccountsRole": f"arn:aws:iam::{MANAGEMENT}:role/{LISTER}",
+}
+
+
+@pytest.fixture
+def hub_with_options(organization: Organization, inbox: Inbox) -> Iterator[Deployment]:
+    """The hub with all options on. Only a role of the management account lets it list the accounts."""
+    assert inbox, "the hub is there"
+    iam, events = organization.client("iam", MANAGEMENT), organization.client("events")
+    machine = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{HUB}:role/gatewatch-SweepStateMachineRole-*"}}
+    own = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [own | {"Condition": machine}]})
+    lists = {"Effect": "Allow", "Action": "organizations:ListAccounts", "Resource": "*"}
+    iam.create_role(RoleName=LISTER, AssumeRolePolicyDocument=trust)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [lists]})
+    iam.put_role_policy(RoleName=LISTER, PolicyName="list", PolicyDocument=policy)
+    events.create_event_bus(Name=OPTIONS["EventBus"])
+    try:
+        with organization.without_delegation():
+            yield organization.deploy_hub(**OPTIONS)
+    finally:
+        organization.deploy_hub(**dict.fromkeys(OPTIONS, ""))
+
+
+def test_a_hub_with_all_options(organization: Organization, hub_with_options: Deployment, inbox: Inbox) -> None:
+    """Excludes an account, lists with another role, sends to the bus of teams, and writes metrics."""
+    hub = hub_with_options
+    vpcs = {}
+    for account in (SHOP, PAYMENTS, ARCHIVE):
+        ec2 = organization.client("ec2", account)
+        with without_events(ec2):
+            vpcs[account] = build_shop(ec2)
+    with record_events(organization.cloud, "team-shop", OPTIONS["EventBus"], {"detail": {"account": [SHOP]}}) as team:
+        summary = organization.sweep(hub)
+        of_team = team.take(at_least=1, seconds=10)
+    overview = hub.invoke({"coverage": True})
+
+    places = PLACES - len(REGIONS)
+    messages = [message.body for message in inbox.drain()]
+    assert {body["vpc"]["id"] for body in messages} == {vpcs[SHOP], vpcs[PAYMENTS]}
+    assert {name: summary["sweep"][name] for name in ("checked", "notEnrolled", "failed")} == {
+        "checked": places,
+        "notEnrolled": 0,
+        "failed": 0,
+    }
+    checked = {(each["account"], each["region"]) for each in overview["accountRegions"]}
+    assert checked == {(each.id, region) for each in ACCOUNTS if each.id != ARCHIVE for region in REGIONS}
+    rows = map(history.plain, history.items(organization.client("dynamodb"), hub.history_table))
+    assert {row["sk"]: row["accountState"] for row in rows if row["pk"] == "accounts"} == {
+        each.id: "EXCLUDED" if each.id == ARCHIVE else "ACTIVE" for each in ACCOUNTS
+    }
+
+    [of_shop] = [body for body in messages if body["account"] == SHOP]
+    envelope = {"source": "gatewatch", "detail-type": "gatewatch finding", "account": HUB, "region": REGION}
+    assert [{name: each[name] for name in envelope} for each in of_team] == [envelope] * len(of_shop["findings"])
+    found = [finding for each in of_team for finding in schemas.validate("notification", each["detail"])["findings"]]
+    assert sorted(found, key=json.dumps) == sorted(of_shop["findings"], key=json.dumps)
+
+    metrics = written_metrics(hub)
+    assert 0 <= metrics.pop("OldestCheckAge") < 600
+    open_findings = {f"OpenFindings{each.capitalize()}": count for each, count in summary["totals"]["open"].items()}
+    counts = {"AccountRegions": places, "NotEnrolled": 0, "Stale": 0, "FailedChecks": 0}
+    assert metrics == counts | open_findings
+    assert summary["totals"]["open"]["HIGH"] == 2
+
+
+def written_metrics(hub: Deployment) -> dict[str, float]:
+    """Returns the metrics in the last line for CloudWatch in the log of the function."""
+    logs = hub.cloud.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=hub.outputs["LogGroupName"])
+    lines = [line for page in pages for each in page["events"] for line in each["message"].splitlines()]
+    *_, last = (json.loads(line) for line in lines if "CloudWatchMetrics" in line)
+    [directive] = last.pop("_aws")["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("gatewatch", [[]])
+    assert {each["Name"] for each in directive["Metrics"]} == last.keys()
+    return dict(last)
 
 
 # --- From one account to a hub, and back ------------------------------------------------------------------------------

@@ -161,6 +161,32 @@ def test_the_default_bus_of_the_hub_does_not_forward_its_events() -> None:
     assert state(HUB_BUS.replace("eu-west-1", "us-east-1")) == "ENABLED"
 
 
+def test_members_may_send_to_the_bus_and_use_nothing_else_of_the_hub() -> None:
+    """Every resource that has a policy. What has none admits its own account only."""
+    stack = hub(**EVERYTHING, EmailAddress="a@example.com", Chat="on", EventBus="teams")
+    allowed = {name: each for name in stack.resources if (each := admitted(stack.properties(name)))}
+
+    own_account = ({"AWS": "*"}, {"StringEquals": {"AWS:SourceOwner": "123456789012"}})
+    topics = {name: [own_account] for name in ("FindingsTopicPolicy", "TextTopicPolicy", "ChatTopicPolicy")}
+    buses = {"OrganizationBus": allowed.pop("OrganizationBus")}
+    queues = {name: allowed.pop(name) for name in ("ChangesQueuePolicy", "DeliveryDeadLetterQueuePolicy")}
+    assert allowed == topics
+    assert [principal for [(principal, _)] in buses.values()] == ["*"]
+    for [(principal, condition)] in queues.values():
+        assert (principal, list(condition)) == ({"Service": "events.amazonaws.com"}, ["ArnEquals"])
+        rules = condition["ArnEquals"]["aws:SourceArn"]
+        assert all(stack.resources[rule["Fn::GetAtt"][0]]["Type"] == "AWS::Events::Rule" for rule in rules)
+    kinds = {each["Type"] for each in stack.resources.values()}
+    assert not {kind for kind in kinds if kind.endswith(("::Permission", "::EventBusPolicy", "::ResourcePolicy"))}
+
+
+def admitted(properties: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Returns whom the policy of a resource admits, and under which condition."""
+    documents = [properties[name] for name in ("PolicyDocument", "Policy", "ResourcePolicy") if name in properties]
+    statements = [each for document in documents for each in document["Statement"]]
+    return [(each["Principal"], each.get("Condition")) for each in statements if each["Effect"] == "Allow"]
+
+
 @pytest.mark.parametrize("checks", ["gateway-route", "required-endpoints", ALL_CHECKS])
 def test_the_hub_may_read_in_a_member_what_it_may_read_at_home(checks: str) -> None:
     of_hub, of_member = hub(Checks=checks).statements("FunctionRole"), roles(Checks=checks).statements("ReadRole")

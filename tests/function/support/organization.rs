@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -27,6 +28,10 @@ pub enum Fault {
     FirstSession,
     /// EC2 answers this error in this Region.
     Ec2(&'static str, u16, &'static str),
+    /// STS does not answer for two minutes.
+    StsHangs,
+    /// EC2 does not answer in this Region for two minutes.
+    Ec2Hangs(&'static str),
 }
 
 /// By account.
@@ -66,6 +71,15 @@ impl Organization {
         places.dedup();
         places
     }
+
+    /// The calls to EC2 in an account and Region, sorted.
+    pub async fn ec2_calls(&self, account: &str, region: &str) -> Vec<String> {
+        let requests = api_calls(&self.ec2).await;
+        let here = requests.iter().filter(|request| place(request) == (account.to_owned(), region.to_owned()));
+        let mut calls: Vec<String> = here.map(|request| form(request)["Action"].clone()).collect();
+        calls.sort();
+        calls
+    }
 }
 
 /// The account and Region of a call: those of its signature. The sessions that [`Sts`] hands out name their account. The
@@ -81,6 +95,7 @@ fn has_first_session(request: &Request) -> bool {
     request.headers["authorization"].to_str().unwrap().contains(&format!("Credential={FIRST_SESSION}"))
 }
 
+const HANGING: Duration = Duration::from_mins(2);
 /// How the key of the first session begins.
 const FIRST_SESSION: &str = "ASIA";
 
@@ -98,7 +113,7 @@ impl Respond for Sts {
         if let Some((status, code)) = faults.iter().find_map(|fault| match fault {
             Fault::Sts(status, code) => Some((*status, *code)),
             Fault::StsLater(calls) => (call >= *calls).then_some((403, "AccessDenied")),
-            Fault::FirstSession | Fault::Ec2(..) => None,
+            Fault::FirstSession | Fault::Ec2(..) | Fault::StsHangs | Fault::Ec2Hangs(_) => None,
         }) {
             let error = ResponseTemplate::new(status).insert_header("x-amzn-requestid", "0a1b-request");
             return error.set_body_string(format!(
@@ -107,7 +122,9 @@ impl Respond for Sts {
             ));
         }
         let session = if call == 0 { FIRST_SESSION } else { "ASIB" };
-        ResponseTemplate::new(200).set_body_string(format!(
+        let hangs = faults.iter().any(|fault| matches!(fault, Fault::StsHangs));
+        let delay = if hangs { HANGING } else { Duration::ZERO };
+        ResponseTemplate::new(200).set_delay(delay).set_body_string(format!(
             "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
              <SourceIdentity>gatewatch</SourceIdentity><AssumedRoleUser>\
              <AssumedRoleId>AROA0A1B2C3D4E5F:gatewatch</AssumedRoleId>\
@@ -166,7 +183,9 @@ impl Respond for Ec2 {
             "DescribeVpcEndpoints" => ("vpcEndpointSet", String::new()),
             other => panic!("{other}"),
         };
-        ResponseTemplate::new(200).set_body_string(format!(
+        let hangs = |fault: &Fault| matches!(fault, Fault::Ec2Hangs(in_region) if *in_region == region);
+        let delay = if faults.iter().any(hangs) { HANGING } else { Duration::ZERO };
+        ResponseTemplate::new(200).set_delay(delay).set_body_string(format!(
             "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>0a1b-request</requestId>\
              <{set}>{items}</{set}></{action}Response>"
         ))

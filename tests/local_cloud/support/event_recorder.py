@@ -39,19 +39,21 @@ class EventRecorder:
 
 
 @contextmanager
-def record_events(cloud: Cloud, name: str) -> Iterator[EventRecorder]:
-    """Records events in this context."""
+def record_events(
+    cloud: Cloud, name: str, bus: str = "default", pattern: dict[str, Any] = EVERYTHING
+) -> Iterator[EventRecorder]:
+    """Records the events of a bus that match a pattern in this context."""
     events, sqs = cloud.client("events"), cloud.client("sqs")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow | {"Resource": arn}]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    events.put_rule(Name=name, EventPattern=json.dumps(EVERYTHING))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
     try:
         yield EventRecorder(cloud, queue)
     finally:
-        events.remove_targets(Rule=name, Ids=["queue"])
-        events.delete_rule(Name=name)
+        events.remove_targets(Rule=name, EventBusName=bus, Ids=["queue"])
+        events.delete_rule(Name=name, EventBusName=bus)
         sqs.delete_queue(QueueUrl=queue)
