@@ -1,5 +1,5 @@
-//! Answers a request for the overview: of the organization, or of the function's own account and Region. At the end of a sweep, also writes the metrics and tells people
-//! which accounts cannot be read.
+//! Answers a request for the overview: of the organization, or of the function's own account and Region. At the end of an
+//! organization's sweep, also writes the metrics and tells people which accounts cannot be read.
 
 use futures_util::{
     StreamExt, TryStreamExt,

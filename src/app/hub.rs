@@ -1,5 +1,4 @@
-//! What a hub does beyond a function that watches one account and Region: it enters other accounts. And what a function does
-//! that keeps a marker of each account and Region that it has checked, as a hub does.
+//! What a hub does beyond a function that watches one account and Region: it enters other accounts.
 
 use std::{
     sync::Arc,
@@ -16,14 +15,14 @@ use crate::{
         deadline::Deadline,
         handler::{Gatewatch, Invocation},
         logging,
-        region_parts::so_far,
+        markers::in_time,
         report::{Member, Report, Sent},
         response::Outcome,
     },
-    aws::{account_clients::AccountClients, dynamodb::marker_table::MarkerTable, members::EnterError},
+    aws::{account_clients::AccountClients, members::EnterError},
     coverage::marker::MemberAccount,
     error::Error,
-    events::{origin::Watched, part::PartRequest, payload::Payload},
+    events::{origin::Watched, payload::Payload},
     network::{account::AccountRegion, enrollment::NotEnrolled},
 };
 
@@ -105,32 +104,6 @@ impl Gatewatch {
         outcome
     }
 
-    /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single
-    /// resources, or one with a failure, is not complete. Of a Region in parts, the last one completes the check.
-    pub(super) async fn checked(
-        &self,
-        outcome: Outcome,
-        part: Option<&PartRequest>,
-        place: &AccountRegion,
-        Invocation { started_at, deadline, .. }: &Invocation,
-    ) -> Result<Outcome, Error> {
-        let Some(table) = self.marker_table() else { return Ok(outcome) };
-        let (report, is_complete) = match &outcome {
-            Outcome::Report(report) => (report, true),
-            Outcome::Batch { failures, report } => (report, failures.is_empty()),
-        };
-        let is_complete = is_complete && report.scope.region && report.next.is_none();
-        if let (true, Some(account)) = (is_complete, &place.account) {
-            let (began_at, open) = so_far(part, report, *started_at);
-            in_time(deadline, table.write_checked(account, &place.region, began_at, open)).await?;
-        }
-        let member = Member { account_region: place.clone(), not_enrolled: None };
-        Ok(match outcome {
-            Outcome::Report(report) => Outcome::Report(Report { member: Some(member), ..report }),
-            batch @ Outcome::Batch { .. } => batch,
-        })
-    }
-
     /// What AWS Organizations says of an account: its name, and where it is. If that cannot be read, it does no harm: the alert
     /// goes without it.
     pub(super) async fn member_account(&self, place: &AccountRegion) -> Option<MemberAccount> {
@@ -149,17 +122,4 @@ impl Gatewatch {
             }
         }
     }
-
-    /// The rows about accounts and Regions, if the function keeps markers.
-    pub(super) fn marker_table(&self) -> Option<MarkerTable<'_>> {
-        self.settings.markers.as_ref()?;
-        let table = self.settings.ledger_table.as_ref()?;
-        Some(MarkerTable { client: &self.clients.dynamodb, table })
-    }
-}
-
-/// Writes a marker before the invocation's deadline.
-async fn in_time(deadline: &Deadline, writing: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let too_late = || Error::LedgerFailed("UpdateItem: not written before the invocation's deadline".to_owned());
-    timeout_at(deadline.record_until(), Box::pin(writing)).await.unwrap_or_else(|_| Err(too_late()))
 }

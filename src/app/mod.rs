@@ -20,6 +20,8 @@ mod isolation;
 #[cfg(feature = "aws")]
 pub mod logging;
 #[cfg(feature = "aws")]
+mod markers;
+#[cfg(feature = "aws")]
 mod metrics;
 #[cfg(feature = "aws")]
 mod region_parts;
