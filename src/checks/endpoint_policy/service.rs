@@ -116,7 +116,7 @@ const SAME_NAME: [&str; 82] = [
 ];
 
 /// The services whose actions have another name than their endpoint: the short name of the endpoint, and the prefix.
-const OTHER_NAME: [(&str, &str); 24] = [
+const OTHER_NAME: [(&str, &str); 25] = [
     ("appconfigdata", "appconfig"),
     ("appmesh-envoy-management", "appmesh"),
     ("aps-workspaces", "aps"),
@@ -131,6 +131,7 @@ const OTHER_NAME: [(&str, &str); 24] = [
     ("email", "ses"),
     ("email-smtp", "ses"),
     ("git-codecommit", "codecommit"),
+    ("iot.fleethub.api", "iotfleethub"),
     ("kinesis-firehose", "firehose"),
     ("kinesis-streams", "kinesis"),
     ("models-v2-lex", "lex"),
@@ -196,9 +197,17 @@ impl<'a> Service<'a> {
         coverage(values, |pattern| self.resource(pattern))
     }
 
+    /// Whether a resource of these values of `Resource` or `NotResource` may be one of the service.
+    pub(super) fn may_have(self, values: &Values) -> bool {
+        let Some(own) = self.prefix.filter(|prefix| OWN_RESOURCES.contains(prefix)) else { return true };
+        match values {
+            Values::Listed(patterns) => patterns.iter().any(|pattern| matches(service_of(pattern), own)),
+            Values::Except(_) => true,
+        }
+    }
+
     fn resource(self, pattern: &str) -> Coverage {
-        // The third part of an ARN is the service. A shorter pattern is for every service.
-        let of_service = pattern.split(':').nth(2).unwrap_or("*");
+        let of_service = service_of(pattern);
         match self.prefix {
             _ if !is_everything(pattern) => Coverage::NotAll,
             _ if is_wildcard(of_service) => Coverage::All,
@@ -207,6 +216,11 @@ impl<'a> Service<'a> {
             _ => Coverage::Unknown,
         }
     }
+}
+
+/// The service of an ARN: its third part. A shorter pattern is for every service.
+fn service_of(pattern: &str) -> &str {
+    pattern.split(':').nth(2).unwrap_or("*")
 }
 
 /// Whether a statement names actions with this prefix.
@@ -263,6 +277,8 @@ mod tests {
             ("email-smtp", &["*"], Some("ses")),
             ("kinesis-streams-fips", &["*"], Some("kinesis")),
             ("execute-api", &["*"], Some("execute-api")),
+            ("iot.data", &["*"], Some("iot")),
+            ("iot.fleethub.api", &["*"], Some("iotfleethub")),
             ("groundstation", &["*"], None),
             ("groundstation", &["sqs:*"], None),
             ("groundstation", &["sqs:*", "GroundStation:GetConfig"], Some("groundstation")),

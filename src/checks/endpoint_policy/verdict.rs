@@ -1,12 +1,12 @@
 //! Is a policy open?
 //!
-//! [`super::service`] says which actions and resources belong to the service of the endpoint. Actions and resources of other
+//! `service.rs` says which actions and resources belong to the service of the endpoint. Actions and resources of other
 //! services do not count, because no request for them comes through the endpoint: on an endpoint for S3, `s3:*` is every
 //! action and `sqs:*` is none.
 //!
 //! | given a statement | then it is |
 //! |---|---|
-//! | `Deny`, or `Allow` of some actions or none | not open |
+//! | `Deny`, or `Allow` of some actions or none, or of resources that the service cannot have | not open |
 //! | `Allow` of every action, and its principals or its resources are concrete | bounded |
 //! | `Allow` of every action, with a positive condition on a key below, whose value is not `*` | bounded |
 //! | `Allow` of perhaps every action, or of perhaps every resource, that nothing bounds | in doubt |
@@ -74,6 +74,7 @@ pub(super) fn judge(document: &str, service: &str, organization: Option<&str>) -
     let has_actions = |statement: &&Statement, least| service.actions(&statement.actions) >= least;
     let wide: Vec<&Statement> = (policy.statements.iter())
         .filter(|statement| statement.is_allow && has_actions(statement, Coverage::Unknown))
+        .filter(|statement| service.may_have(&statement.resources))
         .collect();
     let mut shut = Bounds::NONE;
     let mut is_unknown = false;
@@ -648,6 +649,28 @@ mod tests {
                 "bounded",
             ),
         ]);
+    }
+
+    #[test]
+    fn a_statement_about_resources_that_the_service_cannot_have_names_no_organization() {
+        let ours = with(&json!({"Condition": {"StringEquals": {"aws:PrincipalOrgID": OURS}}}));
+        let verdict = |changes: Value| {
+            let condition = json!({"StringEquals": {"aws:PrincipalOrgID": OTHERS}});
+            let mut partner = with(&json!({"Condition": condition}));
+            partner = with_changes(partner, &changes);
+            in_a_word(&judge(&policy(&[ours.clone(), partner]), "s3", Some(OURS)))
+        };
+        for (resource, expected) in [
+            (json!("arn:aws:sqs:*:*:*"), "bounded"),
+            (json!(["arn:aws:sqs:*:*:*", "arn:aws:sns:*:*:*"]), "bounded"),
+            (json!(["arn:aws:sqs:*:*:*", "arn:aws:s3:::ours/*"]), "other organization"),
+            (json!("arn:aws:s*:*:*:*"), "other organization"),
+            (json!("*"), "other organization"),
+        ] {
+            assert_eq!(verdict(json!({"Resource": resource})), expected, "{resource}");
+        }
+        let except = json!({"Resource": null, "NotResource": "arn:aws:sqs:*:*:*"});
+        assert_eq!(verdict(except), "other organization");
     }
 
     #[test]

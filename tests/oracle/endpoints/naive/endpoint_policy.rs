@@ -47,6 +47,7 @@ pub(super) fn endpoint_policy(case: &Case, endpoint: &Endpoint, answer: &mut Ans
     }
     let wide: Vec<(usize, &Statement, Sides)> = (statements.iter().enumerate())
         .filter(|(_, statement)| statement.is_allow && served.every_action(statement) != Whether::No)
+        .filter(|(_, statement)| served.some_resource(statement))
         .map(|(number, statement)| (number, statement, &of_allow(statement, &served) | &bounds_of_all))
         .collect();
     let is_certain = |statement: &Statement| served.every_action(statement) == Whether::Yes;

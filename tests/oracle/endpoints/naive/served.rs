@@ -61,6 +61,16 @@ impl Served {
         negated(&statement.actions, of_all(actions.iter().map(is_listed)))
     }
 
+    /// Whether the statement may be about any resource of the service.
+    pub(super) fn some_resource(&self, statement: &Statement) -> bool {
+        let [(only @ ("s3" | "s3express" | "dynamodb"), _)] = self.0[..] else { return true };
+        let is_of_service = |arn: &String| match arn.splitn(4, ':').collect::<Vec<_>>()[..] {
+            [_, _, service, ..] => is_one_like(&[service.to_owned()], &[only]),
+            _ => true,
+        };
+        statement.resources.is_negated || statement.resources.values.iter().any(is_of_service)
+    }
+
     /// Whether the statement is about resources that no policy names. Actions may concern resources of another service,
     /// except those of S3 and DynamoDB.
     pub(super) fn every_resource(&self, statement: &Statement) -> Whether {
