@@ -18,7 +18,8 @@ use crate::{
 /// Maximum size of an answer in bytes: Lambda accepts 6 MB, and 64 KiB of that are reserved for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub(super) const MAX_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
-/// Maximum size of the answer of a function that a state machine sweeps, in bytes: Step Functions accepts 256 KiB, and it wraps the answer
+/// Maximum size of the answer of a function that a state machine sweeps, in bytes: Step Functions accepts 256 KiB, and it
+/// wraps the answer
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 const MAX_ANSWER_IN_STATE: usize = 192 * 1024;
 
@@ -142,13 +143,27 @@ impl Outcome {
     }
 }
 
-/// Omits the last findings if the answer would be too large. Lambda would reject the whole answer, count the invocation as
-/// failed and run it again, so every message would be sent again.
+/// Omits the last entries of lists if the answer would be too large, findings first: they are sent as messages. Lambda would
+/// reject the whole answer, count the invocation as failed and run it again, so every message would be sent again. A state
+/// machine would not learn that another part of the Region follows.
 fn truncate_to_limit(mut report: answer::Report, limit: usize) -> answer::Report {
+    let not_found = std::mem::take(&mut report.not_found);
+    let unreadable_exemptions = std::mem::take(&mut report.unreadable_exemptions);
+    let unassessed = std::mem::take(&mut report.unassessed);
+    let exempt = std::mem::take(&mut report.exempt);
     let findings = std::mem::take(&mut report.findings);
-    let count = findings.len();
+    let count = not_found.len() + unreadable_exemptions.len() + unassessed.len() + exempt.len() + findings.len();
+    report.not_found = first_that_fit(not_found, &report, limit);
+    report.unreadable_exemptions = first_that_fit(unreadable_exemptions, &report, limit);
+    report.unassessed = first_that_fit(unassessed, &report, limit);
+    report.exempt = first_that_fit(exempt, &report, limit);
     report.findings = first_that_fit(findings, &report, limit);
-    report.omitted = count - report.findings.len();
+    let kept = report.not_found.len()
+        + report.unreadable_exemptions.len()
+        + report.unassessed.len()
+        + report.exempt.len()
+        + report.findings.len();
+    report.omitted = count - kept;
     report
 }
 
@@ -167,7 +182,7 @@ mod tests {
             scope::Scope,
             sqs::Message,
         },
-        messages::json::finding::Finding,
+        messages::json::{coverage::Open, finding::Finding},
         network::{
             account::AccountRegion,
             model::{Network, RouteTable},
@@ -362,6 +377,25 @@ mod tests {
         let size = json.to_string().len();
         assert!((180 * 1024..256 * 1024).contains(&size), "{size}");
         assert_eq!(json["findings"].as_array().unwrap().len() as u64 + json["omitted"].as_u64().unwrap(), 200);
+    }
+
+    #[test]
+    fn every_list_is_shortened_and_the_answer_still_says_where_the_next_part_begins() {
+        let mut report = large(2);
+        report.next = Some(answer::NextPart {
+            after_vpc_id: "vpc-0000000a".into(),
+            since: "2026-11-27T04:00:00Z".into(),
+            open: Open { high: 1, medium: 2, low: 3 },
+        });
+        report.not_found = (0..20_000).map(|number| format!("subnet-{number:017x}")).collect();
+        let truncated = truncate_to_limit(report.clone(), MAX_ANSWER_IN_STATE);
+        let not_found = report.not_found[..truncated.not_found.len()].to_vec();
+        assert!(not_found.len() > 5_000, "{}", not_found.len());
+        let omitted = 20_000 - not_found.len() + 2;
+        assert_eq!(truncated, answer::Report { findings: Vec::new(), not_found, omitted, ..report });
+        let json = serde_json::to_value(&truncated).unwrap();
+        assert_answer(&json);
+        assert!((180 * 1024..200 * 1024).contains(&json.to_string().len()));
     }
 
     fn lengthen_last_reason(report: &mut answer::Report, text: &str) {

@@ -83,7 +83,8 @@ pub struct Report {
     /// them. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without_subscribers: Vec<Name<Channel>>,
-    /// The number of findings that did not fit into the answer. Alerts about them are sent as usual. Absent if it is 0.
+    /// The number of entries of the lists that did not fit into the answer. Alerts about findings are sent as usual. Absent
+    /// if it is 0.
     #[serde(skip_serializing_if = "is_zero")]
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub omitted: usize,
