@@ -103,7 +103,7 @@ impl Gatewatch {
     }
 }
 
-/// What is known of the only account that a function watches that is no hub. It may have been one, and have markers of others.
+/// What a function that is no hub knows of its only account. It may have been a hub, and have markers of others.
 fn of_own_account(mut markers: Vec<Marker>, account: Option<&str>) -> (Vec<Marker>, Vec<MemberAccount>) {
     markers.retain(|marker| account == Some(marker.account.as_str()));
     let own = |id: &str| MemberAccount {

@@ -99,7 +99,7 @@ impl Gatewatch {
         let place = &account_region;
         isolate(payload, async |payload: &Payload| {
             match self.enter_and_process(payload, part, place, invocation).await {
-                Ok(outcome) => self.checked(outcome, part, place, invocation).await,
+                Ok(outcome) => self.write_marker(outcome, part, place, invocation).await,
                 Err(EnterError::NotEnrolled(reason)) => {
                     self.not_enrolled(payload, place, reason, &invocation.deadline).await
                 }
@@ -153,7 +153,7 @@ impl Gatewatch {
         let mut backoff = Deadline::backoff();
         let mut earlier = Vec::new();
         loop {
-            let check = self.check(payload, max_vpcs, entered, invocation);
+            let check = self.prepare_check(payload, max_vpcs, entered, invocation);
             let attempt = self.attempt(&check, entered, invocation, &subscriptions, earlier).await?;
             if !attempt.lost_lease() || !invocation.deadline.allows_another_attempt(&mut backoff).await {
                 logging::outcome(payload, &attempt.outcome);
@@ -204,7 +204,7 @@ impl Gatewatch {
     }
 
     /// The inputs of an attempt that begins now.
-    pub(super) fn check<'a>(
+    pub(super) fn prepare_check<'a>(
         &'a self,
         payload: &'a Payload,
         max_vpcs: Option<usize>,

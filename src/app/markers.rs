@@ -6,7 +6,7 @@ use crate::{
     app::{
         deadline::Deadline,
         handler::{Gatewatch, Invocation},
-        region_parts::so_far,
+        region_parts::began_and_found,
         report::{Member, Report},
         response::Outcome,
     },
@@ -19,7 +19,7 @@ use crate::{
 impl Gatewatch {
     /// Stores that an account and Region was checked completely, and says in the report which one it is. A check of single
     /// resources, or one with a failure, is not complete. Of a Region in parts, the last one completes the check.
-    pub(super) async fn checked(
+    pub(super) async fn write_marker(
         &self,
         outcome: Outcome,
         part: Option<&PartRequest>,
@@ -33,8 +33,8 @@ impl Gatewatch {
         };
         let is_complete = is_complete && report.scope.region && report.next.is_none();
         if let (true, Some(account)) = (is_complete, &place.account) {
-            let (began_at, open) = so_far(part, report, *started_at);
-            in_time(deadline, table.write_checked(account, &place.region, began_at, open)).await?;
+            let (began_at, open) = began_and_found(part, report, *started_at);
+            in_time(deadline, table.write_checked(account, &place.region, began_at, *started_at, open)).await?;
         }
         let member = Member { account_region: place.clone(), not_enrolled: None };
         Ok(match outcome {

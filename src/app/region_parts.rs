@@ -44,12 +44,13 @@ impl Gatewatch {
                 outcome => return outcome,
             }
         }
-        let check = self.check(payload, None, entered, invocation);
+        let check = self.prepare_check(payload, None, entered, invocation);
         let part = RegionPart::new(invocation.deadline.read(check.reader().vpc_ids()).await?, request);
         let last_vpc_id = part.vpc_ids.last().filter(|_| !part.is_last()).cloned();
         let mut outcome = self.process(&payload.limited_to(part), None, entered, invocation).await?;
         if let (Outcome::Report(report), Some(after_vpc_id)) = (&mut outcome, last_vpc_id) {
-            let (since, OpenFindings { high, medium, low }) = so_far(Some(request), report, invocation.started_at);
+            let (since, OpenFindings { high, medium, low }) =
+                began_and_found(Some(request), report, invocation.started_at);
             report.next = Some(NextPart { after_vpc_id, since, open: FoundSoFar { high, medium, low } });
         }
         Ok(outcome)
@@ -58,7 +59,7 @@ impl Gatewatch {
 
 /// When the check of the Region began, and the findings in its parts up to this report. `started_at` is when this invocation
 /// began.
-pub(super) fn so_far(
+pub(super) fn began_and_found(
     request: Option<&PartRequest>,
     report: &Report,
     started_at: Timestamp,
@@ -100,7 +101,7 @@ mod tests {
             (Some(request("2026-11-27T04:00:00Z")), (at("2026-11-27T04:00:00Z"), with_earlier)),
             (Some(request("2099-01-01T00:00:00Z")), (started_at, with_earlier)),
         ] {
-            assert_eq!(so_far(request.as_ref(), &report, started_at), expected, "{request:?}");
+            assert_eq!(began_and_found(request.as_ref(), &report, started_at), expected, "{request:?}");
         }
     }
 }

@@ -25,6 +25,14 @@ pub struct Marker {
     pub reported: Option<NotEnrolled>,
 }
 
+impl Marker {
+    /// Whether the account could not be entered lately.
+    #[must_use]
+    pub fn is_access_denied(&self) -> bool {
+        matches!(self.not_enrolled, Some((NotEnrolled::AccessDenied, _)))
+    }
+}
+
 /// The number of open findings of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenFindings {

@@ -75,8 +75,8 @@ pub struct SweepResult {
     pub not_enrolled: u64,
     /// The others.
     pub failed: u64,
-    /// Whether no account but the hub's own was checked, and one of those that cannot be read was checked before. Then the
-    /// hub's permissions are broken, and not the roles of the accounts. A hub that is deployed before the roles has checked
+    /// Whether no account but the hub's own was checked, and access was denied in one that was checked before. Then the hub's
+    /// permissions are probably broken, and not the roles of the accounts. A hub that is deployed before the roles has checked
     /// none of them before.
     pub lost_all_members: bool,
 }
@@ -165,7 +165,8 @@ impl SweepResult {
                 checked_a_member |= is_member;
             } else if marker.is_some_and(|marker| marker.not_enrolled.is_some_and(|(_, seen_at)| seen_at >= since)) {
                 result.not_enrolled += 1;
-                lost_a_member |= is_member && state.last_complete_check.is_some();
+                let is_refused = marker.is_some_and(|marker| marker.is_access_denied());
+                lost_a_member |= is_member && is_refused && state.last_complete_check.is_some();
             } else {
                 result.failed += 1;
             }
@@ -326,6 +327,16 @@ mod tests {
             (vec![refused(a, None), refused(b, None)], false, "the roles are not deployed yet"),
             (vec![refused(a, Some(before)), marker(b, "eu-west-1")], false, "one account was removed"),
             (vec![Marker { checked_at: Some(before), ..marker(a, "eu-west-1") }], false, "it failed"),
+            (
+                vec![refused(a, Some(before)), Marker { checked_at: Some(before), ..marker(b, "eu-west-1") }],
+                true,
+                "one failed",
+            ),
+            (
+                vec![Marker { not_enrolled: Some((NotEnrolled::RegionDisabled, since)), ..refused(a, Some(before)) }],
+                false,
+                "the Region was disabled",
+            ),
             (vec![], false, "the hub's account is alone"),
         ] {
             let markers = [vec![own.clone()], members].concat();

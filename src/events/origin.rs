@@ -62,7 +62,10 @@ pub fn read(payload: &Value, watched: &Watched, exempt_tag: &str) -> Result<Vec<
     let origin = |event: &Value| match &watched.regions {
         Some(regions) => origin(event, &watched.own, regions),
         // An event is compared where it is read.
-        None if is_request(event) => refuse_foreign(event, &watched.own).map(|()| watched.own.clone()),
+        None if is_request(event) => {
+            origin(event, &watched.own, &BTreeSet::from([watched.own.region.clone()]))?;
+            refuse_foreign(event, &watched.own).map(|()| watched.own.clone())
+        }
         None => Ok(watched.own.clone()),
     };
     let Some(records) = payload.get("Records") else {
@@ -357,6 +360,16 @@ mod tests {
             let mut request = json!({"check": "region"});
             request[key] = json!(value);
             assert_eq!(read(&request, &own), Err(Error::UnsupportedEvent(why.into())), "{request}");
+        }
+        for key in ["account", "region"] {
+            for value in [json!(null), json!({}), json!(123_456_789_012_u64), json!(["123456789012"])] {
+                let mut request = json!({"check": "region"});
+                request[key] = value;
+                let why = format!("manual request: \"{key}\" is not a text");
+                assert_eq!(read(&request, &own), Err(Error::UnsupportedEvent(why)), "{request}");
+            }
+            let empty = json!({"check": "region", key: ""});
+            assert!(read(&empty, &own).is_err(), "{empty}");
         }
         assert_eq!(
             read(&create_vpc(MEMBER, "eu-west-1", "vpc-0000000a"), &own),

@@ -35,7 +35,7 @@ pub struct MarkerTable<'a> {
 }
 
 impl MarkerTable<'_> {
-    /// Stores that a complete check of an account and Region began at this time.
+    /// Stores that a complete check of an account and Region began at this time, and was completed at another.
     ///
     /// # Errors
     ///
@@ -45,6 +45,7 @@ impl MarkerTable<'_> {
         account: &str,
         region: &str,
         began_at: Timestamp,
+        completed_at: Timestamp,
         open: OpenFindings,
     ) -> Result<(), Error> {
         let values = [
@@ -52,7 +53,7 @@ impl MarkerTable<'_> {
             (":high", AttributeValue::N(open.high.to_string())),
             (":medium", AttributeValue::N(open.medium.to_string())),
             (":low", AttributeValue::N(open.low.to_string())),
-            (":expiresAt", expires_at(began_at)),
+            (":expiresAt", expires_at(completed_at)),
         ];
         let update = "SET checkedAt = :checkedAt, openHigh = :high, openMedium = :medium, openLow = :low, \
                       expiresAt = :expiresAt REMOVE notEnrolled, notEnrolledAt";

@@ -102,7 +102,7 @@ pub struct Sweep {
     pub not_enrolled: u64,
     /// The others.
     pub failed: u64,
-    /// Whether the hub could enter no account but its own, although it has checked one of them before. Absent if not.
+    /// Whether no account but the hub's own was checked, and access was denied in one that was checked before. Absent if not.
     #[serde(skip_serializing_if = "is_false")]
     pub lost_all_members: bool,
 }
