@@ -228,8 +228,8 @@ class Answers:
         verdicts = {(check, verdict) for check, verdict in found.items() if verdict}
         if not self._are(endpoint, "exempt"):
             return verdicts
-        # Nobody has to know what nobody would be told.
-        return {(check, "exempt") for check, verdict in verdicts if verdict != "unassessed"}
+        # What cannot be judged is exempt too.
+        return {(check, "exempt") for check, _ in verdicts}
 
     def _policy(self, endpoint: str) -> str | None:
         is_open = self._are(endpoint, "allows-everything", "supports-policies")
