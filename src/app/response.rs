@@ -147,24 +147,28 @@ impl Outcome {
 /// reject the whole answer, count the invocation as failed and run it again, so every message would be sent again. A state
 /// machine would not learn that another part of the Region follows.
 fn truncate_to_limit(mut report: answer::Report, limit: usize) -> answer::Report {
+    let count = entries(&report);
     let not_found = std::mem::take(&mut report.not_found);
     let unreadable_exemptions = std::mem::take(&mut report.unreadable_exemptions);
     let unassessed = std::mem::take(&mut report.unassessed);
     let exempt = std::mem::take(&mut report.exempt);
     let findings = std::mem::take(&mut report.findings);
-    let count = not_found.len() + unreadable_exemptions.len() + unassessed.len() + exempt.len() + findings.len();
     report.not_found = first_that_fit(not_found, &report, limit);
     report.unreadable_exemptions = first_that_fit(unreadable_exemptions, &report, limit);
     report.unassessed = first_that_fit(unassessed, &report, limit);
     report.exempt = first_that_fit(exempt, &report, limit);
     report.findings = first_that_fit(findings, &report, limit);
-    let kept = report.not_found.len()
+    report.omitted = count - entries(&report);
+    report
+}
+
+/// The number of entries in the lists that can be shortened.
+fn entries(report: &answer::Report) -> usize {
+    report.not_found.len()
         + report.unreadable_exemptions.len()
         + report.unassessed.len()
         + report.exempt.len()
-        + report.findings.len();
-    report.omitted = count - kept;
-    report
+        + report.findings.len()
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ pub struct MarkerTable<'a> {
 }
 
 impl MarkerTable<'_> {
-    /// Stores that a complete check of an account and Region began at this time, and was completed at another.
+    /// Stores that a complete check of an account and Region began at `began_at`. The marker is kept from `completed_at` on,
+    /// which is later if the Region was checked in parts.
     ///
     /// # Errors
     ///
