@@ -169,3 +169,60 @@ fn end_of(session: &Credentials) -> SystemTime {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::{
+        config::{
+            BehaviorVersion, ConfigBag, Intercept, RuntimeComponents,
+            interceptors::BeforeTransmitInterceptorContextRef, retry::RetryConfig,
+        },
+        error::BoxError,
+    };
+
+    use super::*;
+
+    /// Keeps the address of a call, which is not sent.
+    #[derive(Clone, Debug, Default)]
+    struct Recorder(Arc<Mutex<String>>);
+
+    impl Intercept for Recorder {
+        fn name(&self) -> &'static str {
+            "Recorder"
+        }
+
+        fn read_before_transmit(
+            &self,
+            context: &BeforeTransmitInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            context.request().uri().clone_into(&mut *lock(&self.0));
+            Err("not sent".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_is_assumed_at_the_sts_endpoint_of_the_region() {
+        for (region, endpoint) in [
+            ("eu-west-1", "https://sts.eu-west-1.amazonaws.com/"),
+            ("us-east-1", "https://sts.us-east-1.amazonaws.com/"),
+            ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/"),
+        ] {
+            let shared = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .retry_config(RetryConfig::disabled())
+                .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                    "key", "secret", None, None, "test",
+                )))
+                .region(Region::new(region))
+                .build();
+            let recorder = Recorder::default();
+            let call =
+                Members::new("gatewatch-read", &shared).sts.assume_role().role_arn("arn").role_session_name(SESSION);
+            call.customize().interceptor(recorder.clone()).send().await.unwrap_err();
+            assert_eq!(*lock(&recorder.0), endpoint);
+        }
+    }
+}
