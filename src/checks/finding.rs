@@ -55,6 +55,12 @@ impl Finding {
         if let Problem::MissingRoute(missing) = &self.problem { Some(missing) } else { None }
     }
 
+    /// The defect of an endpoint, a VPC or a REST API, if that is the problem.
+    #[must_use]
+    pub fn endpoint_defect(&self) -> Option<&EndpointDefect> {
+        if let Problem::Endpoint(defect) = &self.problem { Some(defect) } else { None }
+    }
+
     /// The order of findings in answers and messages: by VPC, subject, check and service.
     #[must_use]
     pub fn sort_key(&self) -> (&str, &str, CheckName, &str) {

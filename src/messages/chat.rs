@@ -287,12 +287,13 @@ fn next_steps(alerts: &AlertGroup<'_>, full: &[Group<'_>]) -> Vec<String> {
     fixes.iter().flat_map(fix_steps).chain(exemptions).collect()
 }
 
-/// The service and the route tables of a fix, such as `S3 on 2 route tables`.
+/// What a fix fixes, such as `S3 on 2 route tables` or `3 endpoints`.
 fn what_it_fixes(fix: &SharedFix<'_>) -> String {
-    let service = titles(&[fix.service()]);
-    match fix.subjects.as_slice() {
-        [table] => format!("{service} on {}", plain(table)),
-        tables => format!("{service} on {}", counted(tables.len(), "route table")),
+    let services = titles(&fix.services());
+    match fix.count() {
+        1 => format!("{services} on {}", plain(&fix.first().subject.id)),
+        tables if fix.is_route() => format!("{services} on {}", counted(tables, "route table")),
+        endpoints => counted(endpoints, "endpoint"),
     }
 }
 
@@ -302,13 +303,13 @@ fn fix_steps(fix: &SharedFix<'_>) -> Vec<String> {
     let what = what_it_fixes(fix);
     let Some(commands) = fix.commands() else {
         if fix.needs_a_person() {
-            let review = prose::finding::without_command(fix.finding()).join(" ");
+            let review = prose::finding::without_command(fix.first()).join(" ");
             return vec![step([format!("Fix {what}: {review}"), review])];
         }
         return vec![format!("Fix {what}: there is no command, because an id is not a valid AWS id.")];
     };
-    let first = if fix.is_wait() && fix.finding().missing_route().is_none() {
-        format!("{what}: {}", prose::finding::wait(fix.finding()))
+    let first = if fix.is_wait() && !fix.is_route() {
+        format!("{what}: {}", prose::finding::wait(fix.first()))
     } else if fix.is_wait() {
         format!("Nothing to change yet for {what}. Check the state of the endpoint:")
     } else {

@@ -10,7 +10,7 @@ use super::{
     alert_group::AlertGroup,
     remediation::{
         exemption::exempt_value,
-        finding::{commands, is_wait, needs_a_person},
+        finding::{FixKey, commands, fix_key, is_wait, needs_a_person},
     },
     service_name::ServiceName,
 };
@@ -20,8 +20,7 @@ use crate::{
         caution::Caution,
         check::CheckName,
         endpoint_problem::EndpointCaution,
-        finding::{Finding, MissingRoute, Problem, SubnetRef},
-        fix::Fix,
+        finding::{Finding, Problem, SubnetRef},
         subject::Subject,
     },
 };
@@ -167,13 +166,13 @@ pub(super) fn subjects<'a>(alerts: impl Iterator<Item = &'a Alert>) -> BTreeSet<
     alerts.map(|alert| alert.subject().id.as_str()).collect()
 }
 
-/// One fix, for one or more subjects.
+/// One fix, for one or more findings.
 #[derive(Clone, Debug)]
 pub(super) struct SharedFix<'a> {
-    /// One of the findings that it fixes.
-    finding: &'a Finding,
-    /// The ids of the subjects that it fixes. Never empty. Only route tables share a fix.
-    pub(super) subjects: Vec<&'a str>,
+    /// The findings that it fixes. Never empty: [`Self::first`] is one of them.
+    findings: Vec<&'a Finding>,
+    /// The first of the findings.
+    first: &'a Finding,
     /// The cautions of all findings that it fixes.
     cautions: BTreeSet<FixCaution>,
 }
@@ -196,24 +195,42 @@ pub(super) fn cautions_of(finding: &Finding) -> BTreeSet<FixCaution> {
 }
 
 impl<'a> SharedFix<'a> {
-    /// One of the findings that it fixes.
-    pub(super) fn finding(&self) -> &'a Finding {
-        self.finding
+    /// The first of the findings that it fixes. The others have the same problem on another subject.
+    pub(super) fn first(&self) -> &'a Finding {
+        self.first
     }
 
-    /// The service that the problem concerns.
-    pub(super) fn service(&self) -> ServiceName<'a> {
-        self.finding.problem.service_name()
+    /// The number of findings that it fixes: at least 1. Each is about another subject.
+    pub(super) fn count(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Whether it fixes this finding.
+    pub(super) fn fixes(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|other| other.id == finding.id)
+    }
+
+    /// Whether it gives route tables their gateway route.
+    pub(super) fn is_route(&self) -> bool {
+        self.first.missing_route().is_some()
+    }
+
+    /// The services that the problems concern, each once, S3 before DynamoDB. Route tables share a fix for one service
+    /// only.
+    pub(super) fn services(&self) -> Vec<ServiceName<'a>> {
+        let services: BTreeSet<ServiceName<'a>> =
+            self.findings.iter().map(|finding| finding.problem.service_name()).collect();
+        services.into_iter().rev().collect()
     }
 
     /// Whether there is nothing to change until the state of the endpoint changes.
     pub(super) fn is_wait(&self) -> bool {
-        is_wait(self.finding)
+        is_wait(self.first)
     }
 
     /// Whether no command fixes it, because a person has to decide what a policy allows.
     pub(super) fn needs_a_person(&self) -> bool {
-        needs_a_person(self.finding)
+        needs_a_person(self.first)
     }
 
     /// Whether the fix changes something.
@@ -223,7 +240,7 @@ impl<'a> SharedFix<'a> {
 
     /// The commands. `None` if an id does not have the format of AWS ids.
     pub(super) fn commands(&self) -> Option<Vec<String>> {
-        commands(self.finding, &self.subjects)
+        commands(&self.findings)
     }
 }
 
@@ -238,7 +255,7 @@ pub(super) type CautionAbout<'a> = (FixCaution, Vec<ServiceName<'a>>);
 /// The cautions that a message says once for all commands: those that hold for every gateway route of a service. The
 /// cautions about an endpoint name no endpoint, so they stand above their command unless it is the only one.
 pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'a>> {
-    let of_routes = |fix: &&SharedFix<'a>| fixes.len() == 1 || fix.finding.missing_route().is_some();
+    let of_routes = |fix: &&SharedFix<'a>| fixes.len() == 1 || fix.is_route();
     cautions_by_service(fixes.iter().filter(of_routes))
 }
 
@@ -246,9 +263,11 @@ pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'
 fn cautions_by_service<'a: 'f, 'f>(fixes: impl Iterator<Item = &'f SharedFix<'a>>) -> Vec<CautionAbout<'a>> {
     let mut by_service: BTreeMap<ServiceName<'a>, BTreeSet<FixCaution>> = BTreeMap::new();
     for fix in fixes.filter(|fix| fix.changes_something()) {
-        (by_service.entry(fix.service()))
-            .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
-            .or_insert_with(|| fix.cautions.clone());
+        for service in fix.services() {
+            (by_service.entry(service))
+                .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
+                .or_insert_with(|| fix.cautions.clone());
+        }
     }
     let mut common: BTreeMap<FixCaution, Vec<ServiceName<'a>>> = BTreeMap::new();
     for (service, cautions) in by_service.into_iter().rev() {
@@ -274,38 +293,22 @@ pub(super) fn other_cautions<'a>(fixes: &[SharedFix<'a>], said: &[CautionAbout<'
     others
 }
 
-/// The fixes for these groups. Resolved groups have none.
-///
-/// Route tables that need the same change of the same endpoint share one fix: separate commands would create one
-/// endpoint per table, or delete the same endpoint twice. A fix is not shared if its commands cannot be written for the
-/// table.
+/// The fixes for these groups, in their order. Resolved groups have none. Findings with the same [`FixKey`] share one.
 pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<SharedFix<'a>> {
     let mut fixes: Vec<SharedFix<'a>> = Vec::new();
-    let mut shared: HashMap<(ServiceName<'a>, &Fix), usize> = HashMap::new();
+    let mut shared: HashMap<FixKey<'a>, usize> = HashMap::new();
     for finding in groups.iter().flat_map(Group::open_findings) {
-        let subject = finding.subject.id.as_str();
         let cautions = cautions_of(finding);
-        let position =
-            shareable(finding).map(|fix| *shared.entry((finding.problem.service_name(), fix)).or_insert(fixes.len()));
+        let position = fix_key(finding).map(|key| *shared.entry(key).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
             Some(fix) => {
-                fix.subjects.push(subject);
+                fix.findings.push(finding);
                 fix.cautions.extend(cautions);
             }
-            None => fixes.push(SharedFix { finding, subjects: vec![subject], cautions }),
+            None => fixes.push(SharedFix { findings: vec![finding], first: finding, cautions }),
         }
     }
     fixes
-}
-
-/// The fix of the finding, if other route tables can share its commands.
-fn shareable(finding: &Finding) -> Option<&Fix> {
-    let MissingRoute { fix, .. } = finding.missing_route()?;
-    let is_shareable = match fix {
-        Fix::Create | Fix::AddTable(_) | Fix::Replace { .. } => commands(finding, &[&finding.subject.id]).is_some(),
-        Fix::ReattachTable(_) | Fix::Wait(_) => false,
-    };
-    is_shareable.then_some(fix)
 }
 
 #[cfg(test)]
@@ -317,7 +320,8 @@ mod tests {
     use crate::{
         alerts::alert::OpenChange,
         checks::{
-            fix,
+            finding::MissingRoute,
+            fix::{self, Fix},
             testing::{finding, missing_route},
         },
         events::record::Trigger,

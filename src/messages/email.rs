@@ -54,8 +54,10 @@ struct Part {
 struct Email<'a> {
     alerts: &'a AlertGroup<'a>,
     groups: &'a [Group<'a>],
-    /// The fixes for more than one route table.
-    shared_fixes: Vec<SharedFix<'a>>,
+    /// The fixes for more than one route table. They stand in the head.
+    fixes_of_tables: Vec<SharedFix<'a>>,
+    /// The fixes for more than one endpoint. They stand at the first: there can be many, and each can be long.
+    fixes_of_endpoints: Vec<SharedFix<'a>>,
     /// The cautions that the head says for all commands. Empty if only one group has a command.
     common_cautions: Vec<CautionAbout<'a>>,
     /// Whether a command fixes one of the findings.
@@ -68,8 +70,9 @@ impl<'a> Email<'a> {
         let open = groups.iter().filter(|group| !group.is_resolved()).count();
         let common_cautions = if open > 1 { content::common_cautions(&fixes) } else { Vec::new() };
         let has_command = content::have_command(&fixes);
-        let shared_fixes = fixes.into_iter().filter(|fix| fix.subjects.len() > 1).collect();
-        Self { alerts, groups, shared_fixes, common_cautions, has_command }
+        let (fixes_of_tables, fixes_of_endpoints) =
+            fixes.into_iter().filter(|fix| fix.count() > 1).partition(SharedFix::is_route);
+        Self { alerts, groups, fixes_of_tables, fixes_of_endpoints, common_cautions, has_command }
     }
 }
 
@@ -132,10 +135,10 @@ impl Email<'_> {
             head.push(format!("IN SHORT\n{}", self.overview()));
         }
         head.extend(before(self.has_command, Some("For all fixes below:"), &self.common_cautions));
-        for fix in &self.shared_fixes {
+        for fix in &self.fixes_of_tables {
             let cautions = content::other_cautions(std::slice::from_ref(fix), &self.common_cautions);
             head.extend(before(true, None, &cautions));
-            let (tables, service) = (counted(fix.subjects.len(), "route table"), titles(&[fix.service()]));
+            let (tables, service) = (counted(fix.count(), "route table"), titles(&fix.services()));
             head.push(format!(
                 "TO FIX {service} ON {} TOGETHER\n{}",
                 tables.to_uppercase(),
@@ -170,22 +173,32 @@ impl Email<'_> {
         }
         block.extend(affected(group, subnets));
         if !group.is_resolved() {
-            let (shared, own) = self.fixes_of(group);
-            let has_command = content::have_command(&own);
-            block.extend(before(has_command, None, &content::other_cautions(&own, &self.common_cautions)));
-            block.push(fix(group.check(), &shared, &own));
+            block.extend(self.fix(n, group));
             block.push(self.exemption(group));
         }
         block.join("\n\n")
     }
 
-    /// The fixes of the group: those that other route tables share, and its own.
-    fn fixes_of<'g>(&self, group: &Group<'g>) -> (Vec<SharedFix<'g>>, Vec<SharedFix<'g>>) {
-        content::fixes(std::slice::from_ref(group)).into_iter().partition(|fix| {
-            self.shared_fixes
-                .iter()
-                .any(|shared| shared.service() == fix.service() && shared.subjects.contains(&group.subject_id()))
-        })
+    /// How to fix the group, and what to know before. A fix that other subjects share is elsewhere.
+    fn fix(&self, n: usize, group: &Group<'_>) -> Vec<String> {
+        let (in_head, mut own): (Vec<_>, Vec<_>) = (content::fixes(std::slice::from_ref(group)).into_iter())
+            .partition(|fix| self.fixes_of_tables.iter().any(|shared| shared.fixes(fix.first())));
+        // A group about an endpoint has one fix.
+        let shared = self.fixes_of_endpoints.iter().find(|shared| own.iter().any(|fix| shared.fixes(fix.first())));
+        if let Some(shared) = shared {
+            let is_first = |group: &Group<'_>| group.open_findings().any(|finding| finding.id == shared.first().id);
+            let first = self.groups.iter().position(is_first).unwrap_or(n);
+            if first < n {
+                let at = format!("{} of {}", first + 1, self.groups.len());
+                return vec![format!(
+                    "TO FIX IT\nThe command at {at} fixes this too, and what to know before is there."
+                )];
+            }
+            own = vec![shared.clone()];
+        }
+        let cautions = content::other_cautions(&own, &self.common_cautions);
+        let before = before(content::have_command(&own), None, &cautions);
+        before.into_iter().chain([fix(group.check(), &in_head, &own)]).collect()
     }
 
     /// How to exempt the route table.
@@ -237,12 +250,12 @@ fn fix(check: CheckName, shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> Str
         let command = fix.commands();
         let is_route = check == CheckName::GatewayRoute;
         if is_route && (shared.len() + own.len() > 1 || fix.is_wait() || command.is_none()) {
-            lines.push(format!("For {}:", titles(&[fix.service()])));
+            lines.push(format!("For {}:", titles(&fix.services())));
         }
         lines.push(how_to_fix(fix, command));
     }
     if !shared.is_empty() {
-        let services: Vec<_> = shared.iter().map(SharedFix::service).collect();
+        let services: Vec<_> = shared.iter().flat_map(SharedFix::services).collect();
         lines.push(format!("For {}, see the top of this message.", titles(&services)));
     }
     lines.join("\n")
@@ -251,10 +264,10 @@ fn fix(check: CheckName, shared: &[SharedFix<'_>], own: &[SharedFix<'_>]) -> Str
 fn how_to_fix(fix: &SharedFix<'_>, commands: Option<Vec<String>>) -> String {
     match commands.map(|commands| commands.join(" && ")) {
         Some(command) if fix.is_wait() => {
-            format!("{}\n{command}", prose::finding::wait(fix.finding()))
+            format!("{}\n{command}", prose::finding::wait(fix.first()))
         }
         Some(command) => command,
-        None => prose::finding::without_command(fix.finding()).join("\n"),
+        None => prose::finding::without_command(fix.first()).join("\n"),
     }
 }
 

@@ -21,11 +21,12 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
     match caution {
         EndpointCaution::GatewayEndpointFirst => format!(
             "EC2 refuses the option without a gateway endpoint for {service}. The first command creates one, with a default \
-             policy that allows every request."
+             policy that allows every request. Leave it out if the VPC has one by now, for example because you have fixed \
+             the route tables."
         ),
         EndpointCaution::UncoveredTablesFirst => format!(
             "Run the commands in this order. Until the first one has added the route tables, their subnets would reach \
-             {service} at its public addresses, or not at all."
+             {service} at its public addresses, or not at all. Leave it out if you have fixed the tables already."
         ),
         EndpointCaution::SourceEndpointConditions => format!(
             "Policies that name the interface endpoint in aws:SourceVpce stop matching requests of the VPC to {service}. \
@@ -44,8 +45,8 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
         }
         EndpointCaution::PublicHostNames => "Instances with public addresses get public DNS names as well.".to_owned(),
         EndpointCaution::NamesMoveToEndpoint => format!(
-            "The names of {service} resolve to the endpoint in the whole VPC from then on. Its security groups and its policy \
-             decide about all requests, and open connections keep the old way until they close."
+            "The names of {service} resolve to private addresses in the whole VPC from then on. The security groups and the \
+             policy of the endpoint decide about all requests, and open connections keep the old way until they close."
         ),
         EndpointCaution::PublicApisUnreachable => {
             "Public APIs of API Gateway cannot be called by their default names from the VPC any more.".to_owned()

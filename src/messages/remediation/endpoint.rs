@@ -2,7 +2,10 @@
 //!
 //! A fix changes an existing resource. So the texts for CloudFormation and Terraform show only what to change in it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use super::rendered::RenderedFix;
 use crate::{
@@ -23,9 +26,31 @@ const SECURITY_GROUP: &str = "sg-";
 /// Renders the fix. `None` if text in it does not have the format that AWS gives it, because it must not become a command;
 /// and if a person has to decide.
 pub(super) fn render(finding: &Finding, defect: &EndpointDefect) -> Option<RenderedFix> {
+    render_fix(finding, defect, &defect.fix)
+}
+
+/// Only the commands, for one or more findings with the same [`FixKey`](super::finding::FixKey): this one, and all that
+/// have these fixes. `None` in the same cases as [`render`].
+pub(super) fn commands<'a>(
+    finding: &Finding,
+    defect: &EndpointDefect,
+    fixes: impl Iterator<Item = &'a EndpointFix>,
+) -> Option<Vec<String>> {
+    let EndpointFix::AuthorizeIngress { group_id, .. } = &defect.fix else {
+        return Some(render(finding, defect)?.commands);
+    };
+    let blocks: BTreeSet<&String> = fixes
+        .flat_map(|fix| if let EndpointFix::AuthorizeIngress { cidrs, .. } = fix { &cidrs[..] } else { &[] })
+        .collect();
+    let all =
+        EndpointFix::AuthorizeIngress { group_id: group_id.clone(), cidrs: blocks.into_iter().cloned().collect() };
+    Some(render_fix(finding, defect, &all)?.commands)
+}
+
+fn render_fix(finding: &Finding, defect: &EndpointDefect, fix: &EndpointFix) -> Option<RenderedFix> {
     let region = Some(finding.region.as_str()).filter(|region| is_region(region))?;
     let vpc_id = finding.vpc_id.as_str();
-    match &defect.fix {
+    match fix {
         EndpointFix::RestrictPrivateDns { endpoint_id, gateway_endpoint_id, uncovered_route_table_ids } => {
             let service = GatewayService::ALL.into_iter().find(|service| service.is_named(&defect.service, region))?;
             let gateway = Gateway { vpc_id, service, id: gateway_endpoint_id.as_deref() };

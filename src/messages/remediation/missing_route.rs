@@ -341,8 +341,10 @@ resource \"aws_vpc_endpoint\" \"dynamodb_rtb_0a1b2c3d4e5f60004\" {
 
     #[test]
     fn tables_with_the_same_fix_share_its_commands() {
+        let [one, other] =
+            [TABLE, "rtb-0a1b2c3d"].map(|table| finding(Fix::AddTable(endpoint()), table, VPC, GatewayService::S3));
         assert_eq!(
-            commands(&finding(Fix::AddTable(endpoint()), TABLE, VPC, GatewayService::S3), &[TABLE, "rtb-0a1b2c3d"]),
+            commands(&[&one, &other]),
             Some(vec![
                 "aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id vpce-0a1b2c3d4e5f60001 \
                  --add-route-table-ids rtb-0a1b2c3d4e5f60004 rtb-0a1b2c3d"

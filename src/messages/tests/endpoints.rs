@@ -14,7 +14,7 @@ use crate::{
         subject::{Subject, SubjectKind},
         subnet_ref::SubnetRef,
     },
-    messages::json::finding::NotifiedFinding,
+    messages::{chat, email, json::finding::NotifiedFinding},
     schemas::assert_notification,
 };
 
@@ -339,6 +339,63 @@ fn the_text_of_findings_of_several_checks() {
             ("all are resolved", alert_group(&call, &all_resolved)),
         ],
     );
+}
+
+/// Alerts about these problems, each opened on an endpoint and for a service of its own.
+fn on_endpoints_of_their_own(problems: &[EndpointProblem]) -> Vec<Alert> {
+    let services =
+        ["ssm", "ssmmessages", "ec2messages", "ecr.api"].map(|name| format!("com.amazonaws.eu-west-1.{name}"));
+    let on_own_endpoint = |(n, problem): (usize, &EndpointProblem)| {
+        let mut problem = EndpointProblem { service: services[n].clone(), ..problem.clone() };
+        problem.id = format!("{n:064x}");
+        problem.subject.id = format!("vpce-0a1b2c3d4e5f6000{n}");
+        problem.subject.name = None;
+        opened(problem.into())
+    };
+    problems.iter().enumerate().map(on_own_endpoint).collect()
+}
+
+/// EC2 refuses a rule that exists, so a second command with the same block would fail.
+#[test]
+fn endpoints_with_one_security_group_share_a_command_with_the_blocks_of_all() {
+    let access = |blocks: &[&str]| endpoint_access(Defect::NoSubnetAdmitted, group(false, &[], &[]), blocks);
+    let mut other = access(&["10.0.9.0/24"]);
+    other.fix =
+        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60002".into(), cidrs: texts(&["10.0.9.0/24"]) };
+    let problems = [access(&["10.0.1.0/24", "10.0.2.0/24"]), other, access(&["10.0.2.0/24", "10.0.3.0/24"])];
+    let alerts = on_endpoints_of_their_own(&problems);
+    let trigger = Trigger::Manual;
+    let message = group_of(&trigger, &alerts);
+
+    let command = |group: &str, blocks: &str| {
+        format!(
+            "aws ec2 authorize-security-group-ingress --region eu-west-1 --group-id {group} --ip-permissions \
+             'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{blocks}]'"
+        )
+    };
+    let shared = command("sg-0a1b2c3d4e5f60001", "{CidrIp=10.0.1.0/24},{CidrIp=10.0.2.0/24},{CidrIp=10.0.3.0/24}");
+    let own = command("sg-0a1b2c3d4e5f60002", "{CidrIp=10.0.9.0/24}");
+    let body = email::messages(&message).remove(0).body;
+    let fixes: Vec<&str> = body.split("TO FIX IT\n").skip(1).map(|rest| rest.split("\n\n").next().unwrap()).collect();
+    let there = "The command at 1 of 3 fixes this too, and what to know before is there.";
+    assert_eq!(fixes, [shared.as_str(), own.as_str(), there]);
+    let caution = "Everything else that uses the security group gets the rule too.";
+    assert_eq!(body.matches(caution).count(), 2, "once for each command");
+
+    let steps = card(&chat::messages(&message).remove(0))["content"]["nextSteps"].clone();
+    assert_eq!(steps[0], format!("Fix 2 endpoints: `{shared}`"));
+    assert_eq!(steps[1], format!("Fix ssmmessages on vpce-0a1b2c3d4e5f60001: `{own}`"));
+}
+
+#[test]
+fn endpoints_of_a_vpc_without_dns_share_a_command_and_its_cautions_name_all_services() {
+    let problems = [endpoint_dns(false, true), endpoint_dns(false, true), endpoint_dns(false, true)];
+    let alerts = on_endpoints_of_their_own(&problems);
+    let trigger = Trigger::Manual;
+    let body = email::messages(&group_of(&trigger, &alerts)).remove(0).body;
+    assert_eq!(body.matches("aws ec2 modify-vpc-attribute").count(), 1, "{body}");
+    let caution = "- The names of ssmmessages, ssm and ec2messages resolve to private addresses in the whole VPC";
+    assert_eq!(body.matches(caution).count(), 1, "{body}");
 }
 
 #[test]
