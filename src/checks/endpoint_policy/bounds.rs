@@ -18,14 +18,14 @@ pub(super) enum Shut {
 pub(super) fn of_allow(statement: &Statement, service: Service<'_>) -> Bounds {
     let named = Bounds {
         principals: !statement.principals.is_open(is_everything),
-        resources: service.resources(&statement.resources) == Coverage::NotAll,
+        resources: service.resources(statement) == Coverage::NotAll,
     };
     statement.conditions.iter().fold(named, |bounds, condition| bounds.and(condition.bounds()))
 }
 
 /// Whether the statement is about every action and every resource of the service, as far as anybody knows.
 pub(super) fn reach(statement: &Statement, service: Service<'_>) -> Coverage {
-    service.actions(&statement.actions).min(service.resources(&statement.resources))
+    service.actions(&statement.actions).min(service.resources(statement))
 }
 
 /// What a statement leaves if it is a `Deny`.

@@ -23,11 +23,12 @@
 //! |---|---|
 //! | `*`, or an ARN for every service | every resource |
 //! | an ARN of the service, such as `arn:aws:s3:::*` | every resource |
+//! | an ARN for one type, such as `arn:aws:s3:::*/*` | every resource if an `Allow` names it; nobody knows if a `Deny` does |
 //! | an ARN of another service | no resource of a service of [`OWN_RESOURCES`]; nobody knows for the rest |
 //!
 //! Actions of other services may have resources of several: those of `ssm` also concern instances of EC2.
 
-use crate::checks::policy::{Policy, Values, is_everything, is_wildcard, matches};
+use crate::checks::policy::{Policy, Statement, Values, is_everything, is_wildcard, matches};
 
 /// The services whose endpoints and actions have the same name, in alphabetical order.
 const SAME_NAME: [&str; 82] = [
@@ -192,9 +193,13 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// How much of its resources these values of `Resource` or `NotResource` cover.
-    pub(super) fn resources(self, values: &Values) -> Coverage {
-        coverage(values, |pattern| self.resource(pattern))
+    /// How much of its resources the statement covers with `Resource` or `NotResource`.
+    pub(super) fn resources(self, statement: &Statement) -> Coverage {
+        let is_listed = matches!(statement.resources, Values::Listed(_));
+        // Every object, but no bucket: an `Allow` of that is open, and a `Deny` of all else leaves it open. Nobody can say
+        // whether strangers need more than what a `Deny` of it leaves, or an `Allow` of all else.
+        let nearly_all = if statement.is_allow == is_listed { Coverage::All } else { Coverage::Unknown };
+        coverage(&statement.resources, |pattern| self.resource(pattern, nearly_all))
     }
 
     /// Whether a resource of these values of `Resource` or `NotResource` may be one of the service.
@@ -206,12 +211,21 @@ impl<'a> Service<'a> {
         }
     }
 
-    fn resource(self, pattern: &str) -> Coverage {
+    /// Whether the pattern leaves out resources of another type, as `arn:aws:s3:::*/*` and `arn:aws:ssm:*:*:parameter/*` do.
+    /// The tables of DynamoDB have all its data.
+    fn names_a_type(self, pattern: &str) -> bool {
+        let is_a_type =
+            |resource: &str| !is_wildcard(resource) && (self.prefix, resource) != (Some("dynamodb"), "table/*");
+        pattern.splitn(6, ':').nth(5).is_some_and(is_a_type)
+    }
+
+    fn resource(self, pattern: &str, nearly_all: Coverage) -> Coverage {
         let of_service = service_of(pattern);
+        let all = if self.names_a_type(pattern) { nearly_all } else { Coverage::All };
         match self.prefix {
             _ if !is_everything(pattern) => Coverage::NotAll,
-            _ if is_wildcard(of_service) => Coverage::All,
-            Some(own) if matches(of_service, own) => Coverage::All,
+            _ if is_wildcard(of_service) => all,
+            Some(own) if matches(of_service, own) => all,
             Some(own) if OWN_RESOURCES.contains(&own) => Coverage::NotAll,
             _ => Coverage::Unknown,
         }
@@ -331,10 +345,16 @@ mod tests {
         }
     }
 
+    /// An `Allow` of these resources.
+    fn allow_of(resources: Values) -> Statement {
+        Statement { resources, ..policy(&["*"]).statements.remove(0) }
+    }
+
     #[test]
     fn only_the_resources_of_the_service_count() {
-        let of =
-            |prefix| move |values: &[&str]| [listed(values), except(values)].map(|v| Service { prefix }.resources(&v));
+        let of = |prefix| {
+            move |values: &[&str]| [listed(values), except(values)].map(|v| Service { prefix }.resources(&allow_of(v)))
+        };
         let (s3, ssm, other) = (of(Some("s3")), of(Some("ssm")), of(None));
         let (yes, no, perhaps) = ([All, NotAll], [NotAll, All], [Unknown, Unknown]);
         for (values, of_s3, of_ssm, of_other) in [
@@ -347,7 +367,7 @@ mod tests {
             (&["arn:aws:s*:::*"], yes, yes, perhaps),
             (&["arn:aws:sqs:*:*:*"], no, perhaps, perhaps),
             (&["arn:aws:ssm:*:*:*"], no, yes, perhaps),
-            (&["arn:aws:sqs:*:*:*", "arn:aws:s3:::*/*"], yes, perhaps, perhaps),
+            (&["arn:aws:sqs:*:*:*", "arn:aws:s3:::*/*"], [All, Unknown], perhaps, perhaps),
             (&["arn:aws:s3:::ours/*"], no, no, no),
             (&[], no, no, no),
         ] {

@@ -248,6 +248,26 @@ mod tests {
         ]);
     }
 
+    /// `arn:aws:s3:::*/*` is every object and no bucket. To allow that is open, but nobody can say whether strangers need more
+    /// than what it leaves.
+    #[test]
+    fn nearly_every_resource_is_open_if_allowed_and_in_doubt_if_denied_or_left_out() {
+        let objects = "arn:aws:s3:::*/*";
+        let outside = json!({"StringNotEquals": {"aws:PrincipalOrgID": OURS}});
+        check(&[
+            (policy(&[with(&json!({"Resource": objects}))]), "open"),
+            (policy(&[with(&json!({"Resource": null, "NotResource": objects}))]), "in doubt"),
+            (policy(&[with(&json!({"Resource": null, "NotResource": ["arn:aws:sqs:*:*:*", objects]}))]), "in doubt"),
+            (policy(&[with(&json!({"Resource": null, "NotResource": ["arn:aws:s3:::*", objects]}))]), "bounded"),
+            (beside_deny(&json!({"Resource": objects, "Condition": outside})), "in doubt"),
+            (beside_deny(&json!({"Resource": ["arn:aws:s3:::*", objects], "Condition": outside})), "bounded"),
+            (beside_deny(&json!({"Resource": null, "NotResource": objects, "Condition": outside})), "open"),
+        ]);
+        let parameters = "arn:aws:ssm:*:*:parameter/*";
+        let denied = beside_deny(&json!({"Resource": parameters, "Condition": outside}));
+        assert_eq!(word_of("ssm", &denied), "in doubt", "a document of SSM is not a parameter");
+    }
+
     #[test]
     fn concrete_principals_actions_or_resources_bound_a_statement() {
         for changes in [

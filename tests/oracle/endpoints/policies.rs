@@ -117,6 +117,7 @@ fn endpoint_vocabulary() -> Vocabulary {
             json!("arn:aws:iot:*::jobtemplate/*"),
             json!("arn:aws:s3*"),
             json!(["arn:aws:sqs:*:*:*", "arn:aws:s3:::*/*"]),
+            json!("arn:aws:s3:::*/*"),
             json!("arn:aws:ssm:*:*:parameter/*"),
             json!("arn:*:s*:*:*:*"),
             json!([]),

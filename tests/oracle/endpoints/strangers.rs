@@ -64,7 +64,7 @@ fn an_api_that_is_in_order_admits_no_other_vpc() {
 }
 
 /// Requests of a stranger for something of a stranger, for one service: an action that no policy names.
-fn of_a_stranger(action: &'static str, resource: &str) -> Vec<Request> {
+fn of_a_stranger(action: &'static str, resources: &[&str]) -> Vec<Request> {
     let known = [
         ("aws:principalorgid", "o-5stranger5"),
         ("aws:resourceorgid", "o-5stranger5"),
@@ -83,8 +83,10 @@ fn of_a_stranger(action: &'static str, resource: &str) -> Vec<Request> {
             [("aws:securetransport", "true"), ("aws:principaltag/team", "payments")],
             [("aws:securetransport", "false"), ("aws:principaltag/team", "other")],
         ] {
-            let keys = keys.iter().copied().chain(others).collect();
-            requests.push(Request { principal: STRANGER, action, resource: resource.to_owned(), keys });
+            for &resource in resources {
+                let keys = keys.iter().copied().chain(others).collect();
+                requests.push(Request { principal: STRANGER, action, resource: resource.to_owned(), keys });
+            }
         }
     }
     requests
@@ -92,32 +94,40 @@ fn of_a_stranger(action: &'static str, resource: &str) -> Vec<Request> {
 
 /// Requests of a stranger that come through an endpoint for this service. None if nobody knows which these are.
 fn through_an_endpoint(service_name: &str) -> Vec<Request> {
-    let (action, resource) = match service_name.trim_start_matches("cn.") {
+    let (action, resources): (_, &[&str]) = match service_name.trim_start_matches("cn.") {
         "com.amazonaws.eu-west-1.s3" | "com.amazonaws.s3-global.accesspoint" => {
-            ("s3:Stranger", "arn:aws:s3:::stranger")
+            ("s3:Stranger", &["arn:aws:s3:::stranger", "arn:aws:s3:::stranger/object"])
         }
         "com.amazonaws.eu-west-1.dynamodb" | "com.amazonaws.eu-west-1.dynamodb-streams" => {
-            ("dynamodb:Stranger", "arn:aws:dynamodb:eu-west-1:444455556666:table/stranger")
+            ("dynamodb:Stranger", &["arn:aws:dynamodb:eu-west-1:444455556666:table/stranger"])
         }
-        "com.amazonaws.eu-west-1.ssm" => ("ssm:Stranger", "arn:aws:ssm:eu-west-1:444455556666:parameter/stranger"),
-        "com.amazonaws.eu-west-1.sqs" => ("sqs:Stranger", "arn:aws:sqs:eu-west-1:444455556666:stranger"),
+        "com.amazonaws.eu-west-1.ssm" => (
+            "ssm:Stranger",
+            &[
+                "arn:aws:ssm:eu-west-1:444455556666:parameter/stranger",
+                "arn:aws:ssm:eu-west-1:444455556666:document/stranger",
+            ],
+        ),
+        "com.amazonaws.eu-west-1.sqs" => ("sqs:Stranger", &["arn:aws:sqs:eu-west-1:444455556666:stranger"]),
         "com.amazonaws.eu-west-1.kms" | "com.amazonaws.eu-west-1.kms-fips" => {
-            ("kms:Stranger", "arn:aws:kms:eu-west-1:444455556666:key/stranger")
+            ("kms:Stranger", &["arn:aws:kms:eu-west-1:444455556666:key/stranger"])
         }
-        "com.amazonaws.eu-west-1.ecr.dkr" => ("ecr:Stranger", "arn:aws:ecr:eu-west-1:444455556666:repository/stranger"),
+        "com.amazonaws.eu-west-1.ecr.dkr" => {
+            ("ecr:Stranger", &["arn:aws:ecr:eu-west-1:444455556666:repository/stranger"])
+        }
         "com.amazonaws.eu-west-1.monitoring" => {
-            ("cloudwatch:Stranger", "arn:aws:cloudwatch:eu-west-1:444455556666:alarm:stranger")
+            ("cloudwatch:Stranger", &["arn:aws:cloudwatch:eu-west-1:444455556666:alarm:stranger"])
         }
         "com.amazonaws.eu-west-1.groundstation" => {
-            ("groundstation:Stranger", "arn:aws:groundstation:eu-west-1:444455556666:config/stranger")
+            ("groundstation:Stranger", &["arn:aws:groundstation:eu-west-1:444455556666:config/stranger"])
         }
         // The actions of EMR WAL have a prefix that gatewatch does not know.
         "com.amazonaws.eu-west-1.emrwal.prod" => {
-            ("elasticmapreduce:Stranger", "arn:aws:elasticmapreduce:eu-west-1:444455556666:stranger")
+            ("elasticmapreduce:Stranger", &["arn:aws:elasticmapreduce:eu-west-1:444455556666:stranger"])
         }
         _ => return Vec::new(),
     };
-    of_a_stranger(action, resource)
+    of_a_stranger(action, resources)
 }
 
 #[test]

@@ -18,9 +18,21 @@ pub(super) enum Whether {
 const SERVICES: [(&str, &[&str]); 10] = [
     ("s3", &["arn:aws:s3:::stranger", "arn:aws:s3:::stranger/object"]),
     ("sqs", &["arn:aws:sqs:eu-west-1:444455556666:stranger"]),
-    ("dynamodb", &["arn:aws:dynamodb:eu-west-1:444455556666:table/stranger"]),
-    ("ssm", &["arn:aws:ssm:eu-west-1:444455556666:parameter/stranger"]),
-    ("kms", &["arn:aws:kms:eu-west-1:444455556666:key/stranger"]),
+    (
+        "dynamodb",
+        &[
+            "arn:aws:dynamodb:eu-west-1:444455556666:table/stranger",
+            "arn:aws:dynamodb:eu-west-1:444455556666:table/stranger/index/other",
+        ],
+    ),
+    (
+        "ssm",
+        &[
+            "arn:aws:ssm:eu-west-1:444455556666:parameter/stranger",
+            "arn:aws:ssm:eu-west-1:444455556666:document/stranger",
+        ],
+    ),
+    ("kms", &["arn:aws:kms:eu-west-1:444455556666:key/stranger", "arn:aws:kms:eu-west-1:444455556666:alias/stranger"]),
     ("s3express", &["arn:aws:s3express:eu-west-1:444455556666:bucket/stranger"]),
     ("ecr", &["arn:aws:ecr:eu-west-1:444455556666:repository/stranger"]),
     ("cloudwatch", &["arn:aws:cloudwatch:eu-west-1:444455556666:alarm:stranger"]),
@@ -72,10 +84,21 @@ impl Served {
     }
 
     /// Whether the statement is about resources that no policy names. Actions may concern resources of another service,
-    /// except those of S3 and DynamoDB.
+    /// except those of S3 and DynamoDB. To allow one type of resources is enough; to deny it, or to allow all others,
+    /// perhaps is.
     pub(super) fn every_resource(&self, statement: &Statement) -> Whether {
-        let is_listed = |resources: &[&str]| is_one_like(&statement.resources.values, resources);
-        let own = of_all(self.0.iter().map(|(_, resources)| is_listed(resources)));
+        let patterns = &statement.resources.values;
+        let one_type_is_enough = statement.is_allow != statement.resources.is_negated;
+        let is_listed = |resources: &[&str]| is_one_like(patterns, resources);
+        let own = self.0.iter().map(|(_, resources)| {
+            let are_all_listed = resources.iter().all(|resource| is_listed(&[resource]));
+            match (is_listed(resources), are_all_listed || one_type_is_enough) {
+                (false, _) => Whether::No,
+                (true, false) => Whether::Perhaps,
+                (true, true) => Whether::Yes,
+            }
+        });
+        let own = own.reduce(|one, other| if one == other { one } else { Whether::Perhaps }).unwrap_or(Whether::No);
         let has_only_own = matches!(self.0[..], [("s3" | "s3express" | "dynamodb", _)]);
         let may_be_listed = !has_only_own && SERVICES.iter().any(|(_, resources)| is_listed(resources));
         negated(&statement.resources, if may_be_listed { own.max(Whether::Perhaps) } else { own })
