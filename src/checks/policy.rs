@@ -67,7 +67,7 @@ pub(super) struct Condition {
     pub(super) operator: String,
     /// The key in lower case, such as `aws:principalorgid`.
     pub(super) key: String,
-    /// The values.
+    /// The values. Each variable in them is a `*`.
     pub(super) values: Vec<String>,
 }
 
@@ -186,6 +186,10 @@ impl Condition {
     }
 }
 
+/// The version of policies that has variables, such as `${aws:PrincipalOrgID}`. In the other one, and without a version,
+/// they are text (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
+const VERSION_WITH_VARIABLES: &str = "2012-10-17";
+
 impl Policy {
     /// Reads a document. `None` if it is not a policy.
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -202,12 +206,14 @@ impl Policy {
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        let statements = match member(value.as_object()?, "Statement")? {
+        let document = value.as_object()?;
+        let statements = match member(document, "Statement")? {
             Value::Array(statements) => statements.as_slice(),
             statement => std::slice::from_ref(statement),
         };
-        let statements =
-            statements.iter().enumerate().map(|(n, value)| statement(value, n)).collect::<Option<Vec<_>>>()?;
+        let has_variables = member(document, "Version").and_then(Value::as_str) == Some(VERSION_WITH_VARIABLES);
+        let statement = |(n, value)| statement(value, n, has_variables);
+        let statements = statements.iter().enumerate().map(statement).collect::<Option<Vec<_>>>()?;
         (!statements.is_empty()).then_some(Self { statements })
     }
 }
@@ -273,7 +279,7 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
     }
 }
 
-fn statement(value: &Value, position: usize) -> Option<Statement> {
+fn statement(value: &Value, position: usize, has_variables: bool) -> Option<Statement> {
     let object = value.as_object().filter(|object| has_distinct_names(object))?;
     let is_allow = match member(object, "Effect")?.as_str()? {
         "Allow" => true,
@@ -296,7 +302,10 @@ fn statement(value: &Value, position: usize) -> Option<Statement> {
         principals,
         actions: element(object, "Action", "NotAction", texts)?,
         resources: element(object, "Resource", "NotResource", texts)?,
-        conditions: member(object, "Condition").map_or(Some(Vec::new()), conditions)?,
+        conditions: match member(object, "Condition") {
+            None => Vec::new(),
+            Some(value) => conditions(value, has_variables)?,
+        },
     })
 }
 
@@ -371,18 +380,35 @@ fn excepted_principals(value: &Value) -> Option<Vec<String>> {
     Some(types.iter().map(of_type).collect::<Option<Vec<_>>>()?.concat())
 }
 
-fn conditions(value: &Value) -> Option<Vec<Condition>> {
+fn conditions(value: &Value, has_variables: bool) -> Option<Vec<Condition>> {
     let mut conditions = Vec::new();
     for (operator, keys) in value.as_object()? {
         for (key, values) in keys.as_object()? {
             conditions.push(Condition {
                 operator: operator.to_ascii_lowercase(),
                 key: key.to_ascii_lowercase(),
-                values: scalars(values)?,
+                values: scalars(values)?
+                    .into_iter()
+                    .map(|v| if has_variables { with_any_value(&v) } else { v })
+                    .collect(),
             });
         }
     }
     Some(conditions)
+}
+
+/// The value with `*` for each variable. A request decides about the value of a variable, so
+/// `"aws:ResourceOrgID": "${aws:PrincipalOrgID}"` lets strangers reach what is theirs.
+fn with_any_value(value: &str) -> String {
+    let mut parts = value.split("${");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}') {
+            Some((_, rest)) => shown.extend(["*", rest]),
+            None => shown.extend(["${", part]),
+        }
+    }
+    shown
 }
 
 /// A text, boolean or number, or a list of them, as texts.

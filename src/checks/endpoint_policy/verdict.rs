@@ -16,7 +16,7 @@
 //! `SourceVpc`, `SourceVpce`, `PrincipalIsAWSService`; and of what may be reached: `aws:ResourceOrgID`,
 //! `ResourceOrgPaths`, `ResourceAccount`, `s3:ResourceAccount`. A positive operator is `StringEquals`,
 //! `StringEqualsIgnoreCase`, `StringLike`, `ArnEquals`, `ArnLike`, `Bool` for `PrincipalIsAWSService`, or one of these
-//! after `ForAnyValue:`. `…IfExists`, `ForAllValues:…` and `Null` also hold without the key, so they bound nothing.
+//! after `ForAnyValue:`. A variable in a value is any value. `…IfExists`, `ForAllValues:…` and `Null` also hold without the key, so they bound nothing.
 //!
 //! | given an open statement, and a `Deny` of every action | then it is |
 //! |---|---|
@@ -320,6 +320,30 @@ mod tests {
         ] {
             assert_eq!(word(&under(&condition)), "bounded", "{condition}");
         }
+    }
+
+    /// A stranger has the organization and the account of its own resources too.
+    #[test]
+    fn a_variable_bounds_nothing_in_the_version_that_has_variables() {
+        let value = "${aws:PrincipalOrgID}";
+        let allowed = |value: &str| with(&json!({"Condition": {"StringEquals": {"aws:ResourceOrgID": value}}}));
+        let denied =
+            with(&json!({"Effect": "Deny", "Condition": {"StringNotEqualsIfExists": {"aws:ResourceOrgID": value}}}));
+        let arn = |arn: &str| with(&json!({"Condition": {"ArnLike": {"aws:PrincipalArn": arn}}}));
+        check(&[
+            (policy(&[allowed(value)]), "open"),
+            (policy(&[allowed("${aws:PrincipalTag/org, 'o-a1b2c3d4e5'}")]), "open"),
+            (policy(&[with(&json!({})), denied]), "open"),
+            (policy(&[arn("arn:aws:iam::${aws:PrincipalAccount}:role/*")]), "open"),
+            (policy(&[arn("arn:aws:iam::123456789012:user/${aws:username}")]), "bounded"),
+            (policy(&[allowed("o-a1b2${")]), "bounded"),
+            (json!({"Version": "2008-10-17", "Statement": allowed(value)}).to_string(), "bounded"),
+            (json!({"Statement": allowed(value)}).to_string(), "bounded"),
+        ]);
+        let both = policy(&[with(&json!({"Condition": {
+            "StringEquals": {"aws:ResourceOrgID": value, "aws:PrincipalOrgID": OURS}
+        }}))]);
+        assert_eq!(judge(&both, "s3", Some(OURS)), PolicyVerdict::Bounded);
     }
 
     #[test]

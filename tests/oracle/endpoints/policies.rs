@@ -78,6 +78,8 @@ fn endpoint_vocabulary() -> Vocabulary {
         ("aws:PrincipalArn", json!("arn:aws:iam::123456789012*")),
         ("aws:ResourceAccount", json!(["123456789012", "*"])),
         ("s3:ResourceAccount", json!("123456789012")),
+        ("aws:ResourceOrgID", json!("${aws:PrincipalOrgID}")),
+        ("aws:ResourceAccount", json!(["123456789012", "${aws:PrincipalAccount}"])),
         ("aws:SourceVpc", json!("vpc-0000000a")),
         ("aws:sourceVpce", json!("?*")),
         ("aws:PrincipalIsAWSService", json!("true")),

@@ -30,6 +30,8 @@ pub(super) struct Condition {
     pub(super) has_if_exists: bool,
     pub(super) key: String,
     pub(super) values: Vec<String>,
+    /// Whether a value such as `${aws:PrincipalOrgID}` is that of the request.
+    pub(super) has_variables: bool,
 }
 
 const STRANGERS: [&str; 1] = ["arn:aws:iam::444455556666:role/stranger"];
@@ -46,11 +48,22 @@ pub(super) fn read(text: &str) -> Option<Vec<Statement>> {
     if without_space.matches("\":").count() != count_members(&value) {
         return None;
     }
-    let statements = match get(value.as_object()?, "statement")? {
+    let document = value.as_object()?;
+    let statements = match get(document, "statement")? {
         Value::Array(statements) => statements.clone(),
         only => vec![only.clone()],
     };
-    if statements.is_empty() { None } else { statements.iter().map(statement).collect() }
+    if statements.is_empty() {
+        return None;
+    }
+    let mut statements: Vec<Statement> = statements.iter().map(statement).collect::<Option<_>>()?;
+    // Other versions have no variables.
+    if get(document, "version").and_then(Value::as_str) == Some("2012-10-17") {
+        for condition in statements.iter_mut().flat_map(|statement| &mut statement.conditions) {
+            condition.has_variables = true;
+        }
+    }
+    Some(statements)
 }
 
 /// The same of the policy of an API. API Gateway returns it as the inside of a JSON string: with `\"` for `"` and `\/` for `/`.
@@ -206,12 +219,16 @@ impl Condition {
             has_if_exists: operator.ends_with("ifexists"),
             key: key.to_lowercase(),
             values: values.iter().map(text).collect::<Option<_>>()?,
+            has_variables: false,
         })
     }
 
     /// Whether a value is a bare `*` or as good as one: a stranger has it too.
     fn has_bare_value(&self) -> bool {
-        is_one_like(&self.values, &["stranger"]) || is_one_like(&self.values, &STRANGERS)
+        let is_variable = |value: &String| self.has_variables && value.starts_with("${");
+        self.values.iter().any(is_variable)
+            || is_one_like(&self.values, &["stranger"])
+            || is_one_like(&self.values, &STRANGERS)
     }
 
     /// Whether it compares the key with values that a stranger does not have, and holds if one is equal.

@@ -46,14 +46,18 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
 /// Whether the condition holds. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 fn holds(condition: &Condition, request: &Request) -> bool {
     let value = request.keys.get(condition.key.as_str()).copied();
+    let of_request = |value: &String| {
+        let key = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|_| condition.has_variables);
+        // A variable without a value matches nothing.
+        key.map_or(Some(value.clone()), |key| request.keys.get(&*key.to_lowercase()).map(|value| (*value).to_owned()))
+    };
+    let values: Vec<String> = condition.values.iter().filter_map(of_request).collect();
     let is_equal = |value: &str| match condition.operator.trim_start_matches("string").trim_start_matches("arn") {
-        "equals" | "notequals" if condition.operator.starts_with("string") => {
-            condition.values.iter().any(|v| v == value)
-        }
+        "equals" | "notequals" if condition.operator.starts_with("string") => values.iter().any(|v| v == value),
         "equalsignorecase" | "notequalsignorecase" | "bool" => {
-            condition.values.iter().any(|v| v.to_lowercase() == value.to_lowercase())
+            values.iter().any(|v| v.to_lowercase() == value.to_lowercase())
         }
-        "equals" | "notequals" | "like" | "notlike" => condition.values.iter().any(|v| is_like(v, value)),
+        "equals" | "notequals" | "like" | "notlike" => values.iter().any(|v| is_like(v, value)),
         _ => false,
     };
     if condition.operator == "null" {
