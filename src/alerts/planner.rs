@@ -1398,8 +1398,8 @@ mod tests {
                 check: CheckName::EndpointAccess,
                 service: SSM.into(),
                 defect: Defect::SomeSubnetsNotAdmitted,
-                evidence: Evidence::SecurityGroups(Vec::new()),
-                fix: EndpointFix::AuthorizeIngress { group_id: "sg-0000000a".into(), cidrs: Vec::new() },
+                evidence: Evidence::SecurityGroups { ports: vec![443], groups: Vec::new() },
+                fix: EndpointFix::AuthorizeIngress { group_id: "sg-0000000a".into(), port: 443, cidrs: Vec::new() },
                 cautions: BTreeSet::new(),
             }),
             ..finding()

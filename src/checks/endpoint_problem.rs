@@ -178,8 +178,13 @@ pub enum Evidence {
         /// `enableDnsHostnames`
         host_names: bool,
     },
-    /// `endpoint-access`: the endpoint's groups, sorted by id.
-    SecurityGroups(Vec<GroupEvidence>),
+    /// `endpoint-access`
+    SecurityGroups {
+        /// The TCP ports of the service. A client needs one of them.
+        ports: Vec<u16>,
+        /// The endpoint's groups, sorted by id.
+        groups: Vec<GroupEvidence>,
+    },
     /// `endpoint-state`
     State {
         /// The state as EC2 wrote it.
@@ -218,7 +223,7 @@ pub enum Evidence {
     },
 }
 
-/// What one security group of an endpoint admits on TCP port 443.
+/// What one security group of an endpoint admits on a TCP port of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupEvidence {
     /// `sg-…`
@@ -268,10 +273,12 @@ pub enum EndpointFix {
         /// The VPC.
         vpc_id: String,
     },
-    /// `AuthorizeSecurityGroupIngress` for TCP port 443 from these blocks.
+    /// `AuthorizeSecurityGroupIngress` for a TCP port from these blocks.
     AuthorizeIngress {
         /// The security group.
         group_id: String,
+        /// The port of the service that most clients use.
+        port: u16,
         /// The blocks of the subnets that are not admitted, in the families that the endpoint has, sorted.
         cidrs: Vec<String>,
     },
@@ -359,6 +366,11 @@ pub enum EndpointCaution {
     GroupIsShared,
     /// The network ACLs of the subnets must allow the traffic. They are not checked.
     NetworkAcls,
+    /// The command adds more rules than a group has room for with EC2's default quota
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>).
+    ManyRules,
+    /// The service listens on several ports. The command opens one of them.
+    OneOfSeveralPorts,
     /// A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change.
     NewEndpointId,
     /// The new endpoint has the VPC's default group and no private DNS. Its names must come last: clients outside the group

@@ -93,7 +93,7 @@ pub const CHECKS: [CheckInfo; CheckName::ALL.len()] = [
         is_default: true,
         only_available: true,
         actions: &["ec2:DescribeSecurityGroups"],
-        finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on port 443.",
+        finds: "The security groups of an interface endpoint admit no subnet of the VPC, or not all of them, on the port of its service.",
         rule: Rule::Endpoints { evaluate: endpoint_access::rule::evaluate, needs: endpoint_access::rule::needs },
     },
     CheckInfo {

@@ -1,4 +1,4 @@
-//! What the ingress rules of an endpoint's security groups admit on TCP port 443.
+//! What the ingress rules of an endpoint's security groups admit on the TCP ports of its service.
 //!
 //! Rules add up, within a group and across groups: a packet is admitted if one rule admits it
 //! (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>).
@@ -15,13 +15,10 @@ use crate::{
     },
 };
 
-/// The port of the AWS APIs.
-const HTTPS: i32 = 443;
-
 /// The ids of protocols other than TCP that EC2 returns as names.
 const OTHER_PROTOCOLS: [&str; 4] = ["udp", "icmp", "icmpv6", "icmp6"];
 
-/// Whether a rule is about TCP port 443.
+/// Whether a rule is about one of the ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Match {
     Yes,
@@ -30,13 +27,13 @@ enum Match {
     Unknown,
 }
 
-fn matches_https(rule: &IngressRule) -> Match {
+fn matches(rule: &IngressRule, ports: &[u16]) -> Match {
     let protocol = rule.protocol.to_ascii_lowercase();
     match protocol.as_str() {
         // All protocols: EC2 ignores ports.
         "-1" => Match::Yes,
         "tcp" | "6" => match (rule.from_port, rule.to_port) {
-            (Some(from), Some(to)) if from <= HTTPS && HTTPS <= to => Match::Yes,
+            (Some(from), Some(to)) if ports.iter().any(|&port| (from..=to).contains(&i32::from(port))) => Match::Yes,
             (Some(_), Some(_)) => Match::No,
             _ => Match::Unknown,
         },
@@ -57,19 +54,19 @@ pub(super) struct Ingress {
 }
 
 impl Ingress {
-    /// What these groups admit.
-    pub(super) fn of(groups: &[&SecurityGroup]) -> Self {
+    /// What these groups admit on one of the ports.
+    pub(super) fn of(groups: &[&SecurityGroup], ports: &[u16]) -> Self {
         let mut ingress = Self::default();
         for group in groups {
-            ingress.add(group);
+            ingress.add(group, ports);
         }
         ingress
     }
 
-    fn add(&mut self, group: &SecurityGroup) {
+    fn add(&mut self, group: &SecurityGroup, ports: &[u16]) {
         let mut evidence = GroupEvidence { id: group.id.clone(), is_default: group.is_default, ..Default::default() };
         for rule in &group.ingress {
-            match matches_https(rule) {
+            match matches(rule, ports) {
                 Match::No => continue,
                 Match::Unknown => {
                     self.unreadable.insert(group.id.clone());
@@ -220,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_matches_if_it_includes_tcp_port_443() {
+    fn a_rule_matches_if_it_includes_a_port() {
         for (protocol, ports, expected) in [
             ("tcp", Some((443, 443)), Match::Yes),
             ("TCP", Some((0, 65535)), Match::Yes),
@@ -241,10 +238,13 @@ mod tests {
             ("256", None, Match::Unknown),
             ("", None, Match::Unknown),
         ] {
-            assert_eq!(matches_https(&rule(protocol, ports)), expected, "{protocol} {ports:?}");
+            assert_eq!(matches(&rule(protocol, ports), &[443]), expected, "{protocol} {ports:?}");
         }
         let half = IngressRule { from_port: Some(0), ..rule("tcp", None) };
-        assert_eq!(matches_https(&half), Match::Unknown);
+        assert_eq!(matches(&half, &[443]), Match::Unknown);
+        for (from, to, expected) in [(8443, 8443, Match::Yes), (443, 443, Match::Yes), (444, 8442, Match::No)] {
+            assert_eq!(matches(&rule("tcp", Some((from, to))), &[443, 8443]), expected, "{from} to {to}");
+        }
     }
 
     #[test]

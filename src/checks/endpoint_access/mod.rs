@@ -1,4 +1,5 @@
 //! Interface endpoints whose security groups keep subnets out.
 
 mod ingress;
+mod ports;
 pub mod rule;

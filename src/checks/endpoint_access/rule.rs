@@ -1,7 +1,7 @@
 //! Do the security groups of an interface endpoint admit the subnets of its VPC?
 //!
-//! For each own subnet of the VPC, the rules of all groups together, for TCP port 443, in the address families that the
-//! endpoint has:
+//! For each own subnet of the VPC, the rules of all groups together, for any of the TCP ports of the service (`ports.rs`),
+//! in the address families that the endpoint has:
 //!
 //! | given a subnet | then |
 //! |---|---|
@@ -32,8 +32,11 @@ use std::collections::BTreeSet;
 use crate::{
     checks::{
         check::CheckName,
-        endpoint_access::ingress::{Admission, Families, Ingress, blocks_to_admit},
-        endpoint_context::{Decided, Draft, EndpointContext},
+        endpoint_access::{
+            ingress::{Admission, Families, Ingress, blocks_to_admit},
+            ports::ports_of,
+        },
+        endpoint_context::{Decided, Draft, EndpointContext, short_name},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence, UnassessedReason},
         needed_facts::NeededFacts,
         severity::Severity,
@@ -45,6 +48,9 @@ use crate::{
 };
 
 const CHECK: CheckName = CheckName::EndpointAccess;
+
+/// The number of rules per address family that a security group has room for by default.
+const DEFAULT_RULES: usize = 60;
 
 /// Judges the security groups of all available interface endpoints.
 pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
@@ -107,7 +113,8 @@ fn judge(context: &EndpointContext<'_>, endpoint: &Endpoint, verdict: &mut Endpo
         context.doubt(CHECK, endpoint, UnassessedReason::FactMissing, [], verdict);
         return;
     }
-    let (ingress, families) = (Ingress::of(&groups), Families::from(endpoint));
+    let ports = ports_of(short_name(&endpoint.service_name, &context.input.account_region.region));
+    let (ingress, families) = (Ingress::of(&groups, ports), Families::from(endpoint));
     let subnets = Subnets::of(own, &ingress, families);
     for (reason, in_doubt) in [
         (UnassessedReason::NoCommonAddressFamily, &subnets.no_common_family),
@@ -128,27 +135,25 @@ fn judge(context: &EndpointContext<'_>, endpoint: &Endpoint, verdict: &mut Endpo
     } else {
         Some((Defect::NoSubnetAdmitted, Severity::High))
     };
-    let group = groups.first();
-    if let (Some((defect, severity)), Some(group)) = (decision, group) {
-        let (affected, evidence) = (subnets.not_admitted, Evidence::SecurityGroups(ingress.groups));
-        let to_admit: Vec<&Subnet> =
-            affected.iter().copied().filter(|subnet| !context.is_subnet_exempt(subnet, CHECK)).collect();
-        let draft = Draft::of_endpoint(
-            endpoint,
-            Decided {
-                defect,
-                severity,
-                subnets: affected,
-                evidence,
-                fix: EndpointFix::AuthorizeIngress {
-                    group_id: group.id.clone(),
-                    cidrs: blocks_to_admit(&to_admit, families),
-                },
-                cautions: BTreeSet::from([EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls]),
-            },
-        );
-        context.report(CHECK, draft, verdict);
-    }
+    let (Some((defect, severity)), Some(group), [port, other_ports @ ..]) = (decision, groups.first(), ports) else {
+        return;
+    };
+    let affected = subnets.not_admitted;
+    let to_admit: Vec<&Subnet> =
+        affected.iter().copied().filter(|subnet| !context.is_subnet_exempt(subnet, CHECK)).collect();
+    let cidrs = blocks_to_admit(&to_admit, families);
+    let mut cautions = BTreeSet::from([EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls]);
+    cautions.extend((!other_ports.is_empty()).then_some(EndpointCaution::OneOfSeveralPorts));
+    cautions.extend((cidrs.len() > DEFAULT_RULES).then_some(EndpointCaution::ManyRules));
+    let decided = Decided {
+        defect,
+        severity,
+        subnets: affected,
+        evidence: Evidence::SecurityGroups { ports: ports.to_vec(), groups: ingress.groups },
+        fix: EndpointFix::AuthorizeIngress { group_id: group.id.clone(), port: *port, cidrs },
+        cautions,
+    };
+    context.report(CHECK, Draft::of_endpoint(endpoint, decided), verdict);
 }
 
 /// The visible groups of the endpoint, sorted by id, and the ids of the others.
@@ -275,8 +280,8 @@ mod tests {
         let decision = Decision {
             defect,
             severity,
-            evidence: Evidence::SecurityGroups(groups),
-            fix: EndpointFix::AuthorizeIngress { group_id: GROUP.into(), cidrs: texts(to_admit) },
+            evidence: Evidence::SecurityGroups { ports: vec![443], groups },
+            fix: EndpointFix::AuthorizeIngress { group_id: GROUP.into(), port: 443, cidrs: texts(to_admit) },
             cautions: vec![EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls],
         };
         problem(CHECK, &endpoint(&[GROUP]), subnets, decision)
@@ -292,6 +297,38 @@ mod tests {
 
     fn in_doubt(reason: UnassessedReason, ids: &[&str]) -> Unassessed {
         doubt(CHECK, &endpoint(&[GROUP]), reason, ids)
+    }
+
+    #[test]
+    fn a_service_with_other_ports_is_judged_on_them() {
+        let rule = |port| IngressRule { from_port: Some(port), to_port: Some(port), ..https(&[cidr("10.0.0.0/16")]) };
+        let subnets = [subnet_with(A, &["10.0.1.0/24"])];
+        let judged = |service: &str, port| {
+            let service_name = format!("com.amazonaws.eu-west-1.{service}").into();
+            let endpoint = Endpoint { service_name, ..endpoint(&[GROUP]) };
+            let verdict = world(&endpoint, &subnets, &[group(GROUP, &[rule(port)])]).verdict(evaluate);
+            let [EndpointProblem { evidence, fix, cautions, .. }] = verdict.problems.try_into().ok()?;
+            let Evidence::SecurityGroups { ports, .. } = evidence else { panic!("{evidence:?}") };
+            let EndpointFix::AuthorizeIngress { port, .. } = fix else { panic!("{fix:?}") };
+            Some((ports, port, cautions.contains(&EndpointCaution::OneOfSeveralPorts)))
+        };
+        assert_eq!(judged("cassandra", 9142), None);
+        assert_eq!(judged("cassandra", 443), Some((vec![9142], 9142, false)));
+        assert_eq!(judged("email-smtp", 465), None);
+        assert_eq!(judged("email-smtp", 443), Some((vec![587, 25, 465, 2465, 2587], 587, true)));
+        assert_eq!(judged("ssm", 9142), Some((vec![443], 443, false)));
+    }
+
+    #[test]
+    fn more_rules_than_a_group_has_room_for_are_told() {
+        let is_told = |count| {
+            let subnet = |n| subnet_with(&format!("subnet-{n:08}"), &[&format!("10.0.{}.0/24", 2 * n)]);
+            let subnets: Vec<Subnet> = (0..count).map(subnet).collect();
+            let [problem] = verdict(&subnets, &[]).problems.try_into().unwrap();
+            let EndpointProblem { cautions, .. } = problem;
+            cautions.contains(&EndpointCaution::ManyRules)
+        };
+        assert_eq!([is_told(60), is_told(61)], [false, true]);
     }
 
     /// A subnet in the primary block of the VPC, and one in a secondary block.

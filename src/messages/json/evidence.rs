@@ -26,6 +26,8 @@ pub enum Evidence {
     },
     /// `endpoint-access`
     SecurityGroups {
+        /// The TCP ports of the service. A client needs one of them.
+        ports: Vec<u16>,
         /// The security groups of the endpoint.
         security_groups: Vec<SecurityGroup>,
     },
@@ -70,7 +72,7 @@ pub enum Evidence {
     },
 }
 
-/// What a security group admits on TCP port 443.
+/// What a security group admits on a TCP port of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -97,8 +99,8 @@ impl From<&endpoint_problem::Evidence> for Evidence {
             Known::VpcDns { support, host_names } => {
                 Self::VpcDns { enable_dns_support: support, enable_dns_hostnames: host_names }
             }
-            Known::SecurityGroups(groups) => {
-                Self::SecurityGroups { security_groups: groups.into_iter().map(Into::into).collect() }
+            Known::SecurityGroups { ports, groups } => {
+                Self::SecurityGroups { ports, security_groups: groups.into_iter().map(Into::into).collect() }
             }
             Known::State { state, last_error, failure_reason } => Self::State { state, last_error, failure_reason },
             Known::Zones { endpoint, missing } => Self::Zones {

@@ -56,13 +56,21 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
             "Network ACLs of the subnets must allow the traffic in both directions; gatewatch does not check them."
                 .to_owned()
         }
+        EndpointCaution::ManyRules => {
+            "A security group has room for 60 rules per address family unless its quota is higher, and EC2 refuses the \
+             command as a whole. One block that contains the subnets, such as that of the VPC, needs one rule."
+                .to_owned()
+        }
+        EndpointCaution::OneOfSeveralPorts => {
+            format!("{service} listens on several ports. Open the one that your clients use.")
+        }
         EndpointCaution::NewEndpointId => {
             "A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change."
                 .to_owned()
         }
         EndpointCaution::GroupBeforePrivateDns => format!(
             "The new endpoint has the default security group of the VPC and no private DNS names, so requests keep their way. \
-             First give it a security group that admits the VPC on port 443. Then turn private DNS on, with aws ec2 \
+             First give it a security group that admits the VPC on the port of {service}, mostly 443. Then turn private DNS on, with aws ec2 \
              modify-vpc-endpoint and --private-dns-enabled: from then on the names of {service} resolve to the endpoint in \
              the whole VPC, and clients that its group does not admit time out."
         ),

@@ -53,8 +53,8 @@ pub(super) fn what(finding: &Finding, defect: &EndpointDefect) -> String {
         }
         Defect::VpcDnsSupportOff => "is paid for and not used: DNS support of its VPC is off".to_owned(),
         Defect::VpcDnsHostNamesOff => "is paid for and not used: DNS host names of its VPC are off".to_owned(),
-        Defect::NoSubnetAdmitted => "admits no subnet of its VPC on port 443".to_owned(),
-        Defect::SomeSubnetsNotAdmitted => format!("does not admit {subnets} of its VPC on port 443"),
+        Defect::NoSubnetAdmitted => format!("admits no subnet of its VPC on {}", ports(defect)),
+        Defect::SomeSubnetsNotAdmitted => format!("does not admit {subnets} of its VPC on {}", ports(defect)),
         Defect::DefaultGroupOnlyMembers => {
             "has only the default security group, which admits only its own members".to_owned()
         }
@@ -124,7 +124,7 @@ pub(super) fn why_it_matters<'a>(finding: &Finding, defect: &'a EndpointDefect) 
             bypass(&service, gateway_endpoint_id.as_deref(), uncovered_route_table_ids)
         }
         Evidence::VpcDns { support, host_names } => dns(&service, *support, *host_names),
-        Evidence::SecurityGroups(groups) => access(defect.defect, &service, groups),
+        Evidence::SecurityGroups { groups, .. } => access(defect, &service, groups),
         Evidence::State { state, last_error, failure_reason } => {
             let errors = [("Last error:", last_error), ("Reason of the failure:", failure_reason)];
             let shown = errors.into_iter().filter_map(|(label, text)| Some(Line::with(label, Some(text.as_deref()?))));
@@ -191,8 +191,18 @@ fn dns(service: &str, support: bool, host_names: bool) -> Vec<Line<'static>> {
     lines.into_iter().map(Line::from).collect()
 }
 
-fn access(defect: Defect, service: &str, groups: &[GroupEvidence]) -> Vec<Line<'static>> {
-    let mut lines = match defect {
+/// The ports of the service, such as `port 443` or `port 443 or 8443`.
+fn ports(defect: &EndpointDefect) -> String {
+    let Evidence::SecurityGroups { ports, .. } = &defect.evidence else { return "the port of the service".to_owned() };
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    match ports.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("port {} or {last}", first.join(", ")),
+        ports => format!("port {}", ports.concat()),
+    }
+}
+
+fn access(defect: &EndpointDefect, service: &str, groups: &[GroupEvidence]) -> Vec<Line<'static>> {
+    let mut lines = match defect.defect {
         Defect::DefaultGroupOnlyMembers => vec![
             "EC2 gives an endpoint the default security group of the VPC if nobody names another.".to_owned(),
             format!("Only network interfaces with that group reach {service} through the endpoint. Others time out."),
@@ -207,7 +217,7 @@ fn access(defect: Defect, service: &str, groups: &[GroupEvidence]) -> Vec<Line<'
         let sources = group.cidrs.iter().chain(&group.group_ids).chain(&group.prefix_list_ids);
         let admitted = if sources.clone().next().is_none() { "nothing".to_owned() } else { list(sources) };
         let default = if group.is_default { " (default)" } else { "" };
-        format!("Security group {}{default} admits on port 443: {admitted}.", plain(&group.id))
+        format!("Security group {}{default} admits on {}: {admitted}.", plain(&group.id), ports(defect))
     }));
     lines.into_iter().map(Line::from).collect()
 }
@@ -399,7 +409,7 @@ fn fixed(named: &str, check: CheckName, service: &str) -> String {
         CheckName::EndpointDns => {
             format!("{named}: its VPC has the DNS attributes that its private DNS names need, or it has no such names.")
         }
-        CheckName::EndpointAccess => format!("{named} admits the subnets of its VPC on port 443."),
+        CheckName::EndpointAccess => format!("{named} admits the subnets of its VPC."),
         CheckName::EndpointState => {
             let works = format!("{named} is in a state in which it works, or on the way there.");
             let is_gateway_service = GatewayService::ALL.iter().any(|gateway| gateway.title() == service);

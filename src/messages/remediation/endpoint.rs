@@ -2,10 +2,9 @@
 //!
 //! A fix changes an existing resource. So the texts for CloudFormation and Terraform show only what to change in it.
 
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
 
 use super::rendered::RenderedFix;
 use crate::{
@@ -36,14 +35,15 @@ pub(super) fn commands<'a>(
     defect: &EndpointDefect,
     fixes: impl Iterator<Item = &'a EndpointFix>,
 ) -> Option<Vec<String>> {
-    let EndpointFix::AuthorizeIngress { group_id, .. } = &defect.fix else {
+    let EndpointFix::AuthorizeIngress { group_id, port, .. } = &defect.fix else {
         return Some(render(finding, defect)?.commands);
     };
-    let blocks: BTreeSet<&String> = fixes
-        .flat_map(|fix| if let EndpointFix::AuthorizeIngress { cidrs, .. } = fix { &cidrs[..] } else { &[] })
-        .collect();
-    let all =
-        EndpointFix::AuthorizeIngress { group_id: group_id.clone(), cidrs: blocks.into_iter().cloned().collect() };
+    let texts =
+        fixes.flat_map(|fix| if let EndpointFix::AuthorizeIngress { cidrs, .. } = fix { &cidrs[..] } else { &[] });
+    // A block inside another one would take a rule of its own, and a group has room for few.
+    let blocks: Vec<IpNet> = texts.map(|text| text.parse().ok()).collect::<Option<_>>()?;
+    let cidrs = IpNet::aggregate(&blocks).iter().map(ToString::to_string).collect();
+    let all = EndpointFix::AuthorizeIngress { group_id: group_id.clone(), port: *port, cidrs };
     Some(render_fix(finding, defect, &all)?.commands)
 }
 
@@ -58,7 +58,7 @@ fn render_fix(finding: &Finding, defect: &EndpointDefect, fix: &EndpointFix) -> 
         }
         EndpointFix::EnableVpcDnsSupport { vpc_id } => vpc_attribute(region, vpc_id, &DNS_SUPPORT),
         EndpointFix::EnableVpcDnsHostNames { vpc_id } => vpc_attribute(region, vpc_id, &DNS_HOST_NAMES),
-        EndpointFix::AuthorizeIngress { group_id, cidrs } => authorize_ingress(region, group_id, cidrs),
+        EndpointFix::AuthorizeIngress { group_id, port, cidrs } => authorize_ingress(region, group_id, *port, cidrs),
         EndpointFix::DeleteEndpoint { endpoint_id } => {
             let text = format!("# Remove {endpoint_id} from its {{}}. If somebody needs it, create it again.\n");
             is_id(ids::ENDPOINT, endpoint_id).then(|| RenderedFix {
@@ -209,7 +209,7 @@ fn is_ipv4_block(block: &str) -> Option<bool> {
     }
 }
 
-fn authorize_ingress(region: &str, group_id: &str, cidrs: &[String]) -> Option<RenderedFix> {
+fn authorize_ingress(region: &str, group_id: &str, port: u16, cidrs: &[String]) -> Option<RenderedFix> {
     let families: Vec<(bool, &str)> =
         cidrs.iter().map(|block| Some((is_ipv4_block(block)?, block.as_str()))).collect::<Option<_>>()?;
     if families.is_empty() || !is_id(SECURITY_GROUP, group_id) {
@@ -223,7 +223,7 @@ fn authorize_ingress(region: &str, group_id: &str, cidrs: &[String]) -> Option<R
     };
     // One quoted word: a shell would expand brackets and braces.
     let permissions = format!(
-        "'IpProtocol=tcp,FromPort=443,ToPort=443{}{}'",
+        "'IpProtocol=tcp,FromPort={port},ToPort={port}{}{}'",
         ranges(true, "IpRanges", "CidrIp"),
         ranges(false, "Ipv6Ranges", "CidrIpv6")
     );
@@ -232,16 +232,16 @@ fn authorize_ingress(region: &str, group_id: &str, cidrs: &[String]) -> Option<R
             "aws ec2 authorize-security-group-ingress --region {region} --group-id {group_id} --ip-permissions \
              {permissions}"
         )],
-        cloud_formation: ingress_in_cloud_formation(group_id, &families),
-        terraform: ingress_in_terraform(group_id, &families),
+        cloud_formation: ingress_in_cloud_formation(group_id, port, &families),
+        terraform: ingress_in_terraform(group_id, port, &families),
     })
 }
 
 /// One short line per block: a VPC can have hundreds of subnets.
-fn ingress_in_cloud_formation(group_id: &str, families: &[(bool, &str)]) -> String {
+fn ingress_in_cloud_formation(group_id: &str, port: u16, families: &[(bool, &str)]) -> String {
     let rule = |(is_ipv4, block): &(bool, &str)| {
         let key = if *is_ipv4 { "CidrIp" } else { "CidrIpv6" };
-        format!("- {{IpProtocol: tcp, FromPort: 443, ToPort: 443, {key}: \"{block}\"}}")
+        format!("- {{IpProtocol: tcp, FromPort: {port}, ToPort: {port}, {key}: \"{block}\"}}")
     };
     format!(
         "# In the AWS::EC2::SecurityGroup of {group_id}, add to SecurityGroupIngress:\n{}",
@@ -249,7 +249,7 @@ fn ingress_in_cloud_formation(group_id: &str, families: &[(bool, &str)]) -> Stri
     )
 }
 
-fn ingress_in_terraform(group_id: &str, families: &[(bool, &str)]) -> String {
+fn ingress_in_terraform(group_id: &str, port: u16, families: &[(bool, &str)]) -> String {
     let resource = |is_ipv4: bool, key: &str| {
         let of_family = families.iter().filter(|(family, _)| *family == is_ipv4);
         let blocks: Vec<String> = of_family.map(|(_, block)| format!("\"{block}\"")).collect();
@@ -258,8 +258,8 @@ fn ingress_in_terraform(group_id: &str, families: &[(bool, &str)]) -> String {
         }
         format!(
             "resource \"aws_vpc_security_group_ingress_rule\" \"{}_{key}\" {{\n  for_each          = toset([{}])\n  \
-             security_group_id = \"{group_id}\"\n  ip_protocol       = \"tcp\"\n  from_port         = 443\n  to_port           \
-             = 443\n  {key}         = each.value\n}}\n",
+             security_group_id = \"{group_id}\"\n  ip_protocol       = \"tcp\"\n  from_port         = {port}\n  to_port           \
+             = {port}\n  {key}         = each.value\n}}\n",
             group_id.replace('-', "_"),
             blocks.join(", ")
         )

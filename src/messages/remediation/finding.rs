@@ -41,8 +41,8 @@ pub(in crate::messages) enum FixKey<'a> {
     Route(GatewayService, &'a Fix),
     /// The same attribute of the VPC.
     Vpc(&'a EndpointFix),
-    /// Rules of this security group. The commands have the blocks of all findings.
-    SecurityGroup(&'a str),
+    /// Rules of this security group for this port. The commands have the blocks of all findings.
+    SecurityGroup(&'a str, u16),
 }
 
 /// What the finding can share with other findings, so that a message has the commands once. Separate commands would create
@@ -58,7 +58,7 @@ pub(in crate::messages) fn fix_key(finding: &Finding) -> Option<FixKey<'_>> {
             fix @ (EndpointFix::EnableVpcDnsSupport { .. } | EndpointFix::EnableVpcDnsHostNames { .. }) => {
                 FixKey::Vpc(fix)
             }
-            EndpointFix::AuthorizeIngress { group_id, .. } => FixKey::SecurityGroup(group_id),
+            EndpointFix::AuthorizeIngress { group_id, port, .. } => FixKey::SecurityGroup(group_id, *port),
             _ => return None,
         },
     };

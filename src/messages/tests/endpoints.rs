@@ -97,8 +97,8 @@ fn group(is_default: bool, cidrs: &[&str], groups: &[&str]) -> GroupEvidence {
 
 fn endpoint_access(defect: Defect, group: GroupEvidence, cidrs: &[&str]) -> EndpointProblem {
     EndpointProblem {
-        fix: EndpointFix::AuthorizeIngress { group_id: group.id.clone(), cidrs: texts(cidrs) },
-        evidence: Evidence::SecurityGroups(vec![group]),
+        fix: EndpointFix::AuthorizeIngress { group_id: group.id.clone(), port: 443, cidrs: texts(cidrs) },
+        evidence: Evidence::SecurityGroups { ports: vec![443], groups: vec![group] },
         severity: if defect == Defect::NoSubnetAdmitted { Severity::High } else { Severity::Medium },
         cautions: [EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls].into(),
         ..problem(CheckName::EndpointAccess, defect, SSM, cidrs.len().min(2))
@@ -360,8 +360,11 @@ fn on_endpoints_of_their_own(problems: &[EndpointProblem]) -> Vec<Alert> {
 fn endpoints_with_one_security_group_share_a_command_with_the_blocks_of_all() {
     let access = |blocks: &[&str]| endpoint_access(Defect::NoSubnetAdmitted, group(false, &[], &[]), blocks);
     let mut other = access(&["10.0.9.0/24"]);
-    other.fix =
-        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60002".into(), cidrs: texts(&["10.0.9.0/24"]) };
+    other.fix = EndpointFix::AuthorizeIngress {
+        group_id: "sg-0a1b2c3d4e5f60002".into(),
+        port: 443,
+        cidrs: texts(&["10.0.9.0/24"]),
+    };
     let problems = [access(&["10.0.1.0/24", "10.0.2.0/24"]), other, access(&["10.0.2.0/24", "10.0.3.0/24"])];
     let alerts = on_endpoints_of_their_own(&problems);
     let trigger = Trigger::Manual;
@@ -373,7 +376,7 @@ fn endpoints_with_one_security_group_share_a_command_with_the_blocks_of_all() {
              'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{blocks}]'"
         )
     };
-    let shared = command("sg-0a1b2c3d4e5f60001", "{CidrIp=10.0.1.0/24},{CidrIp=10.0.2.0/24},{CidrIp=10.0.3.0/24}");
+    let shared = command("sg-0a1b2c3d4e5f60001", "{CidrIp=10.0.1.0/24},{CidrIp=10.0.2.0/23}");
     let own = command("sg-0a1b2c3d4e5f60002", "{CidrIp=10.0.9.0/24}");
     let body = email::messages(&message).remove(0).body;
     let fixes: Vec<&str> = body.split("TO FIX IT\n").skip(1).map(|rest| rest.split("\n\n").next().unwrap()).collect();
@@ -454,6 +457,7 @@ fn the_json_of_an_endpoint_has_its_evidence_and_its_fix() {
             "vpcId": VPC,
             "subnets": [subnet],
             "evidence": {
+                "ports": [443],
                 "securityGroups": [{
                     "id": "sg-0a1b2c3d4e5f60001", "default": false, "cidrs": ["10.0.2.0/24"], "groupIds": [],
                     "prefixListIds": []
@@ -572,11 +576,11 @@ fn malformed_lists_are_in_no_command() {
             gateway_endpoint_id: Some("vpce-$(id)".into()),
             uncovered_route_table_ids: Vec::new(),
         },
-        EndpointFix::AuthorizeIngress { group_id: "sg-$(id)".into(), cidrs: texts(&["10.0.0.0/8"]) },
-        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), cidrs: texts(&["10.0.0.0/33"]) },
-        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), cidrs: texts(&["10.0.0.0/+8"]) },
-        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), cidrs: texts(&["2001:db8::/129"]) },
-        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), cidrs: Vec::new() },
+        EndpointFix::AuthorizeIngress { group_id: "sg-$(id)".into(), port: 443, cidrs: texts(&["10.0.0.0/8"]) },
+        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: texts(&["10.0.0.0/33"]) },
+        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: texts(&["10.0.0.0/+8"]) },
+        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: texts(&["2001:db8::/129"]) },
+        EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: Vec::new() },
         EndpointFix::AddSubnets { endpoint_id: ENDPOINT.into(), subnet_ids: hostile() },
         EndpointFix::AddSubnets { endpoint_id: ENDPOINT.into(), subnet_ids: Vec::new() },
         EndpointFix::CreateInterfaceEndpoint { vpc_id: VPC.into(), service_name: SSM.into(), subnet_ids: hostile() },
@@ -640,7 +644,7 @@ fn untrusted_text_of_endpoints_is_in_no_subject_and_no_command() {
 fn a_finding_about_a_thousand_subnets_fits() {
     let blocks: Vec<String> = (0..1000).map(|n| format!("10.{}.{}.0/24", n / 250, n % 250)).collect();
     let mut problem = no_subnet_admitted();
-    problem.fix = EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60001".into(), cidrs: blocks };
+    problem.fix = EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60001".into(), port: 443, cidrs: blocks };
     problem.subnets = (0..1000)
         .map(|n| {
             let subnet = subnet(&format!("subnet-0a1b2c3d4e5f7{n:04}"), VPC);
@@ -685,9 +689,11 @@ fn many_findings_about_endpoints_fit() {
         problem.subject.id = format!("vpce-0a1b2c3d4e5f7{n:04}");
         problem.subject.name = Some(longest.clone());
         let fix_cidrs: Vec<String> = (0..100).map(|block| format!("10.0.{block}.0/24")).collect();
-        problem.fix = EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60001".into(), cidrs: fix_cidrs };
-        problem.evidence = Evidence::SecurityGroups(
-            (0..5)
+        problem.fix =
+            EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d4e5f60001".into(), port: 443, cidrs: fix_cidrs };
+        problem.evidence = Evidence::SecurityGroups {
+            ports: vec![443],
+            groups: (0..5)
                 .map(|group| GroupEvidence {
                     id: format!("sg-0a1b2c3d4e5f6000{group}"),
                     is_default: false,
@@ -696,7 +702,7 @@ fn many_findings_about_endpoints_fit() {
                     prefix_list_ids: Vec::new(),
                 })
                 .collect(),
-        );
+        };
         alerts.push(opened(problem.into()));
     }
     let group = alert_group(&Trigger::Schedule, &alerts);

@@ -90,7 +90,7 @@ fn facts(evidence: Evidence) -> Facts {
         Evidence::RestApi { endpoint_ids, gone_endpoint_ids, has_source_condition } => {
             Facts::Api { there: endpoint_ids, gone: gone_endpoint_ids, has_source_condition }
         }
-        Evidence::VpcDns { .. } | Evidence::SecurityGroups(_) | Evidence::State { .. } | Evidence::Zones { .. } => {
+        Evidence::VpcDns { .. } | Evidence::SecurityGroups { .. } | Evidence::State { .. } | Evidence::Zones { .. } => {
             Facts::None
         }
     }

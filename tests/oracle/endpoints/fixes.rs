@@ -39,10 +39,14 @@ fn the_fix_removes_the_problem() {
         for problem in verdict(&case).problems {
             let mut fixed = case.clone();
             match &problem.fix {
-                EndpointFix::AuthorizeIngress { group_id, cidrs } => {
+                EndpointFix::AuthorizeIngress { group_id, port, cidrs } => {
                     let sources = cidrs.iter().cloned().map(TrafficSource::Cidr).collect();
-                    let rule =
-                        IngressRule { protocol: "tcp".into(), from_port: Some(443), to_port: Some(443), sources };
+                    let rule = IngressRule {
+                        protocol: "tcp".into(),
+                        from_port: Some(i32::from(*port)),
+                        to_port: Some(i32::from(*port)),
+                        sources,
+                    };
                     fixed.facts.security_groups.get_mut(group_id).unwrap().ingress.push(rule);
                 }
                 EndpointFix::EnableVpcDnsSupport { vpc_id } => {

@@ -13,6 +13,7 @@ fn rule() -> impl Strategy<Value = IngressRule> {
             ("-1", None, None),
             ("-1", Some(-1), Some(-1)),
             ("tcp", Some(400), Some(500)),
+            ("tcp", Some(8443), Some(9142)),
         ]),
         2 => select(vec![
             ("tcp", Some(80), Some(442)),

@@ -215,6 +215,10 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
             "com.amazonaws.eu-west-1.ecr.dkr",
             "com.amazonaws.eu-west-1.kms-fips",
             "com.amazonaws.eu-west-1.dynamodb-streams",
+            // They do not listen on port 443, or not only.
+            "com.amazonaws.eu-west-1.cassandra",
+            "com.amazonaws.eu-west-1.cassandra-fips",
+            "com.amazonaws.eu-west-1.iot.data",
         ]),
         1 => select(vec![
             "cn.com.amazonaws.eu-west-1.s3",

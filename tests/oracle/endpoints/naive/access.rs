@@ -39,15 +39,25 @@ fn contains(block: (u128, u32, bool), address: u128, is_ipv4: bool) -> bool {
     block_is_ipv4 == is_ipv4 && (0..length).all(|n| (first >> (width - 1 - n)) & 1 == (address >> (width - 1 - n)) & 1)
 }
 
-/// `None` if nobody can say whether the rule is about TCP port 443.
-fn is_about_https(rule: &IngressRule) -> Option<bool> {
+/// The ports of a service. A client needs one of them.
+fn ports(endpoint: &Endpoint) -> &'static [i32] {
+    match endpoint.service_name.as_str() {
+        "com.amazonaws.eu-west-1.cassandra" | "com.amazonaws.eu-west-1.cassandra-fips" => &[9142],
+        "com.amazonaws.eu-west-1.iot.data" => &[443, 8443, 8883],
+        _ => &[443],
+    }
+}
+
+/// `None` if nobody can say whether the rule is about one of the TCP ports.
+fn is_about(ports: &[i32], rule: &IngressRule) -> Option<bool> {
     if rule.protocol == "-1" {
         return Some(true);
     }
     if rule.protocol != "tcp" && rule.protocol != "6" {
         return if rule.protocol == "any" { None } else { Some(false) };
     }
-    Some((rule.from_port?..=rule.to_port?).contains(&443))
+    let range = rule.from_port?..=rule.to_port?;
+    Some(ports.iter().any(|port| range.contains(port)))
 }
 
 /// Whether the blocks admit an address of the subnet in one of these families. `None`: it has no address in them.
@@ -68,16 +78,20 @@ fn reaches(subnet: &Subnet, admitted: &[(u128, u32, bool)], families: &[bool]) -
     has_address.then_some(false)
 }
 
-/// The blocks that the groups admit on TCP port 443. What is not a block becomes a doubt.
-fn admitted_blocks(groups: &[&SecurityGroup], doubts: &mut BTreeMap<&str, BTreeSet<String>>) -> Vec<(u128, u32, bool)> {
+/// The blocks that the groups admit on one of the ports. What is not a block becomes a doubt.
+fn admitted_blocks(
+    ports: &[i32],
+    groups: &[&SecurityGroup],
+    doubts: &mut BTreeMap<&str, BTreeSet<String>>,
+) -> Vec<(u128, u32, bool)> {
     let mut admitted = Vec::new();
     for group in groups {
         for rule in &group.ingress {
-            let Some(is_about_https) = is_about_https(rule) else {
+            let Some(is_about_ports) = is_about(ports, rule) else {
                 doubts.entry("unknown_value").or_default().insert(group.id.clone());
                 continue;
             };
-            for source in rule.sources.iter().filter(|_| is_about_https) {
+            for source in rule.sources.iter().filter(|_| is_about_ports) {
                 match source {
                     TrafficSource::Cidr(text) => match parse(text) {
                         Some(block) => admitted.push(block),
@@ -129,7 +143,7 @@ pub(super) fn endpoint_access(case: &Case, endpoint: &Endpoint, answer: &mut Ans
             doubts.entry("group_not_visible").or_default().insert(id.clone());
         }
     }
-    let admitted = admitted_blocks(&groups, &mut doubts);
+    let admitted = admitted_blocks(ports(endpoint), &groups, &mut doubts);
 
     let mut sorted = BTreeMap::<&str, Vec<&Subnet>>::new();
     for subnet in own {

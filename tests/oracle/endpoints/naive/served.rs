@@ -15,7 +15,7 @@ pub(super) enum Whether {
 }
 
 /// The prefix of the actions of each service, and resources of a stranger.
-const SERVICES: [(&str, &[&str]); 10] = [
+const SERVICES: [(&str, &[&str]); 12] = [
     ("s3", &["arn:aws:s3:::stranger", "arn:aws:s3:::stranger/object"]),
     ("sqs", &["arn:aws:sqs:eu-west-1:444455556666:stranger"]),
     (
@@ -37,6 +37,11 @@ const SERVICES: [(&str, &[&str]); 10] = [
     ("ecr", &["arn:aws:ecr:eu-west-1:444455556666:repository/stranger"]),
     ("cloudwatch", &["arn:aws:cloudwatch:eu-west-1:444455556666:alarm:stranger"]),
     ("groundstation", &["arn:aws:groundstation:eu-west-1:444455556666:config/stranger"]),
+    ("cassandra", &["arn:aws:cassandra:eu-west-1:444455556666:/keyspace/stranger/"]),
+    (
+        "iot",
+        &["arn:aws:iot:eu-west-1:444455556666:topic/stranger", "arn:aws:iot:eu-west-1:444455556666:thing/stranger"],
+    ),
     ("unheardof", &["arn:aws:unheardof:eu-west-1:444455556666:stranger"]),
 ];
 
@@ -54,6 +59,8 @@ impl Served {
             "com.amazonaws.eu-west-1.kms" | "com.amazonaws.eu-west-1.kms-fips" => "kms",
             "com.amazonaws.eu-west-1.ecr.dkr" => "ecr",
             "com.amazonaws.eu-west-1.monitoring" => "cloudwatch",
+            "com.amazonaws.eu-west-1.cassandra" | "com.amazonaws.eu-west-1.cassandra-fips" => "cassandra",
+            "com.amazonaws.eu-west-1.iot.data" => "iot",
             // No table has it, but a policy may show it.
             "com.amazonaws.eu-west-1.groundstation" => {
                 let actions = statements.iter().flat_map(|statement| &statement.actions.values);
