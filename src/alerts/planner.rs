@@ -1573,6 +1573,14 @@ mod tests {
         };
         assert_eq!(judged(doubt()), 0);
         assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a"]), ..doubt() }), 0);
+        // The doubt is about other subnets than the finding, or nobody knows whether it is.
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000b"]), ..doubt() }), 1);
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a", "subnet-0000000b"]), ..doubt() }), 0);
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["sg-0000000b", "subnet-0000000b"]), ..doubt() }), 0);
+        let doubts = [Unassessed { in_doubt: ids(&["subnet-0000000b"]), ..doubt() }].into();
+        let mut without_subnet = Given { unassessed: doubts, ..given_endpoint([], [endpoint_record()]) };
+        without_subnet.network.subnets.clear();
+        assert_eq!(without_subnet.steps(), []);
         // The doubt is about another check, service or endpoint.
         assert_eq!(judged(Unassessed { check: CheckName::EndpointDns, ..doubt() }), 1);
         assert_eq!(judged(Unassessed { service: "com.amazonaws.eu-west-1.sqs".into(), ..doubt() }), 1);

@@ -17,7 +17,7 @@ use crate::{
     checks::{
         check::CheckName,
         endpoint_context::short_name,
-        endpoint_problem::{Defect, UnassessedReason},
+        endpoint_problem::{Defect, Unassessed},
         exemption::exempts_from,
         finding::SubnetRef,
         list::judges_state_of,
@@ -25,6 +25,7 @@ use crate::{
     },
     network::{
         endpoint_facts::RestApis,
+        ids::{self, is_id},
         model::{Endpoint, RouteTable, Subnet, Vpc},
         service::GatewayService,
     },
@@ -37,8 +38,8 @@ pub(crate) struct Resolver<'a> {
     exempt: BTreeSet<(&'a str, GatewayService)>,
     /// Check, subject and service of the problems of endpoints that a tag exempts.
     exempt_problems: BTreeSet<(CheckName, &'a str, &'a str)>,
-    /// Check, subject and service of what could not be judged, with the reasons.
-    unassessed: BTreeSet<(CheckName, &'a str, &'a str, UnassessedReason)>,
+    /// What could not be judged, by check, subject and service.
+    unassessed: HashMap<(CheckName, &'a str, &'a str), Vec<&'a Unassessed>>,
     vpcs: HashMap<&'a str, &'a Vpc>,
     endpoints: HashMap<&'a str, &'a Endpoint>,
     tables: HashMap<&'a str, &'a RouteTable>,
@@ -47,6 +48,11 @@ pub(crate) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     pub(crate) fn new(observation: &'a Observation<'a>, policy: &'a Policy) -> Self {
+        let mut unassessed = HashMap::<_, Vec<&Unassessed>>::new();
+        for doubt in observation.unassessed {
+            let key = (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str());
+            unassessed.entry(key).or_default().push(doubt);
+        }
         Self {
             observation,
             policy,
@@ -54,9 +60,7 @@ impl<'a> Resolver<'a> {
             exempt_problems: (observation.exempt_problems.iter())
                 .map(|exempt| (exempt.check, exempt.subject.id.as_str(), exempt.service.as_str()))
                 .collect(),
-            unassessed: (observation.unassessed.iter())
-                .map(|doubt| (doubt.check, doubt.subject.id.as_str(), doubt.service.as_str(), doubt.reason))
-                .collect(),
+            unassessed,
             vpcs: observation.network.vpcs.iter().map(|vpc| (vpc.id.as_str(), vpc)).collect(),
             endpoints: (observation.network.endpoints.iter())
                 .map(|endpoint| (endpoint.id.as_str(), endpoint))
@@ -126,7 +130,7 @@ impl<'a> Resolver<'a> {
             Some(deleted)
         } else if !has_check {
             Some(ResolutionReason::CheckOff)
-        } else if self.is_in_doubt(key, &defect.defect) {
+        } else if self.is_in_doubt(key, record, &defect.defect) {
             None
         } else if self.exempt_problems.contains(&key) || self.has_exempting_tag(record, defect.check) {
             Some(ResolutionReason::Exempt)
@@ -160,14 +164,24 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether the defect may still be there, because the check could not judge its subject.
-    fn is_in_doubt(&self, (check, subject, service): (CheckName, &str, &str), defect: &Recorded<Defect>) -> bool {
-        UnassessedReason::ALL.into_iter().any(|reason| {
+    fn is_in_doubt(&self, key: (CheckName, &str, &str), record: &AlertRecord, defect: &Recorded<Defect>) -> bool {
+        self.unassessed.get(&key).into_iter().flatten().any(|doubt| {
             let may_hide = match defect {
-                Recorded::Known(defect) => reason.may_hide(*defect),
+                Recorded::Known(defect) => doubt.reason.may_hide(*defect),
                 Recorded::Unknown(_) => true,
             };
-            may_hide && self.unassessed.contains(&(check, subject, service, reason))
+            may_hide && !self.is_about_other_subnets(doubt, record)
         })
+    }
+
+    /// Whether the doubt is about subnets that the finding does not affect, such as one that has no address family in common
+    /// with the endpoint. The affected ones were judged, as far as they still exist.
+    fn is_about_other_subnets(&self, doubt: &Unassessed, record: &AlertRecord) -> bool {
+        let mut affected = record.subnet_ids.iter().filter(|id| self.subnets.contains_key(id.as_str())).peekable();
+        !doubt.in_doubt.is_empty()
+            && doubt.in_doubt.iter().all(|id| is_id(ids::SUBNET, id))
+            && affected.peek().is_some()
+            && affected.all(|id| !doubt.in_doubt.contains(id))
     }
 
     /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What the check finds
