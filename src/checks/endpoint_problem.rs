@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 
 pub use crate::checks::subject::{Subject, SubjectKind};
 use crate::{
-    checks::{check::CheckName, exemption::UnreadableExemption, severity::Severity, subnet_ref::SubnetRef},
+    checks::{
+        check::CheckName, exemption::UnreadableExemption, fix::RouteFix, severity::Severity, subnet_ref::SubnetRef,
+    },
     network::{account::AccountRegion, name::named},
 };
 
@@ -258,10 +260,11 @@ pub enum EndpointFix {
     RestrictPrivateDns {
         /// The interface endpoint.
         endpoint_id: String,
-        /// The gateway endpoint for the same service. `None`: create one first.
-        gateway_endpoint_id: Option<String>,
-        /// The route tables that the gateway endpoint has to list first, sorted.
-        uncovered_route_table_ids: Vec<String>,
+        /// Whether the VPC has an available gateway endpoint for the service. If not, and no route table is in use, create
+        /// one first.
+        has_gateway_endpoint: bool,
+        /// What gives the route tables in use their gateway route first.
+        routes: Vec<RouteFix>,
     },
     /// `ModifyVpcAttribute` with `EnableDnsSupport`.
     EnableVpcDnsSupport {
@@ -347,6 +350,8 @@ pub enum EndpointCaution {
     GatewayEndpointFirst,
     /// Some route tables have no route to the gateway endpoint. Their traffic would take the public way.
     UncoveredTablesFirst,
+    /// Security groups and network ACLs of the clients must let the addresses of the service through. They are not checked.
+    ClientFilters,
     /// Policies that name the interface endpoint in `aws:SourceVpce` stop matching requests of the VPC.
     SourceEndpointConditions,
     /// The policy of the gateway endpoint decides about requests of the VPC from now on.

@@ -30,6 +30,15 @@ pub enum Fix {
     },
 }
 
+/// The same fix for several tables.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteFix {
+    /// The fix.
+    pub fix: Fix,
+    /// The ids of the tables, sorted. Never empty.
+    pub route_table_ids: Vec<String>,
+}
+
 /// The gateway endpoint that a fix names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {

@@ -14,7 +14,8 @@
 //! | given such a problem, and in the VPC | then the fix is |
 //! |---|---|
 //! | an available gateway endpoint for the service that covers all tables in use | the option |
-//! | one that does not cover all tables in use | the uncovered tables, then the option |
+//! | one that does not cover all tables in use | what `gateway-route` advises for the uncovered tables, then the option |
+//! | one that is not available, but may become so, and lists a table in use | to wait for it |
 //! | none | a gateway endpoint with all tables in use, then the option, which EC2 refuses without one |
 //!
 //! A table is in use if it is the effective table of an own subnet of the VPC.
@@ -26,10 +27,11 @@ use crate::{
         check::CheckName,
         endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence},
+        gateway_endpoint::rule::route_fixes,
         severity::Severity,
     },
     network::{
-        model::{EffectiveTables, Endpoint, EndpointKind, RouteTable, TargetKind},
+        model::{EffectiveTables, Endpoint, EndpointKind},
         service::GatewayService,
     },
 };
@@ -63,26 +65,26 @@ fn draft<'a>(
     tables: &EffectiveTables<'a>,
 ) -> Draft<'a> {
     let region = &context.input.account_region.region;
-    let mut gateways: Vec<&Endpoint> = (context.input.network.endpoints.iter())
-        .filter(|other| other.kind == EndpointKind::Gateway && other.is_available())
-        .filter(|other| other.vpc_id == endpoint.vpc_id && service.is_named(&other.service_name, region))
-        .collect();
-    gateways.sort_by_key(|gateway| &gateway.id);
+    let in_vpc: Vec<&Endpoint> =
+        context.input.network.endpoints.iter().filter(|other| other.vpc_id == endpoint.vpc_id).collect();
+    let gateway = (in_vpc.iter().filter(|other| other.kind == EndpointKind::Gateway && other.is_available()))
+        .filter(|other| service.is_named(&other.service_name, region))
+        .min_by_key(|gateway| &gateway.id);
     let subnets = context.subnets_of(&endpoint.vpc_id);
-    let in_use = subnets.iter().filter_map(|subnet| tables.of(subnet));
-    let uncovered: BTreeSet<&str> =
-        in_use.filter(|table| !is_covered(table, &gateways)).map(|table| table.id.as_str()).collect();
-    let uncovered_route_table_ids: Vec<String> = uncovered.into_iter().map(str::to_owned).collect();
-    let gateway_endpoint_id = gateways.first().map(|gateway| gateway.id.clone());
+    let routes = route_fixes(&in_vpc, service, region, subnets.iter().filter_map(|subnet| tables.of(subnet)));
+    let mut uncovered_route_table_ids: Vec<String> =
+        routes.iter().flat_map(|route| &route.route_table_ids).cloned().collect();
+    uncovered_route_table_ids.sort();
 
     let mut cautions = BTreeSet::from([
+        EndpointCaution::ClientFilters,
         EndpointCaution::SourceEndpointConditions,
         EndpointCaution::GatewayEndpointPolicy,
         EndpointCaution::InboundResolverNeeded,
     ]);
-    if gateway_endpoint_id.is_none() {
+    if gateway.is_none() {
         cautions.insert(EndpointCaution::GatewayEndpointFirst);
-    } else if !uncovered_route_table_ids.is_empty() {
+    } else if !routes.is_empty() {
         cautions.insert(EndpointCaution::UncoveredTablesFirst);
     }
     Draft::of_endpoint(
@@ -92,27 +94,17 @@ fn draft<'a>(
             severity: Severity::High,
             subnets: subnets.to_vec(),
             evidence: Evidence::GatewayEndpoint {
-                gateway_endpoint_id: gateway_endpoint_id.clone(),
-                uncovered_route_table_ids: uncovered_route_table_ids.clone(),
+                gateway_endpoint_id: gateway.map(|gateway| gateway.id.clone()),
+                uncovered_route_table_ids,
             },
             fix: EndpointFix::RestrictPrivateDns {
                 endpoint_id: endpoint.id.clone(),
-                gateway_endpoint_id,
-                uncovered_route_table_ids,
+                has_gateway_endpoint: gateway.is_some(),
+                routes,
             },
             cautions,
         },
     )
-}
-
-/// Whether one of the gateway endpoints lists the table and is the target of one of its active routes.
-fn is_covered(table: &RouteTable, gateways: &[&Endpoint]) -> bool {
-    gateways.iter().filter(|gateway| gateway.lists(table)).any(|gateway| {
-        let to_it = |id: Option<&str>| id == Some(gateway.id.as_str());
-        table.routes.iter().any(|route| {
-            route.active && route.target.kind == TargetKind::VpcEndpoint && to_it(route.target.id.as_deref())
-        })
-    })
 }
 
 #[cfg(test)]
@@ -122,6 +114,7 @@ mod tests {
         checks::{
             endpoint_problem::EndpointProblem,
             endpoint_testing::{Decision, VPC, World, exempt, only, problem},
+            fix::{self, Fix, RouteFix},
         },
         network::{
             model::{Route, Subnet},
@@ -142,30 +135,33 @@ mod tests {
         gateway_endpoint("vpce-0000000b", VPC, GatewayService::S3, tables)
     }
 
-    fn expected(gateway: Option<&str>, uncovered: &[&str], subnets: &[&Subnet]) -> EndpointProblem {
+    /// The problem, if the VPC has this available gateway endpoint, and if these fixes give these tables in use their route.
+    fn expected(gateway: Option<&str>, routes: &[(Fix, &str)], subnets: &[&Subnet]) -> EndpointProblem {
         use EndpointCaution::{
-            GatewayEndpointFirst, GatewayEndpointPolicy, InboundResolverNeeded, SourceEndpointConditions,
-            UncoveredTablesFirst,
+            ClientFilters, GatewayEndpointFirst, GatewayEndpointPolicy, InboundResolverNeeded,
+            SourceEndpointConditions, UncoveredTablesFirst,
         };
-        let gateway_endpoint_id = gateway.map(str::to_owned);
-        let uncovered_route_table_ids: Vec<String> = uncovered.iter().map(|&id| id.to_owned()).collect();
-        let mut cautions = vec![SourceEndpointConditions, GatewayEndpointPolicy, InboundResolverNeeded];
+        let mut uncovered_route_table_ids: Vec<String> = routes.iter().map(|(_, table)| (*table).to_owned()).collect();
+        uncovered_route_table_ids.sort();
+        let mut cautions = vec![ClientFilters, SourceEndpointConditions, GatewayEndpointPolicy, InboundResolverNeeded];
         match gateway {
             None => cautions.push(GatewayEndpointFirst),
-            Some(_) if !uncovered.is_empty() => cautions.push(UncoveredTablesFirst),
+            Some(_) if !routes.is_empty() => cautions.push(UncoveredTablesFirst),
             Some(_) => {}
         }
+        let route_fix =
+            |(fix, table): &(Fix, &str)| RouteFix { fix: fix.clone(), route_table_ids: vec![(*table).to_owned()] };
         let decision = Decision {
             defect: Defect::PrivateDnsForAllRequests,
             severity: Severity::High,
             evidence: Evidence::GatewayEndpoint {
-                gateway_endpoint_id: gateway_endpoint_id.clone(),
-                uncovered_route_table_ids: uncovered_route_table_ids.clone(),
+                gateway_endpoint_id: gateway.map(str::to_owned),
+                uncovered_route_table_ids,
             },
             fix: EndpointFix::RestrictPrivateDns {
                 endpoint_id: "vpce-0000000a".into(),
-                gateway_endpoint_id,
-                uncovered_route_table_ids,
+                has_gateway_endpoint: gateway.is_some(),
+                routes: routes.iter().map(route_fix).collect(),
             },
             cautions,
         };
@@ -250,26 +246,31 @@ mod tests {
         blackhole.routes.push(Route { active: false, ..route_to(&gateway) });
         let mut not_listed = main_table("rtb-0000000c", VPC);
         not_listed.routes.push(route_to(&gateway));
-        let mut world = World::new(&subnets, &[endpoint(), gateway]);
+        let mut world = World::new(&subnets, &[endpoint(), gateway.clone()]);
         world.network.route_tables = vec![not_listed, blackhole, covered];
         let [a, b, c] = &subnets;
-        let uncovered = ["rtb-0000000b", "rtb-0000000c"];
-        assert_eq!(world.verdict(evaluate), only(expected(Some("vpce-0000000b"), &uncovered, &[a, b, c])));
+        let to = || fix::Endpoint::from(&gateway);
+        let routes = [(Fix::ReattachTable(to()), "rtb-0000000b"), (Fix::AddTable(to()), "rtb-0000000c")];
+        assert_eq!(world.verdict(evaluate), only(expected(Some("vpce-0000000b"), &routes, &[a, b, c])));
     }
 
     #[test]
     fn a_gateway_endpoint_comes_first_if_there_is_none() {
         let a = subnet("subnet-0000000a", VPC);
-        for not_one in [
-            Endpoint { state: "failed".into(), ..gateway(&["rtb-0000000a"]) },
-            Endpoint { vpc_id: "vpc-0000000b".into(), ..gateway(&["rtb-0000000a"]) },
-            gateway_endpoint("vpce-0000000b", VPC, GatewayService::DynamoDb, &["rtb-0000000a"]),
+        let in_state = |state: &str| Endpoint { state: state.into(), ..gateway(&["rtb-0000000a"]) };
+        let failed = fix::Endpoint::from(&in_state("failed"));
+        let pending = fix::Endpoint::from(&in_state("pending"));
+        for (not_one, fix) in [
+            (in_state("failed"), Fix::Replace { failed, available: None }),
+            (in_state("pending"), Fix::Wait(pending)),
+            (Endpoint { vpc_id: "vpc-0000000b".into(), ..gateway(&["rtb-0000000a"]) }, Fix::Create),
+            (gateway_endpoint("vpce-0000000b", VPC, GatewayService::DynamoDb, &["rtb-0000000a"]), Fix::Create),
         ] {
             let mut table = main_table("rtb-0000000a", VPC);
             table.routes.push(route_to(&not_one));
             let mut world = World::new(std::slice::from_ref(&a), &[endpoint(), not_one.clone()]);
             world.network.route_tables = vec![table];
-            assert_eq!(world.verdict(evaluate), only(expected(None, &["rtb-0000000a"], &[&a])), "{not_one:?}");
+            assert_eq!(world.verdict(evaluate), only(expected(None, &[(fix, "rtb-0000000a")], &[&a])), "{not_one:?}");
         }
     }
 

@@ -23,7 +23,7 @@
 //! |---|---|
 //! | every endpoint that covers the table is known to carry no IPv6 | the subnet is not assessed |
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
@@ -31,7 +31,7 @@ use crate::{
     checks::{
         exemption::{self, Exempt, UnreadableExemption},
         finding::{Finding, Gap, MissingRoute, Problem, SubnetRef, finding_id},
-        fix::Fix,
+        fix::{Fix, RouteFix},
         gateway_endpoint::{
             cautions::{Access, cautions},
             egress::severity_of,
@@ -119,6 +119,27 @@ pub fn evaluate(
         .exempt
         .sort_by(|a, b| (&a.vpc_id, &a.route_table_id, a.service).cmp(&(&b.vpc_id, &b.route_table_id, b.service)));
     verdict
+}
+
+/// How to give these tables their gateway route for the service, without those that have it. `in_vpc` has the endpoints of
+/// their VPC. Tables with the same fix are together.
+pub(in crate::checks) fn route_fixes<'a>(
+    in_vpc: &[&Endpoint],
+    service: GatewayService,
+    region: &str,
+    tables: impl Iterator<Item = &'a RouteTable>,
+) -> Vec<RouteFix> {
+    let endpoints = ServiceEndpoints::of(in_vpc, service, region);
+    let tables: BTreeMap<&str, &RouteTable> = tables.map(|table| (table.id.as_str(), table)).collect();
+    let mut fixes: Vec<RouteFix> = Vec::new();
+    for table in tables.into_values() {
+        let Some(GapResult { fix, .. }) = endpoints.gap(table) else { continue };
+        match fixes.iter_mut().find(|other| other.fix == fix) {
+            Some(same) => same.route_table_ids.push(table.id.clone()),
+            None => fixes.push(RouteFix { fix, route_table_ids: vec![table.id.clone()] }),
+        }
+    }
+    fixes
 }
 
 /// The endpoints of one VPC for one service, sorted by id.

@@ -20,13 +20,19 @@ pub(in crate::messages) fn caution(caution: FixCaution, services: &[ServiceName<
 fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
     match caution {
         EndpointCaution::GatewayEndpointFirst => format!(
-            "EC2 refuses the option without a gateway endpoint for {service}. The first command creates one, with a default \
-             policy that allows every request. Leave it out if the VPC has one by now, for example because you have fixed \
-             the route tables."
+            "EC2 refuses the option without a gateway endpoint for {service}. The commands create one first, with a \
+             default policy that allows every request. Leave that out if the VPC has one by now, for example because you \
+             have fixed the route tables."
         ),
         EndpointCaution::UncoveredTablesFirst => format!(
-            "Run the commands in this order. Until the first one has added the route tables, their subnets would reach \
-             {service} at its public addresses, or not at all. Leave it out if you have fixed the tables already."
+            "Run the commands in this order. Until the route tables have their gateway route, their subnets would reach \
+             {service} at its public addresses, or not at all. Run only the last command if you have fixed the tables \
+             already."
+        ),
+        EndpointCaution::ClientFilters => format!(
+            "Requests of the VPC to {service} go to its public addresses then. Security groups and network ACLs of the clients \
+             must let them through; gatewatch does not check them. A security group rule can name the prefix list of the \
+             service; a network ACL rule needs its address ranges."
         ),
         EndpointCaution::SourceEndpointConditions => format!(
             "Policies that name the interface endpoint in aws:SourceVpce stop matching requests of the VPC to {service}. \

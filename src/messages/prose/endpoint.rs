@@ -366,6 +366,9 @@ pub(super) fn wait(fix: &EndpointFix) -> &'static str {
         EndpointFix::AwaitAcceptance { .. } => {
             "The owner of the service has to accept the connection. To check the state of the endpoint:"
         }
+        EndpointFix::RestrictPrivateDns { .. } => {
+            "A gateway endpoint of the VPC has to become available first. To check its state:"
+        }
         _ => "To see which network interface is missing:",
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::rendered::RenderedFix;
+use super::{rendered::RenderedFix, restrict_private_dns};
 use crate::{
     checks::{
         endpoint_problem::EndpointFix,
@@ -51,10 +51,10 @@ fn render_fix(finding: &Finding, defect: &EndpointDefect, fix: &EndpointFix) -> 
     let region = Some(finding.region.as_str()).filter(|region| is_region(region))?;
     let vpc_id = finding.vpc_id.as_str();
     match fix {
-        EndpointFix::RestrictPrivateDns { endpoint_id, gateway_endpoint_id, uncovered_route_table_ids } => {
+        EndpointFix::RestrictPrivateDns { endpoint_id, has_gateway_endpoint, routes } => {
             let service = GatewayService::ALL.into_iter().find(|service| service.is_named(&defect.service, region))?;
-            let gateway = Gateway { vpc_id, service, id: gateway_endpoint_id.as_deref() };
-            restrict_private_dns(region, endpoint_id, &gateway, uncovered_route_table_ids)
+            let vpc = restrict_private_dns::Vpc { region, id: vpc_id, service };
+            restrict_private_dns::render(endpoint_id, &vpc, *has_gateway_endpoint, routes)
         }
         EndpointFix::EnableVpcDnsSupport { vpc_id } => vpc_attribute(region, vpc_id, &DNS_SUPPORT),
         EndpointFix::EnableVpcDnsHostNames { vpc_id } => vpc_attribute(region, vpc_id, &DNS_HOST_NAMES),
@@ -96,7 +96,7 @@ fn modify_endpoint(region: &str, endpoint_id: &str) -> String {
 }
 
 /// What to add to an existing resource.
-fn in_resource(kind: &str, id: &str, lines: &str) -> String {
+pub(super) fn in_resource(kind: &str, id: &str, lines: &str) -> String {
     format!("# In the {kind} of {id}:\n{lines}")
 }
 
@@ -108,64 +108,6 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
 /// Whether the list has ids with this prefix only, and at least one.
 fn are_ids(prefix: &str, ids: &[String]) -> bool {
     !ids.is_empty() && ids.iter().all(|id| is_id(prefix, id))
-}
-
-/// The gateway endpoint that takes over the traffic of a VPC.
-struct Gateway<'a> {
-    vpc_id: &'a str,
-    service: GatewayService,
-    /// `None`: there is none.
-    id: Option<&'a str>,
-}
-
-/// EC2 refuses the option without a gateway endpoint, and a table without a route to it would take the public way. So the
-/// commands for both come first.
-fn restrict_private_dns(
-    region: &str,
-    endpoint_id: &str,
-    gateway: &Gateway<'_>,
-    uncovered_tables: &[String],
-) -> Option<RenderedFix> {
-    let Gateway { vpc_id, service, id } = gateway;
-    let well_formed = is_id(ids::ENDPOINT, endpoint_id)
-        && is_id(ids::VPC, vpc_id)
-        && id.is_none_or(|id| is_id(ids::ENDPOINT, id))
-        && uncovered_tables.iter().all(|id| is_id(ids::ROUTE_TABLE, id));
-    if !well_formed {
-        return None;
-    }
-    let tables = uncovered_tables.join(" ");
-    let first = match id {
-        Some(_) if tables.is_empty() => None,
-        Some(gateway) => Some(format!("{} --add-route-table-ids {tables}", modify_endpoint(region, gateway))),
-        None => {
-            let create = format!(
-                "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Gateway --vpc-id {vpc_id} --service-name \
-                 {}",
-                service.endpoint_service_name(region)
-            );
-            Some(if tables.is_empty() { create } else { format!("{create} --route-table-ids {tables}") })
-        }
-    };
-    let restrict =
-        format!("{} --dns-options PrivateDnsOnlyForInboundResolverEndpoint=true", modify_endpoint(region, endpoint_id));
-    let before = match (id, uncovered_tables.is_empty()) {
-        (Some(_), true) => String::new(),
-        (Some(gateway), false) => format!("# First add these route tables to {gateway}: {tables}\n"),
-        (None, true) => format!("# First create a gateway endpoint for {} in {vpc_id}.\n", service.title()),
-        (None, false) => format!(
-            "# First create a gateway endpoint for {} in {vpc_id} with these route tables: {tables}\n",
-            service.title()
-        ),
-    };
-    // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ec2-vpcendpoint-dnsoptionsspecification.html
-    let cloud_formation = "DnsOptions:\n  PrivateDnsOnlyForInboundResolverEndpoint: OnlyInboundResolver\n";
-    let terraform = "dns_options {\n  private_dns_only_for_inbound_resolver_endpoint = true\n}\n";
-    Some(RenderedFix {
-        commands: first.into_iter().chain([restrict]).collect(),
-        cloud_formation: before.clone() + &in_resource("AWS::EC2::VPCEndpoint", endpoint_id, cloud_formation),
-        terraform: before + &in_resource("aws_vpc_endpoint", endpoint_id, terraform),
-    })
 }
 
 /// A DNS attribute of a VPC, as the three tools call it.

@@ -1,6 +1,6 @@
 //! How to fix a finding of any check.
 
-use super::{endpoint, missing_route, rendered::RenderedFix};
+use super::{endpoint, missing_route, rendered::RenderedFix, restrict_private_dns};
 use crate::{
     checks::{
         endpoint_problem::EndpointFix,
@@ -70,7 +70,8 @@ pub(in crate::messages) fn is_wait(finding: &Finding) -> bool {
     match &finding.problem {
         Problem::MissingRoute(missing) => matches!(missing.fix, Fix::Wait(_)),
         Problem::Endpoint(defect) => {
-            matches!(defect.fix, EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. })
+            let has_to_wait = matches!(&defect.fix, EndpointFix::RestrictPrivateDns { routes, .. } if restrict_private_dns::is_wait(routes));
+            has_to_wait || matches!(defect.fix, EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. })
         }
     }
 }

@@ -29,6 +29,26 @@ pub(super) fn commands(finding: &Finding, missing: &MissingRoute, tables: &[&str
     Some(Context::new(finding, missing)?.commands(&missing.fix, tables))
 }
 
+/// The commands for tables of this VPC that need this fix. `None` if an id does not have the format of AWS ids.
+pub(super) fn commands_for(
+    region: &str,
+    vpc_id: &str,
+    service: GatewayService,
+    fix: &Fix,
+    tables: &[&str],
+) -> Option<Vec<String>> {
+    let are_tables = tables.iter().all(|id| is_id(ids::ROUTE_TABLE, id));
+    Some(Context::of_fix(region, vpc_id, service, fix).filter(|_| are_tables)?.commands(fix, tables))
+}
+
+/// The command that creates a gateway endpoint without route tables.
+pub(super) fn create_endpoint(region: &str, vpc_id: &str, service: GatewayService) -> String {
+    format!(
+        "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Gateway --vpc-id {vpc_id} --service-name {}",
+        service.endpoint_service_name(region)
+    )
+}
+
 /// The VPC, service and Region that all texts name. It exists only if all ids of the finding and its fix are well
 /// formed.
 struct Context<'a> {
@@ -39,16 +59,22 @@ struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(finding: &'a Finding, missing: &MissingRoute) -> Option<Self> {
-        let (failed, target) = match &missing.fix {
+        if !is_id(ids::ROUTE_TABLE, &finding.subject.id) {
+            return None;
+        }
+        Self::of_fix(&finding.region, &finding.vpc_id, missing.service, &missing.fix)
+    }
+
+    fn of_fix(region: &'a str, vpc_id: &'a str, service: GatewayService, fix: &Fix) -> Option<Self> {
+        let (failed, target) = match fix {
             Fix::Create => (None, None),
             Fix::AddTable(endpoint) | Fix::ReattachTable(endpoint) | Fix::Wait(endpoint) => (None, Some(endpoint)),
             Fix::Replace { failed, available } => (Some(failed), available.as_ref()),
         };
-        let well_formed = is_id(ids::VPC, &finding.vpc_id)
-            && is_id(ids::ROUTE_TABLE, &finding.subject.id)
+        let well_formed = is_id(ids::VPC, vpc_id)
             && failed.iter().chain(&target).all(|endpoint| is_id(ids::ENDPOINT, &endpoint.id))
             && target.iter().flat_map(|endpoint| &endpoint.route_table_ids).all(|id| is_id(ids::ROUTE_TABLE, id));
-        well_formed.then_some(Self { vpc_id: &finding.vpc_id, service: missing.service, region: &finding.region })
+        well_formed.then_some(Self { vpc_id, service, region })
     }
 
     fn commands(&self, fix: &Fix, tables: &[&str]) -> Vec<String> {
@@ -60,13 +86,7 @@ impl<'a> Context<'a> {
                 endpoint.id
             )
         };
-        let create = || {
-            format!(
-                "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Gateway --vpc-id {vpc_id} \
-                 --service-name {} --route-table-ids {tables}",
-                self.service.endpoint_service_name(region)
-            )
-        };
+        let create = || format!("{} --route-table-ids {tables}", create_endpoint(region, vpc_id, self.service));
         match fix {
             Fix::AddTable(endpoint) => vec![modify(endpoint, "add")],
             Fix::ReattachTable(endpoint) => vec![modify(endpoint, "remove"), modify(endpoint, "add")],

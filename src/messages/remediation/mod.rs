@@ -5,3 +5,4 @@ pub(super) mod exemption;
 pub(super) mod finding;
 mod missing_route;
 mod rendered;
+mod restrict_private_dns;

@@ -11,6 +11,7 @@ use crate::{
         endpoint_problem::{
             Defect, EndpointCaution, EndpointFix, EndpointProblem, Evidence, GroupEvidence, PolicySide,
         },
+        fix::{self, Fix, RouteFix},
         subject::{Subject, SubjectKind},
         subnet_ref::SubnetRef,
     },
@@ -46,24 +47,37 @@ fn problem(check: CheckName, defect: Defect, service: &str, subnets: usize) -> E
     }
 }
 
+/// A gateway endpoint, as a fix names it.
+fn gateway(id: &str, state: &str) -> fix::Endpoint {
+    fix::Endpoint { id: id.into(), state: state.into(), route_table_ids: Vec::new() }
+}
+
 fn dns_bypass(gateway: Option<&str>, uncovered: &[&str]) -> EndpointProblem {
-    let (gateway_endpoint_id, uncovered_route_table_ids) = (gateway.map(str::to_owned), texts::<Vec<_>>(uncovered));
     let mut cautions = BTreeSet::from([
+        EndpointCaution::ClientFilters,
         EndpointCaution::SourceEndpointConditions,
         EndpointCaution::GatewayEndpointPolicy,
         EndpointCaution::InboundResolverNeeded,
     ]);
-    cautions.extend(gateway.is_none().then_some(EndpointCaution::GatewayEndpointFirst));
-    cautions.extend((!uncovered.is_empty()).then_some(EndpointCaution::UncoveredTablesFirst));
+    match gateway {
+        None => cautions.insert(EndpointCaution::GatewayEndpointFirst),
+        Some(_) => !uncovered.is_empty() && cautions.insert(EndpointCaution::UncoveredTablesFirst),
+    };
     EndpointProblem {
         evidence: Evidence::GatewayEndpoint {
-            gateway_endpoint_id: gateway_endpoint_id.clone(),
-            uncovered_route_table_ids: uncovered_route_table_ids.clone(),
+            gateway_endpoint_id: gateway.map(str::to_owned),
+            uncovered_route_table_ids: texts(uncovered),
         },
         fix: EndpointFix::RestrictPrivateDns {
             endpoint_id: ENDPOINT.into(),
-            gateway_endpoint_id,
-            uncovered_route_table_ids,
+            has_gateway_endpoint: gateway.is_some(),
+            routes: (!uncovered.is_empty())
+                .then(|| RouteFix {
+                    fix: gateway.map_or(Fix::Create, |id| Fix::AddTable(self::gateway(id, "available"))),
+                    route_table_ids: texts(uncovered),
+                })
+                .into_iter()
+                .collect(),
         },
         cautions,
         ..problem(CheckName::DnsBypass, Defect::PrivateDnsForAllRequests, S3, 2)
@@ -341,6 +355,50 @@ fn the_text_of_findings_of_several_checks() {
     );
 }
 
+/// A route that is not active comes back if its table is removed and added. As long as a gateway endpoint may become available,
+/// nothing is to do.
+#[test]
+fn the_tables_get_their_route_in_the_way_that_gateway_route_advises() {
+    let commands = |routes: &[(Fix, &str)]| {
+        let routes = routes.iter().map(|(fix, table)| RouteFix { fix: fix.clone(), route_table_ids: texts(&[table]) });
+        let fix = EndpointFix::RestrictPrivateDns {
+            endpoint_id: ENDPOINT.into(),
+            has_gateway_endpoint: true,
+            routes: routes.collect(),
+        };
+        let alerts = [opened(EndpointProblem { fix, ..dns_bypass(None, &[]) }.into())];
+        let body = email::messages(&group_of(&Trigger::Schedule, &alerts)).remove(0).body;
+        section(&body, "TO FIX IT").join("\n")
+    };
+    let modify = |id: &str, change: &str| {
+        format!("aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id {id} {change}")
+    };
+    let option = modify(ENDPOINT, "--dns-options PrivateDnsOnlyForInboundResolverEndpoint=true");
+    let (a, b) = ("vpce-0a1b2c3d4e5f60001", "vpce-0a1b2c3d4e5f60002");
+    let reattach = (Fix::ReattachTable(gateway(a, "available")), "rtb-0a1b2c3d");
+    let replace =
+        (Fix::Replace { failed: gateway(b, "failed"), available: Some(gateway(a, "available")) }, "rtb-0a1b2c3e");
+    assert_eq!(
+        commands(&[reattach.clone(), replace]),
+        [
+            modify(a, "--remove-route-table-ids rtb-0a1b2c3d"),
+            modify(a, "--add-route-table-ids rtb-0a1b2c3d"),
+            format!("aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids {b}"),
+            modify(a, "--add-route-table-ids rtb-0a1b2c3e"),
+            option,
+        ]
+        .join(" && ")
+    );
+    let wait = (Fix::Wait(gateway(b, "pending")), "rtb-0a1b2c3d");
+    assert_eq!(
+        commands(&[reattach, wait]),
+        format!(
+            "A gateway endpoint of the VPC has to become available first. To check its state:\n\
+             aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids {b}"
+        )
+    );
+}
+
 /// Alerts about these problems, each opened on an endpoint and for a service of its own.
 fn on_endpoints_of_their_own(problems: &[EndpointProblem]) -> Vec<Alert> {
     let services =
@@ -565,17 +623,14 @@ fn malformed_text_is_in_no_command() {
 #[test]
 fn malformed_lists_are_in_no_command() {
     let hostile = || vec!["10.0.0.0/8'; rm -rf /".to_owned()];
+    let restrict = |fix, route_table_ids| EndpointFix::RestrictPrivateDns {
+        endpoint_id: ENDPOINT.into(),
+        has_gateway_endpoint: true,
+        routes: vec![RouteFix { fix, route_table_ids }],
+    };
     let fixes = [
-        EndpointFix::RestrictPrivateDns {
-            endpoint_id: ENDPOINT.into(),
-            gateway_endpoint_id: None,
-            uncovered_route_table_ids: hostile(),
-        },
-        EndpointFix::RestrictPrivateDns {
-            endpoint_id: ENDPOINT.into(),
-            gateway_endpoint_id: Some("vpce-$(id)".into()),
-            uncovered_route_table_ids: Vec::new(),
-        },
+        restrict(Fix::Create, hostile()),
+        restrict(Fix::AddTable(gateway("vpce-$(id)", "available")), texts(&["rtb-0a1b2c3d"])),
         EndpointFix::AuthorizeIngress { group_id: "sg-$(id)".into(), port: 443, cidrs: texts(&["10.0.0.0/8"]) },
         EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: texts(&["10.0.0.0/33"]) },
         EndpointFix::AuthorizeIngress { group_id: "sg-0a1b2c3d".into(), port: 443, cidrs: texts(&["10.0.0.0/+8"]) },
