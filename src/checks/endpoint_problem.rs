@@ -364,6 +364,8 @@ pub enum EndpointCaution {
     PublicHostNames,
     /// The service's names resolve to the endpoint in the whole VPC. Its groups and its policy decide about all requests.
     NamesMoveToEndpoint,
+    /// EC2 refuses private DNS while a DNS attribute of the VPC is off, or while another endpoint of the VPC has the same names.
+    PrivateDnsMayBeRefused,
     /// The names of public APIs cannot be reached through the endpoint either
     /// (<https://repost.aws/knowledge-center/api-gateway-vpc-connections>).
     PublicApisUnreachable,

@@ -208,12 +208,14 @@ impl Call<'_> {
         }
     }
 
-    /// The whole Region, because the record does not say what lost an endpoint. The ids say which endpoints are gone, unless
-    /// EC2 still returns one: the call can fail for some of them
+    /// The whole Region, because the record does not say what lost an endpoint. The ids say which endpoints are gone. The call
+    /// can fail for some of them, such as those of another account, and the response names these
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html>).
     fn deleted_endpoints(&self) -> Scope {
         let named = self.texts_in("requestParameters", "Request", &["vpcEndpointId"]);
-        Scope { deleted: named.into_iter().filter(|id| is_id(ids::ENDPOINT, id)).collect(), ..Scope::region() }
+        let failed = self.texts_in("responseElements", "Response", &["unsuccessful", "item", "resourceId"]);
+        let is_deleted = |id: &String| is_id(ids::ENDPOINT, id) && !failed.contains(id);
+        Scope { deleted: named.into_iter().filter(is_deleted).collect(), ..Scope::region() }
     }
 
     /// The VPC that gained or lost a CIDR block. A request to disassociate one holds only the id of the association, and
@@ -460,6 +462,18 @@ mod tests {
         assert_eq!(scope_of(&json!({"tag": 1, "content": a})), without(&[a]));
         assert_eq!(scope_of(&json!([{"tag": 1, "content": a}, {"tag": 2, "content": b}])), without(&[a, b]));
         assert_eq!(scope_of(&json!("rtb-0a1b2c3d")), Scope::region());
+
+        // The call failed for some of them.
+        let of_failed = |items: &Value| {
+            let request = json!({"DeleteVpcEndpointsRequest": {"VpcEndpointId": [{"content": a}, {"content": b}]}});
+            let response = json!({"DeleteVpcEndpointsResponse": {"unsuccessful": {"item": items}}});
+            scope(
+                &json!({"eventName": "DeleteVpcEndpoints", "requestParameters": request, "responseElements": response}),
+            )
+        };
+        let failed = |id: &str| json!({"error": {"code": "InvalidVpcEndpoint.NotFound"}, "resourceId": id});
+        assert_eq!(of_failed(&failed(b)), without(&[a]));
+        assert_eq!(of_failed(&json!([failed(a), failed(b)])), Scope::region());
     }
 
     #[test]

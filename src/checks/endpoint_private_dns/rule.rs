@@ -78,7 +78,7 @@ fn candidates<'a>(context: &EndpointContext<'a>) -> impl Iterator<Item = &'a End
 }
 
 fn draft<'a>(context: &EndpointContext<'a>, endpoint: &'a Endpoint, names: &BTreeSet<String>) -> Draft<'a> {
-    let mut cautions = BTreeSet::from([EndpointCaution::NamesMoveToEndpoint]);
+    let mut cautions = BTreeSet::from([EndpointCaution::NamesMoveToEndpoint, EndpointCaution::PrivateDnsMayBeRefused]);
     if short_name(&endpoint.service_name, &context.input.account_region.region) == "execute-api" {
         cautions.insert(EndpointCaution::PublicApisUnreachable);
     }
@@ -136,11 +136,14 @@ mod tests {
 
     #[test]
     fn an_endpoint_whose_names_nothing_serves_is_a_problem() {
-        use EndpointCaution::{NamesMoveToEndpoint, PublicApisUnreachable};
-        assert_eq!(world(&endpoint("ssm")).verdict(evaluate), expected("ssm", vec![NamesMoveToEndpoint]));
+        use EndpointCaution::{NamesMoveToEndpoint, PrivateDnsMayBeRefused, PublicApisUnreachable};
+        assert_eq!(
+            world(&endpoint("ssm")).verdict(evaluate),
+            expected("ssm", vec![NamesMoveToEndpoint, PrivateDnsMayBeRefused])
+        );
         assert_eq!(
             world(&endpoint("execute-api")).verdict(evaluate),
-            expected("execute-api", vec![NamesMoveToEndpoint, PublicApisUnreachable])
+            expected("execute-api", vec![NamesMoveToEndpoint, PrivateDnsMayBeRefused, PublicApisUnreachable])
         );
     }
 

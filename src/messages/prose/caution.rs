@@ -54,6 +54,10 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
             "The names of {service} resolve to private addresses in the whole VPC from then on. The security groups and the \
              policy of the endpoint decide about all requests, and open connections keep the old way until they close."
         ),
+        EndpointCaution::PrivateDnsMayBeRefused => format!(
+            "EC2 refuses the command while DNS support or DNS host names of the VPC are off. Only one endpoint for {service} in \
+             the VPC can have private DNS names."
+        ),
         EndpointCaution::PublicApisUnreachable => {
             "Public APIs of API Gateway cannot be called by their default names from the VPC any more.".to_owned()
         }

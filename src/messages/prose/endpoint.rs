@@ -1,7 +1,10 @@
 //! The sentences about defects of endpoints, VPCs and REST APIs.
 
 use crate::{
-    alerts::{alert::ResolutionReason, recorded::Recorded},
+    alerts::{
+        alert::ResolutionReason,
+        recorded::{Recorded, RecordedDefect},
+    },
     checks::{
         check::CheckName,
         endpoint_problem::{Defect, EndpointFix, Evidence, GroupEvidence, PolicySide},
@@ -69,7 +72,10 @@ pub(super) fn what(finding: &Finding, defect: &EndpointDefect) -> String {
             }
             _ => "is not in all zones that its VPC uses".to_owned(),
         },
-        Defect::SingleZone => "is in one zone only".to_owned(),
+        Defect::SingleZone => match &defect.evidence {
+            Evidence::Zones { endpoint, .. } if endpoint.is_empty() => "is in no zone".to_owned(),
+            _ => "is in one zone only".to_owned(),
+        },
         Defect::DefaultPolicy => "has the default policy, which allows everything".to_owned(),
         Defect::OpenPolicy => "has a policy that allows everything".to_owned(),
         Defect::PolicyNotBoundedToOrganization => "has a policy that is not bounded to the organization".to_owned(),
@@ -152,8 +158,11 @@ pub(super) fn why_it_matters<'a>(finding: &Finding, defect: &'a EndpointDefect) 
 
 fn zones<'a>(zones: impl IntoIterator<Item = &'a String, IntoIter: ExactSizeIterator>) -> String {
     let zones = zones.into_iter();
-    let noun = if zones.len() == 1 { "zone" } else { "zones" };
-    format!("{noun} {}", list(zones))
+    match zones.len() {
+        0 => "no zone".to_owned(),
+        1 => format!("zone {}", list(zones)),
+        _ => format!("zones {}", list(zones)),
+    }
 }
 
 fn bypass(service: &str, gateway: Option<&str>, uncovered: &[String]) -> Vec<Line<'static>> {
@@ -330,7 +339,8 @@ fn rest_api(finding: &Finding, defect: Defect, existing: &[String], gone: &[Stri
         let open = [
             "Its resource policy allows requests without naming their VPC or endpoint (aws:SourceVpc, aws:SourceVpce)."
                 .to_owned(),
-            "So every VPC with an endpoint for execute-api may call it, also in other accounts.".to_owned(),
+            "So callers whom it allows may use every VPC with an endpoint for execute-api, also in other accounts."
+                .to_owned(),
             format!("Callers use one of these names: {private}; {associated}; or {with_header}."),
             "A condition changes neither the way of the traffic nor the cost: it refuses calls from other VPCs."
                 .to_owned(),
@@ -378,11 +388,11 @@ pub(super) fn outcome(
     reason: &Recorded<ResolutionReason>,
     subject: &Subject,
     named: &str,
-    check: CheckName,
-    service: &str,
+    problem: &RecordedDefect,
 ) -> String {
+    let (check, service) = (problem.check, &title(&problem.service));
     match reason {
-        Recorded::Known(ResolutionReason::Fixed) => fixed(named, check, service),
+        Recorded::Known(ResolutionReason::Fixed) => fixed(named, problem, service),
         Recorded::Known(ResolutionReason::Exempt) => {
             format!("{named} is exempt now from the check {}.", check.name())
         }
@@ -406,8 +416,8 @@ pub(super) fn check_off(named: &str, check: CheckName) -> String {
     format!("{named}: the check {} is off now. Nobody knows whether the problem still exists.", check.name())
 }
 
-fn fixed(named: &str, check: CheckName, service: &str) -> String {
-    match check {
+fn fixed(named: &str, problem: &RecordedDefect, service: &str) -> String {
+    match problem.check {
         CheckName::DnsBypass => format!("{named} does not attract all traffic of its VPC to {service} any more."),
         CheckName::EndpointDns => {
             format!("{named}: its VPC has the DNS attributes that its private DNS names need, or it has no such names.")
@@ -423,7 +433,10 @@ fn fixed(named: &str, check: CheckName, service: &str) -> String {
         CheckName::EndpointPolicy => format!("{named} has a policy with bounds."),
         CheckName::EndpointPrivateDns => format!("{named}: its VPC reaches {service} by its usual names privately."),
         CheckName::RequiredEndpoints => format!("{named} reaches {service} privately."),
-        CheckName::PrivateApi => format!("{named} names no missing endpoint and is not open to every VPC any more."),
+        CheckName::PrivateApi => match problem.defect {
+            Recorded::Known(Defect::PolicyWithoutSourceVpc) => format!("{named} is not open to every VPC any more."),
+            _ => format!("{named} names no missing endpoint any more."),
+        },
         CheckName::GatewayRoute => format!("{named} has a gateway route to {service} again."),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     messages::{
         alert_group::AlertGroup,
         content::{Group, has_other_checks},
-        service_name::{title, titles},
+        service_name::titles,
         untrusted_text::{Line, plain},
     },
 };
@@ -51,7 +51,7 @@ pub(in crate::messages) fn resolved_reason(resolved: &ResolvedFinding) -> String
 
 fn endpoint_outcome(resolved: &ResolvedFinding, defect: &RecordedDefect, named: &str) -> String {
     let reason = &resolved.resolution.reason;
-    endpoint::outcome(reason, &resolved.subject, named, defect.check, &title(&defect.service))
+    endpoint::outcome(reason, &resolved.subject, named, defect)
 }
 
 /// What is wrong and where; for a resolved group, how it was resolved.

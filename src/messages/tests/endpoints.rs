@@ -163,7 +163,7 @@ fn of_the_other_checks() -> [(&'static str, EndpointProblem); 7] {
         severity: Severity::Low,
         evidence: names.clone(),
         fix: EndpointFix::EnablePrivateDns { endpoint_id: ENDPOINT.into() },
-        cautions: [EndpointCaution::NamesMoveToEndpoint].into(),
+        cautions: [EndpointCaution::NamesMoveToEndpoint, EndpointCaution::PrivateDnsMayBeRefused].into(),
         ..problem(CheckName::EndpointPrivateDns, Defect::PrivateDnsOff, SSM, 0)
     };
     let required = EndpointProblem {
@@ -396,6 +396,26 @@ fn the_tables_get_their_route_in_the_way_that_gateway_route_advises() {
             "A gateway endpoint of the VPC has to become available first. To check its state:\n\
              aws ec2 describe-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids {b}"
         )
+    );
+}
+
+/// An API whose policy was fixed may still name an endpoint that is gone.
+#[test]
+fn a_fixed_api_is_described_by_what_was_wrong_with_it() {
+    let first_line = |defect| {
+        let mut problem = problem(CheckName::PrivateApi, defect, "com.amazonaws.eu-west-1.execute-api", 0);
+        problem.subject = Subject { kind: SubjectKind::RestApi, id: "a1b2c3d4e5".into(), name: None };
+        problem.vpc_id = None;
+        let alerts = [resolved(problem.into(), ResolutionReason::Fixed)];
+        let body = email::messages(&group_of(&Trigger::Schedule, &alerts)).remove(0).body;
+        body.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(
+        [Defect::PolicyWithoutSourceVpc, Defect::AssociatedEndpointGone].map(first_line),
+        [
+            "RESOLVED: a1b2c3d4e5 in eu-west-1 is not open to every VPC any more.",
+            "RESOLVED: a1b2c3d4e5 in eu-west-1 names no missing endpoint any more.",
+        ]
     );
 }
 
