@@ -3,6 +3,7 @@
 //! | given an endpoint for | then the prefix of its actions is |
 //! |---|---|
 //! | a service of [`SAME_NAME`], by the first part of its short name, such as `ecr` of `ecr.api` | that name |
+//! | a service with a name such as `aws.sagemaker.<Region>.notebook` or `aws.api.<Region>.qbusiness` | `sagemaker`, `qbusiness` |
 //! | a service of [`OTHER_NAME`] | the name there |
 //! | another service, if a statement names actions with the first part of its short name | that name |
 //! | any other | not known |
@@ -10,7 +11,9 @@
 //! AWS publishes no list of prefixes by endpoint. The two tables have what both the services with interface endpoints
 //! (<https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html>) and the prefixes of IAM
 //! (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>)
-//! name. The third line holds because IAM accepts only its own prefixes. A name with `-fips` at the end means the same service.
+//! name. The third line trusts the author of the policy. IAM has no prefix for a few names of endpoints, and ignores a
+//! statement with such a name; the second table has those that are known. A name with `-fips` at the end means the same
+//! service.
 //!
 //! | given a value of `Action` | then it covers |
 //! |---|---|
@@ -31,17 +34,27 @@
 use crate::checks::policy::{Policy, Statement, Values, is_everything, is_wildcard, matches};
 
 /// The services whose endpoints and actions have the same name, in alphabetical order.
-const SAME_NAME: [&str; 82] = [
+const SAME_NAME: [&str; 131] = [
     "access-analyzer",
+    "account",
+    "acm",
     "acm-pca",
+    "airflow",
     "apigateway",
+    "appconfig",
     "application-autoscaling",
+    "appmesh",
+    "apprunner",
+    "appstream",
+    "aps",
     "athena",
     "autoscaling",
     "backup",
     "batch",
     "bedrock",
+    "bedrock-agentcore",
     "cassandra",
+    "ce",
     "cloudformation",
     "cloudtrail",
     "codeartifact",
@@ -49,9 +62,16 @@ const SAME_NAME: [&str; 82] = [
     "codecommit",
     "codedeploy",
     "codepipeline",
+    "cognito-identity",
+    "cognito-idp",
+    "comprehend",
+    "compute-optimizer",
     "config",
+    "databrew",
     "datasync",
+    "datazone",
     "dms",
+    "ds",
     "dynamodb",
     "ebs",
     "ec2",
@@ -61,6 +81,7 @@ const SAME_NAME: [&str; 82] = [
     "eks",
     "eks-auth",
     "elasticache",
+    "elasticbeanstalk",
     "elasticfilesystem",
     "elasticloadbalancing",
     "elasticmapreduce",
@@ -68,36 +89,63 @@ const SAME_NAME: [&str; 82] = [
     "emr-serverless",
     "events",
     "execute-api",
+    "forecast",
     "fsx",
     "glue",
+    "grafana",
     "guardduty",
     "imagebuilder",
     "inspector2",
     "iot",
+    "iotsitewise",
+    "iotwireless",
     "kafka",
+    "kafkaconnect",
+    "kendra",
     "kms",
     "lakeformation",
     "lambda",
     "license-manager",
     "logs",
     "macie2",
+    "medical-imaging",
+    "memorydb",
+    "mgn",
+    "mq",
+    "neptune-graph",
+    "network-firewall",
+    "networkflowmonitor",
+    "omics",
     "organizations",
+    "personalize",
+    "pi",
+    "pipes",
     "polly",
+    "q",
+    "qbusiness",
+    "ram",
     "rds",
     "rds-data",
     "redshift",
     "redshift-data",
+    "redshift-serverless",
     "rekognition",
+    "resource-groups",
+    "rolesanywhere",
+    "rum",
     "s3",
     "s3-outposts",
     "s3express",
     "s3tables",
+    "s3vectors",
     "sagemaker",
     "scheduler",
+    "schemas",
     "secretsmanager",
     "securityhub",
     "servicecatalog",
     "servicediscovery",
+    "shield",
     "sns",
     "sqs",
     "ssm",
@@ -111,42 +159,77 @@ const SAME_NAME: [&str; 82] = [
     "synthetics",
     "textract",
     "transcribe",
+    "transfer",
     "translate",
+    "vpc-lattice",
+    "wafv2",
     "workspaces",
+    "workspaces-web",
     "xray",
 ];
 
 /// The services whose actions have another name than their endpoint: the short name of the endpoint, and the prefix.
-const OTHER_NAME: [(&str, &str); 25] = [
+const OTHER_NAME: [(&str, &str); 55] = [
+    ("analytics-omics", "omics"),
     ("appconfigdata", "appconfig"),
     ("appmesh-envoy-management", "appmesh"),
+    ("appsync-api", "appsync"),
     ("aps-workspaces", "aps"),
+    ("arsenal-discovery", "arsenal"),
     ("bedrock-agent", "bedrock"),
     ("bedrock-agent-runtime", "bedrock"),
+    ("bedrock-data-automation", "bedrock"),
+    ("bedrock-data-automation-runtime", "bedrock"),
     ("bedrock-runtime", "bedrock"),
-    // The endpoint for Multi-Region Access Points is in no Region.
+    ("cloudcontrolapi", "cloudformation"),
+    ("cloudhsmv2", "cloudhsm"),
+    // Endpoints for services that are in no Region.
+    ("com.amazonaws.iam", "iam"),
+    ("com.amazonaws.route53", "route53"),
     ("com.amazonaws.s3-global.accesspoint", "s3"),
+    ("com.amazonaws.savingsplans", "savingsplans"),
+    ("control-storage-omics", "omics"),
+    ("data-servicediscovery", "servicediscovery"),
+    ("deviceadvisor.iot", "iotdeviceadvisor"),
+    ("dicom-medical-imaging", "medical-imaging"),
     ("dynamodb-streams", "dynamodb"),
     ("ecs-agent", "ecs"),
     ("ecs-telemetry", "ecs"),
+    ("elasticbeanstalk-health", "elasticbeanstalk"),
     ("email", "ses"),
     ("email-smtp", "ses"),
+    ("emr-serverless-services.livy", "emr-serverless"),
+    ("eventsv2", "events"),
+    ("forecastquery", "forecast"),
     ("git-codecommit", "codecommit"),
     ("iot.fleethub.api", "iotfleethub"),
     ("kinesis-firehose", "firehose"),
     ("kinesis-streams", "kinesis"),
+    ("mail-manager", "ses"),
+    ("memory-db", "memorydb"),
     ("models-v2-lex", "lex"),
     ("monitoring", "cloudwatch"),
+    ("neptune-graph-data", "neptune-graph"),
+    ("networkflowmonitorreports", "networkflowmonitor"),
     ("personalize-events", "personalize"),
     ("personalize-runtime", "personalize"),
+    ("pinpoint", "mobiletargeting"),
+    ("pinpoint-sms-voice-v2", "sms-voice"),
+    ("rum-dataplane", "rum"),
+    ("runtime-medical-imaging", "medical-imaging"),
     ("runtime-v2-lex", "lex"),
+    ("servicecatalog-appregistry", "servicecatalog"),
+    ("storage-omics", "omics"),
     ("streaming-rekognition", "rekognition"),
     ("sync-states", "states"),
     ("tagging", "tag"),
+    ("tags-omics", "omics"),
     ("transcribestreaming", "transcribe"),
+    ("workflows-omics", "omics"),
 ];
 
-/// The services whose actions concern resources of no other service.
+/// The services whose actions concern resources of no other service. A few of S3 concern access points of S3 Object Lambda,
+/// which have an endpoint of their own.
 const OWN_RESOURCES: [&str; 3] = ["dynamodb", "s3", "s3express"];
 
 /// How much of the actions, or of the resources, of the service is covered.
@@ -172,7 +255,10 @@ impl<'a> Service<'a> {
     pub(super) fn of(short_name: &'a str, policy: &Policy) -> Self {
         let name = short_name.strip_suffix("-fips").unwrap_or(short_name);
         let other = OTHER_NAME.iter().find(|(endpoint, _)| *endpoint == name).map(|(_, prefix)| *prefix);
-        let first = name.split('.').next().unwrap_or(name);
+        let first = match name.split('.').collect::<Vec<_>>()[..] {
+            ["aws", "api", _, service, ..] | ["aws", service, ..] | [service, ..] => service,
+            [] => name,
+        };
         let same = || (SAME_NAME.contains(&first) || names_actions_of(policy, first)).then_some(first);
         Self { prefix: other.or_else(same) }
     }
@@ -296,7 +382,15 @@ mod tests {
             ("groundstation", &["*"], None),
             ("groundstation", &["sqs:*"], None),
             ("groundstation", &["sqs:*", "GroundStation:GetConfig"], Some("groundstation")),
-            ("airflow.env", &["airflow:*"], Some("airflow")),
+            ("airflow.env", &["*"], Some("airflow")),
+            ("lorawan.lns", &["lorawan:*"], Some("lorawan")),
+            ("eventsv2", &["eventsv2:*"], Some("events")),
+            ("memory-db", &["*"], Some("memorydb")),
+            ("memorydb-fips", &["*"], Some("memorydb")),
+            ("emr-serverless-services.livy", &["*"], Some("emr-serverless")),
+            ("com.amazonaws.iam", &["*"], Some("iam")),
+            ("aws.sagemaker.eu-west-1.notebook", &["*"], Some("sagemaker")),
+            ("aws.api.eu-west-1.qbusiness", &["*"], Some("qbusiness")),
             // A Region that is not the one of the function.
             ("com.amazonaws.us-east-1.s3", &["s3:*"], None),
         ] {
