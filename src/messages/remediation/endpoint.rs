@@ -6,7 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::{rendered::RenderedFix, restrict_private_dns};
+use super::{
+    rendered::{RenderedFix, in_resource},
+    restrict_private_dns,
+};
 use crate::{
     checks::{
         endpoint_problem::EndpointFix,
@@ -93,11 +96,6 @@ fn render_fix(finding: &Finding, defect: &EndpointDefect, fix: &EndpointFix) -> 
 
 fn modify_endpoint(region: &str, endpoint_id: &str) -> String {
     format!("aws ec2 modify-vpc-endpoint --region {region} --vpc-endpoint-id {endpoint_id}")
-}
-
-/// What to add to an existing resource.
-pub(super) fn in_resource(kind: &str, id: &str, lines: &str) -> String {
-    format!("# In the {kind} of {id}:\n{lines}")
 }
 
 /// These lines, each with a line feed.

@@ -17,3 +17,8 @@ impl RenderedFix {
         self.commands.join(" && ")
     }
 }
+
+/// What to add to an existing resource.
+pub(super) fn in_resource(kind: &str, id: &str, lines: &str) -> String {
+    format!("# In the {kind} of {id}:\n{lines}")
+}

@@ -3,7 +3,10 @@
 //! EC2 refuses the option without a gateway endpoint, and a table without a route to it would take the public way. So the
 //! commands for both come first.
 
-use super::{endpoint::in_resource, missing_route, rendered::RenderedFix};
+use super::{
+    missing_route,
+    rendered::{RenderedFix, in_resource},
+};
 use crate::{
     checks::fix::{Fix, RouteFix},
     network::{
