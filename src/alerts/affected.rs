@@ -220,7 +220,7 @@ mod tests {
             testing::{record as alert_record, unavailable},
         },
         events::{
-            part::{FoundSoFar, NextPart, PartRequest, RegionPart},
+            part::{NextPart, OpenFindings, PartRequest, RegionPart},
             record::Trigger,
             sqs::Message,
         },
@@ -368,7 +368,7 @@ mod tests {
             let next = |id: &str| NextPart {
                 after_vpc_id: id.into(),
                 since: "2026-11-27T04:00:00Z".parse().unwrap(),
-                open: FoundSoFar::default(),
+                open: OpenFindings::default(),
             };
             let request = PartRequest { max_vpcs: 1, next: after.map(next) };
             Scope::region_part(RegionPart::new(ids(&[A, B]), &request))

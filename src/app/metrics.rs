@@ -67,7 +67,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::coverage::marker::OpenFindings;
+    use crate::events::part::OpenFindings;
 
     /// One test, because the library has one collector for a process.
     #[test]

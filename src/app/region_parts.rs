@@ -17,10 +17,10 @@ use crate::{
         report::Report,
         response::Outcome,
     },
-    coverage::marker::OpenFindings,
+    coverage::marker::count,
     error::Error,
     events::{
-        part::{FoundSoFar, NextPart, PartRequest, RegionPart},
+        part::{NextPart, OpenFindings, PartRequest, RegionPart},
         payload::Payload,
     },
 };
@@ -49,9 +49,8 @@ impl Gatewatch {
         let last_vpc_id = part.vpc_ids.last().filter(|_| !part.is_last()).cloned();
         let mut outcome = self.process(&payload.limited_to(part), None, entered, invocation).await?;
         if let (Outcome::Report(report), Some(after_vpc_id)) = (&mut outcome, last_vpc_id) {
-            let (since, OpenFindings { high, medium, low }) =
-                began_and_found(Some(request), report, invocation.started_at);
-            report.next = Some(NextPart { after_vpc_id, since, open: FoundSoFar { high, medium, low } });
+            let (since, open) = began_and_found(Some(request), report, invocation.started_at);
+            report.next = Some(NextPart { after_vpc_id, since, open });
         }
         Ok(outcome)
     }
@@ -64,14 +63,12 @@ pub(super) fn began_and_found(
     report: &Report,
     started_at: Timestamp,
 ) -> (Timestamp, OpenFindings) {
-    let open = OpenFindings::count(&report.findings);
-    let Some(NextPart { since, open: FoundSoFar { high, medium, low }, .. }) =
-        request.and_then(|part| part.next.as_ref())
-    else {
-        return (started_at, open);
-    };
-    // A time in the future would keep the check from ever being out of date.
-    (started_at.min(*since), open + OpenFindings { high: *high, medium: *medium, low: *low })
+    let open = count(&report.findings);
+    match request.and_then(|part| part.next.as_ref()) {
+        None => (started_at, open),
+        // A time in the future would keep the check from ever being out of date.
+        Some(next) => (started_at.min(next.since), open + next.open),
+    }
 }
 
 #[cfg(test)]
@@ -84,13 +81,13 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let started_at = at("2026-11-27T04:00:30Z");
         let report = Report { findings: vec![finding("vpc-0000000a", "rtb-0000000a")], ..Report::default() };
-        let of_report = OpenFindings::count(&report.findings);
+        let of_report = count(&report.findings);
         let request = |since: &str| PartRequest {
             max_vpcs: 1,
             next: Some(NextPart {
                 after_vpc_id: "vpc-00000009".into(),
                 since: at(since),
-                open: FoundSoFar { high: 1, medium: 20, low: 300 },
+                open: OpenFindings { high: 1, medium: 20, low: 300 },
             }),
         };
         let with_earlier = OpenFindings { high: 1, medium: 20, low: 300 } + of_report;

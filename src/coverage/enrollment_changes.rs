@@ -84,7 +84,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
-    use crate::coverage::marker::OpenFindings;
+    use crate::events::part::OpenFindings;
 
     #[test]
     fn people_are_told_once_that_an_account_cannot_be_read_and_once_that_it_can() {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     checks::{finding::Finding, severity::Severity},
+    events::part::OpenFindings,
     network::enrollment::NotEnrolled,
 };
 
@@ -33,38 +34,17 @@ impl Marker {
     }
 }
 
-/// The number of open findings of each severity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenFindings {
-    /// Severity HIGH.
-    pub high: u64,
-    /// Severity MEDIUM.
-    pub medium: u64,
-    /// Severity LOW.
-    pub low: u64,
-}
-
-impl OpenFindings {
-    /// Counts findings.
-    #[must_use]
-    pub fn count(findings: &[Finding]) -> Self {
-        findings.iter().fold(Self::default(), |mut counts, finding| {
-            match finding.severity {
-                Severity::High => counts.high += 1,
-                Severity::Medium => counts.medium += 1,
-                Severity::Low => counts.low += 1,
-            }
-            counts
-        })
-    }
-}
-
-impl std::ops::Add for OpenFindings {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { high: self.high + other.high, medium: self.medium + other.medium, low: self.low + other.low }
-    }
+/// Counts findings.
+#[must_use]
+pub fn count(findings: &[Finding]) -> OpenFindings {
+    findings.iter().fold(OpenFindings::default(), |mut counts, finding| {
+        match finding.severity {
+            Severity::High => counts.high += 1,
+            Severity::Medium => counts.medium += 1,
+            Severity::Low => counts.low += 1,
+        }
+        counts
+    })
 }
 
 /// What AWS Organizations says of an account. The sweep writes it before it checks the account.

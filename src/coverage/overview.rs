@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::marker::{Marker, MemberAccount, OpenFindings};
+use super::marker::{Marker, MemberAccount};
+use crate::events::part::OpenFindings;
 use crate::network::enrollment::NotEnrolled;
 
 /// What is known of all accounts and Regions.

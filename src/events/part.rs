@@ -24,18 +24,26 @@ pub struct NextPart {
     /// When the check of the first part began, in whole seconds.
     pub since: Timestamp,
     /// The number of findings in the earlier parts.
-    pub open: FoundSoFar,
+    pub open: OpenFindings,
 }
 
-/// The number of findings of each severity.
+/// The number of open findings of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FoundSoFar {
+pub struct OpenFindings {
     /// Severity HIGH.
     pub high: u64,
     /// Severity MEDIUM.
     pub medium: u64,
     /// Severity LOW.
     pub low: u64,
+}
+
+impl std::ops::Add for OpenFindings {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { high: self.high + other.high, medium: self.medium + other.medium, low: self.low + other.low }
+    }
 }
 
 /// The VPCs of one part of a Region.
@@ -84,7 +92,7 @@ mod tests {
         let next = |n: usize| NextPart {
             after_vpc_id: format!("vpc-{n:08x}"),
             since: "2026-11-27T04:00:00Z".parse().unwrap(),
-            open: FoundSoFar::default(),
+            open: OpenFindings::default(),
         };
         RegionPart::new(ids(existing), &PartRequest { max_vpcs, next: after.map(next) })
     }

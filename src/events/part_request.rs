@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     json_path::quoted,
     manual::refused,
-    part::{FoundSoFar, NextPart, PartRequest},
+    part::{NextPart, OpenFindings, PartRequest},
 };
 use crate::{
     error::Error,
@@ -78,7 +78,7 @@ fn next_part(next: &Value) -> Result<NextPart, Error> {
         since: since
             .and_then(|since| Timestamp::from_second(since.as_second()).ok())
             .ok_or_else(|| wrong("since", "a time such as \"2026-11-27T04:00:00Z\""))?,
-        open: FoundSoFar { high: count("HIGH")?, medium: count("MEDIUM")?, low: count("LOW")? },
+        open: OpenFindings { high: count("HIGH")?, medium: count("MEDIUM")?, low: count("LOW")? },
     })
 }
 
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_request_names_the_size_of_a_part_and_where_to_go_on() {
         let first = PartRequest { max_vpcs: 1000, next: None };
-        let open = FoundSoFar { high: 1, medium: 2, low: 3 };
+        let open = OpenFindings { high: 1, medium: 2, low: 3 };
         let next_part = NextPart { after_vpc_id: "vpc-0000000a".into(), since: SINCE.parse().unwrap(), open };
         let mut with_fraction = next();
         with_fraction["since"] = json!("2026-11-27T04:00:00.9Z");

@@ -15,8 +15,9 @@ use super::{
     row::Item,
 };
 use crate::{
-    coverage::marker::{Marker, MemberAccount, OpenFindings},
+    coverage::marker::{Marker, MemberAccount},
     error::Error,
+    events::part::OpenFindings,
     network::enrollment::NotEnrolled,
 };
 

@@ -277,7 +277,7 @@ pub struct UnreadableExemption {
 
 impl From<&part::NextPart> for NextPart {
     fn from(next: &part::NextPart) -> Self {
-        let part::FoundSoFar { high, medium, low } = next.open;
+        let part::OpenFindings { high, medium, low } = next.open;
         Self {
             after_vpc_id: next.after_vpc_id.clone(),
             since: next.since.to_string(),

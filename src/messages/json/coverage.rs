@@ -4,10 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{name::Name, size::first_that_fit};
-use crate::{
-    coverage::{marker::OpenFindings, overview},
-    network::enrollment::NotEnrolled,
-};
+use crate::{coverage::overview, events::part::OpenFindings, network::enrollment::NotEnrolled};
 
 /// Every account and Region that a hub watches, and the same in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
