@@ -275,9 +275,10 @@ def _turn_dns_host_names_off(site: Site) -> list[Expected]:
 
 def _group(group: str, is_default: bool, cidrs: list[str], groups: list[str]) -> dict[str, Any]:
     return {
+        "ports": [443],
         "securityGroups": [
             {"id": group, "default": is_default, "cidrs": cidrs, "groupIds": groups, "prefixListIds": []},
-        ]
+        ],
     }
 
 
