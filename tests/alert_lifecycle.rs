@@ -860,6 +860,7 @@ impl Simulation {
                 vpcs: &endpoint_vpcs,
                 checks_rest_apis: false,
                 route_table_services: &self.policy.required_services,
+                min_severity: self.policy.min_severity,
                 required_interfaces: &BTreeSet::new(),
                 organization_id: None,
                 today,

@@ -121,6 +121,7 @@ pub fn check(bytes: &[u8], assert_answer: Validate, assert_notification: Validat
             vpcs: &vpcs,
             checks_rest_apis: scope.concerns_rest_apis(),
             route_table_services: &policy.required_services,
+            min_severity: policy.min_severity,
             required_interfaces: &BTreeSet::new(),
             organization_id,
             today,

@@ -10,6 +10,7 @@
 //! | an open finding | no problem any more, an exemption, or no subject | `resolved` |
 //! | an open finding of a check that does not run any more | | `resolved` |
 //! | an open finding | a subject that could not be judged | nothing is sent; the finding stays open |
+//! | an open finding | doubts only about other subnets without an address family of the endpoint | `resolved` |
 //! | an open finding that a channel was never notified about | the same finding | `opened`, to this channel |
 //! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
 //! | an open finding that a request asks for again | no other change | `reminder`, to the channels of the request |
@@ -1573,14 +1574,15 @@ mod tests {
         };
         assert_eq!(judged(doubt()), 0);
         assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a"]), ..doubt() }), 0);
-        // The doubt is about other subnets than the finding, or nobody knows whether it is.
-        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000b"]), ..doubt() }), 1);
-        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000a", "subnet-0000000b"]), ..doubt() }), 0);
-        assert_eq!(judged(Unassessed { in_doubt: ids(&["sg-0000000b", "subnet-0000000b"]), ..doubt() }), 0);
-        let doubts = [Unassessed { in_doubt: ids(&["subnet-0000000b"]), ..doubt() }].into();
-        let mut without_subnet = Given { unassessed: doubts, ..given_endpoint([], [endpoint_record()]) };
-        without_subnet.network.subnets.clear();
-        assert_eq!(without_subnet.steps(), []);
+        // A subnet that cannot reach the endpoint at all says nothing about others. Any other doubt may concern all of them.
+        let no_family = |subnets: &[&str]| Unassessed {
+            reason: UnassessedReason::NoCommonAddressFamily,
+            in_doubt: ids(subnets),
+            ..doubt()
+        };
+        assert_eq!(judged(no_family(&["subnet-0000000b"])), 1);
+        assert_eq!(judged(no_family(&["subnet-0000000a", "subnet-0000000b"])), 0);
+        assert_eq!(judged(Unassessed { in_doubt: ids(&["subnet-0000000b"]), ..doubt() }), 0);
         // The doubt is about another check, service or endpoint.
         assert_eq!(judged(Unassessed { check: CheckName::EndpointDns, ..doubt() }), 1);
         assert_eq!(judged(Unassessed { service: "com.amazonaws.eu-west-1.sqs".into(), ..doubt() }), 1);

@@ -17,7 +17,7 @@ use crate::{
     checks::{
         check::CheckName,
         endpoint_context::short_name,
-        endpoint_problem::{Defect, Unassessed},
+        endpoint_problem::{Defect, Unassessed, UnassessedReason},
         exemption::exempts_from,
         finding::SubnetRef,
         list::judges_state_of,
@@ -25,7 +25,6 @@ use crate::{
     },
     network::{
         endpoint_facts::RestApis,
-        ids::{self, is_id},
         model::{Endpoint, RouteTable, Subnet, Vpc},
         service::GatewayService,
     },
@@ -170,18 +169,15 @@ impl<'a> Resolver<'a> {
                 Recorded::Known(defect) => doubt.reason.may_hide(*defect),
                 Recorded::Unknown(_) => true,
             };
-            may_hide && !self.is_about_other_subnets(doubt, record)
+            may_hide && !Self::is_about_other_subnets(doubt, record)
         })
     }
 
-    /// Whether the doubt is about subnets that the finding does not affect, such as one that has no address family in common
-    /// with the endpoint. The affected ones were judged, as far as they still exist.
-    fn is_about_other_subnets(&self, doubt: &Unassessed, record: &AlertRecord) -> bool {
-        let mut affected = record.subnet_ids.iter().filter(|id| self.subnets.contains_key(id.as_str())).peekable();
-        !doubt.in_doubt.is_empty()
-            && doubt.in_doubt.iter().all(|id| is_id(ids::SUBNET, id))
-            && affected.peek().is_some()
-            && affected.all(|id| !doubt.in_doubt.contains(id))
+    /// Whether the doubt is only about subnets that have no address family in common with the endpoint, and the finding is
+    /// about others. Such subnets stay in doubt for good, and the check judges the others all the same.
+    fn is_about_other_subnets(doubt: &Unassessed, record: &AlertRecord) -> bool {
+        doubt.reason == UnassessedReason::NoCommonAddressFamily
+            && record.subnet_ids.iter().all(|id| !doubt.in_doubt.contains(id))
     }
 
     /// Whether the endpoint, the REST API or the VPC of the record has a tag that exempts from the check. What the check finds

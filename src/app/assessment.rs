@@ -187,6 +187,7 @@ impl<'a> Check<'a> {
             vpcs,
             checks_rest_apis: scope.concerns_rest_apis(),
             route_table_services: self.route_table_services(),
+            min_severity: self.settings.min_severity,
             required_interfaces: &self.settings.required_interfaces,
             organization_id: self.settings.organization_id.as_deref(),
             today: self.today(),

@@ -17,7 +17,7 @@ use crate::{
         report::Report,
         response::Outcome,
     },
-    coverage::marker::count,
+    coverage::marker::count_by_severity,
     error::Error,
     events::{
         part::{NextPart, OpenFindings, PartRequest, RegionPart},
@@ -63,7 +63,7 @@ pub(super) fn began_and_found(
     report: &Report,
     started_at: Timestamp,
 ) -> (Timestamp, OpenFindings) {
-    let open = count(&report.findings);
+    let open = count_by_severity(&report.findings);
     match request.and_then(|part| part.next.as_ref()) {
         None => (started_at, open),
         // A time in the future would keep the check from ever being out of date.
@@ -81,7 +81,7 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let started_at = at("2026-11-27T04:00:30Z");
         let report = Report { findings: vec![finding("vpc-0000000a", "rtb-0000000a")], ..Report::default() };
-        let of_report = count(&report.findings);
+        let of_report = count_by_severity(&report.findings);
         let request = |since: &str| PartRequest {
             max_vpcs: 1,
             next: Some(NextPart {

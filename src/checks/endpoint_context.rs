@@ -61,6 +61,8 @@ pub struct EndpointInput<'a> {
     pub checks_rest_apis: bool,
     /// The services that route tables are judged for at the same time. Empty if nothing judges route tables.
     pub route_table_services: &'a BTreeSet<GatewayService>,
+    /// `MIN_SEVERITY`: a finding below it is not sent.
+    pub min_severity: Severity,
     /// `REQUIRED_INTERFACES`: the short names of the services that every VPC needs, such as `ssm`.
     pub required_interfaces: &'a BTreeSet<String>,
     /// `ORGANIZATION_ID`: the organization that policies have to be bounded to.

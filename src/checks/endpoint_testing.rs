@@ -43,6 +43,7 @@ pub struct World {
     pub vpcs: VpcSelection,
     pub checks_rest_apis: bool,
     pub route_table_services: BTreeSet<GatewayService>,
+    pub min_severity: Severity,
     pub required_interfaces: BTreeSet<String>,
     pub organization_id: Option<String>,
 }
@@ -62,6 +63,7 @@ impl World {
             vpcs: VpcSelection::Region,
             checks_rest_apis: true,
             route_table_services: BTreeSet::new(),
+            min_severity: Severity::Low,
             required_interfaces: BTreeSet::new(),
             organization_id: None,
         }
@@ -76,6 +78,7 @@ impl World {
             vpcs: &self.vpcs,
             checks_rest_apis: self.checks_rest_apis,
             route_table_services: &self.route_table_services,
+            min_severity: self.min_severity,
             required_interfaces: &self.required_interfaces,
             organization_id: self.organization_id.as_deref(),
             today: TODAY,

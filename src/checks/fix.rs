@@ -39,6 +39,14 @@ pub struct RouteFix {
     pub route_table_ids: Vec<String>,
 }
 
+impl RouteFix {
+    /// Whether there is nothing to do but to wait until an endpoint is available.
+    #[must_use]
+    pub fn is_wait(&self) -> bool {
+        matches!(self.fix, Fix::Wait(_))
+    }
+}
+
 /// The gateway endpoint that a fix names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {

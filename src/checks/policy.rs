@@ -67,7 +67,7 @@ pub(super) struct Condition {
     pub(super) operator: String,
     /// The key in lower case, such as `aws:principalorgid`.
     pub(super) key: String,
-    /// The values. Each variable in them is a `*`.
+    /// The values. In a policy that has variables, each variable in them is a `*`.
     pub(super) values: Vec<String>,
 }
 
@@ -141,7 +141,9 @@ impl Condition {
     }
 
     fn names_everything(&self) -> bool {
-        self.values.iter().any(|value| is_everything(value))
+        // A path in an organization has parts: `*/*` is every path.
+        let is_every_path = |value: &str| value.split('/').filter(|part| !part.is_empty()).all(is_wildcard);
+        self.values.iter().any(|value| is_everything(value) || !value.is_empty() && is_every_path(value))
     }
 
     /// Whether the key says where a request to a private API comes from
@@ -401,14 +403,14 @@ fn conditions(value: &Value, has_variables: bool) -> Option<Vec<Condition>> {
 /// `"aws:ResourceOrgID": "${aws:PrincipalOrgID}"` lets strangers reach what is theirs.
 fn with_any_value(value: &str) -> String {
     let mut parts = value.split("${");
-    let mut shown = parts.next().unwrap_or_default().to_owned();
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         match part.split_once('}') {
-            Some((_, rest)) => shown.extend(["*", rest]),
-            None => shown.extend(["${", part]),
+            Some((_, rest)) => replaced.extend(["*", rest]),
+            None => replaced.extend(["${", part]),
         }
     }
-    shown
+    replaced
 }
 
 /// A text, boolean or number, or a list of them, as texts.

@@ -34,9 +34,9 @@ impl Marker {
     }
 }
 
-/// Counts findings.
+/// The number of these findings of each severity.
 #[must_use]
-pub fn count(findings: &[Finding]) -> OpenFindings {
+pub fn count_by_severity(findings: &[Finding]) -> OpenFindings {
     findings.iter().fold(OpenFindings::default(), |mut counts, finding| {
         match finding.severity {
             Severity::High => counts.high += 1,
@@ -60,4 +60,18 @@ pub struct MemberAccount {
     pub is_active: bool,
     /// When a sweep last listed it, if the row says so.
     pub seen_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::finding;
+
+    #[test]
+    fn findings_are_counted_by_severity() {
+        let of = |severity| Finding { severity, ..finding("vpc-0000000a", "rtb-0000000a") };
+        let [high, medium, low] = [Severity::High, Severity::Medium, Severity::Low].map(of);
+        let findings = [high.clone(), high.clone(), high, medium.clone(), medium, low];
+        assert_eq!(count_by_severity(&findings), OpenFindings { high: 3, medium: 2, low: 1 });
+    }
 }

@@ -173,8 +173,6 @@ pub(super) struct SharedFix<'a> {
     findings: Vec<&'a Finding>,
     /// The first of the findings.
     first: &'a Finding,
-    /// The cautions of all findings that it fixes.
-    cautions: BTreeSet<FixCaution>,
 }
 
 /// A caution of any check.
@@ -195,7 +193,7 @@ pub(super) fn cautions_of(finding: &Finding) -> BTreeSet<FixCaution> {
 }
 
 impl<'a> SharedFix<'a> {
-    /// The first of the findings that it fixes. The others have the same problem on another subject.
+    /// The first of the findings that it fixes.
     pub(super) fn first(&self) -> &'a Finding {
         self.first
     }
@@ -221,6 +219,12 @@ impl<'a> SharedFix<'a> {
         let services: BTreeSet<ServiceName<'a>> =
             self.findings.iter().map(|finding| finding.problem.service_name()).collect();
         services.into_iter().rev().collect()
+    }
+
+    /// The cautions of the findings about this service.
+    fn cautions_about(&self, service: ServiceName<'_>) -> BTreeSet<FixCaution> {
+        let about = self.findings.iter().filter(|finding| finding.problem.service_name() == service);
+        about.flat_map(|finding| cautions_of(finding)).collect()
     }
 
     /// Whether there is nothing to change until the state of the endpoint changes.
@@ -253,9 +257,10 @@ pub(super) fn have_command(fixes: &[SharedFix<'_>]) -> bool {
 pub(super) type CautionAbout<'a> = (FixCaution, Vec<ServiceName<'a>>);
 
 /// The cautions that a message says once for all commands: those that hold for every gateway route of a service. The
-/// cautions about an endpoint name no endpoint, so they stand above their command unless it is the only one.
+/// cautions about an endpoint name no endpoint, so they stand above their command unless it is the only one, for one
+/// endpoint.
 pub(super) fn common_cautions<'a>(fixes: &[SharedFix<'a>]) -> Vec<CautionAbout<'a>> {
-    let of_routes = |fix: &&SharedFix<'a>| fixes.len() == 1 || fix.is_route();
+    let of_routes = |fix: &&SharedFix<'a>| fix.is_route() || (fixes.len() == 1 && fix.count() == 1);
     cautions_by_service(fixes.iter().filter(of_routes))
 }
 
@@ -264,9 +269,10 @@ fn cautions_by_service<'a: 'f, 'f>(fixes: impl Iterator<Item = &'f SharedFix<'a>
     let mut by_service: BTreeMap<ServiceName<'a>, BTreeSet<FixCaution>> = BTreeMap::new();
     for fix in fixes.filter(|fix| fix.changes_something()) {
         for service in fix.services() {
+            let cautions = fix.cautions_about(service);
             (by_service.entry(service))
-                .and_modify(|common| common.retain(|caution| fix.cautions.contains(caution)))
-                .or_insert_with(|| fix.cautions.clone());
+                .and_modify(|common| common.retain(|caution| cautions.contains(caution)))
+                .or_insert(cautions);
         }
     }
     let mut common: BTreeMap<FixCaution, Vec<ServiceName<'a>>> = BTreeMap::new();
@@ -298,14 +304,10 @@ pub(super) fn fixes<'a>(groups: &[Group<'a>]) -> Vec<SharedFix<'a>> {
     let mut fixes: Vec<SharedFix<'a>> = Vec::new();
     let mut shared: HashMap<FixKey<'a>, usize> = HashMap::new();
     for finding in groups.iter().flat_map(Group::open_findings) {
-        let cautions = cautions_of(finding);
         let position = fix_key(finding).map(|key| *shared.entry(key).or_insert(fixes.len()));
         match position.and_then(|position| fixes.get_mut(position)) {
-            Some(fix) => {
-                fix.findings.push(finding);
-                fix.cautions.extend(cautions);
-            }
-            None => fixes.push(SharedFix { findings: vec![finding], first: finding, cautions }),
+            Some(fix) => fix.findings.push(finding),
+            None => fixes.push(SharedFix { findings: vec![finding], first: finding }),
         }
     }
     fixes

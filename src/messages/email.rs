@@ -191,7 +191,7 @@ impl Email<'_> {
             if first < n {
                 let at = format!("{} of {}", first + 1, self.groups.len());
                 return vec![format!(
-                    "TO FIX IT\nThe command at {at} fixes this too, and what to know before is there."
+                    "TO FIX IT\nThe command at {at} fixes this too. Read what stands above it first."
                 )];
             }
             own = vec![shared.clone()];

@@ -27,6 +27,7 @@ use crate::{
         check::CheckName,
         endpoint_context::{Decided, Draft, EndpointContext},
         endpoint_problem::{Defect, EndpointCaution, EndpointFix, EndpointVerdict, Evidence},
+        fix::RouteFix,
         gateway_endpoint::rule::route_fixes,
         severity::Severity,
     },
@@ -76,17 +77,7 @@ fn draft<'a>(
         routes.iter().flat_map(|route| &route.route_table_ids).cloned().collect();
     uncovered_route_table_ids.sort();
 
-    let mut cautions = BTreeSet::from([
-        EndpointCaution::ClientFilters,
-        EndpointCaution::SourceEndpointConditions,
-        EndpointCaution::GatewayEndpointPolicy,
-        EndpointCaution::InboundResolverNeeded,
-    ]);
-    if gateway.is_none() {
-        cautions.insert(EndpointCaution::GatewayEndpointFirst);
-    } else if !routes.is_empty() {
-        cautions.insert(EndpointCaution::UncoveredTablesFirst);
-    }
+    let cautions = cautions(gateway.is_some(), &routes);
     Draft::of_endpoint(
         endpoint,
         Decided {
@@ -107,6 +98,25 @@ fn draft<'a>(
     )
 }
 
+/// What to know before the option is set. Nothing, as long as there is nothing to do but to wait.
+fn cautions(has_gateway_endpoint: bool, routes: &[RouteFix]) -> BTreeSet<EndpointCaution> {
+    if routes.iter().any(RouteFix::is_wait) {
+        return BTreeSet::new();
+    }
+    let mut cautions = BTreeSet::from([
+        EndpointCaution::ClientFilters,
+        EndpointCaution::SourceEndpointConditions,
+        EndpointCaution::GatewayEndpointPolicy,
+        EndpointCaution::InboundResolverNeeded,
+    ]);
+    if !has_gateway_endpoint {
+        cautions.insert(EndpointCaution::GatewayEndpointFirst);
+    } else if !routes.is_empty() {
+        cautions.insert(EndpointCaution::UncoveredTablesFirst);
+    }
+    cautions
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +124,7 @@ mod tests {
         checks::{
             endpoint_problem::EndpointProblem,
             endpoint_testing::{Decision, VPC, World, exempt, only, problem},
-            fix::{self, Fix, RouteFix},
+            fix::{self, Fix},
         },
         network::{
             model::{Route, Subnet},
@@ -145,6 +155,7 @@ mod tests {
         uncovered_route_table_ids.sort();
         let mut cautions = vec![ClientFilters, SourceEndpointConditions, GatewayEndpointPolicy, InboundResolverNeeded];
         match gateway {
+            _ if routes.iter().any(|(fix, _)| matches!(fix, Fix::Wait(_))) => cautions.clear(),
             None => cautions.push(GatewayEndpointFirst),
             Some(_) if !routes.is_empty() => cautions.push(UncoveredTablesFirst),
             Some(_) => {}

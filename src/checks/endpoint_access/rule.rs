@@ -144,7 +144,9 @@ fn judge(context: &EndpointContext<'_>, endpoint: &Endpoint, verdict: &mut Endpo
     let cidrs = blocks_to_admit(&to_admit, families);
     let mut cautions = BTreeSet::from([EndpointCaution::GroupIsShared, EndpointCaution::NetworkAcls]);
     cautions.extend((!other_ports.is_empty()).then_some(EndpointCaution::OneOfSeveralPorts));
-    cautions.extend((cidrs.len() > DEFAULT_RULES).then_some(EndpointCaution::ManyRules));
+    let of_ipv6 = cidrs.iter().filter(|block| block.contains(':')).count();
+    let of_one_family = of_ipv6.max(cidrs.len() - of_ipv6);
+    cautions.extend((of_one_family > DEFAULT_RULES).then_some(EndpointCaution::ManyRules));
     let decided = Decided {
         defect,
         severity,
@@ -320,15 +322,19 @@ mod tests {
     }
 
     #[test]
-    fn more_rules_than_a_group_has_room_for_are_told() {
-        let is_told = |count| {
-            let subnet = |n| subnet_with(&format!("subnet-{n:08}"), &[&format!("10.0.{}.0/24", 2 * n)]);
-            let subnets: Vec<Subnet> = (0..count).map(subnet).collect();
-            let [problem] = verdict(&subnets, &[]).problems.try_into().unwrap();
-            let EndpointProblem { cautions, .. } = problem;
+    fn more_rules_of_one_family_than_a_group_has_room_for_are_told() {
+        let is_told = |ipv4: usize, ipv6: usize| {
+            let in_ipv4 = (0..ipv4).map(|n| format!("10.0.{}.0/24", 2 * n));
+            let in_ipv6 = (0..ipv6).map(|n| format!("2001:db8:0:{:x}::/64", 2 * n));
+            let subnets: Vec<Subnet> = (in_ipv4.chain(in_ipv6).enumerate())
+                .map(|(n, block)| subnet_with(&format!("subnet-{n:08}"), &[&block]))
+                .collect();
+            let endpoint = Endpoint { ip_address_type: Some("dualstack".into()), ..endpoint(&[GROUP]) };
+            let [EndpointProblem { cautions, .. }] =
+                world(&endpoint, &subnets, &[group(GROUP, &[])]).verdict(evaluate).problems.try_into().unwrap();
             cautions.contains(&EndpointCaution::ManyRules)
         };
-        assert_eq!([is_told(60), is_told(61)], [false, true]);
+        assert_eq!([is_told(60, 60), is_told(61, 0), is_told(0, 61)], [false, true, true]);
     }
 
     /// A subnet in the primary block of the VPC, and one in a secondary block.

@@ -232,6 +232,10 @@ const OTHER_NAME: [(&str, &str); 55] = [
 /// which have an endpoint of their own.
 const OWN_RESOURCES: [&str; 3] = ["dynamodb", "s3", "s3express"];
 
+/// The services with one type of resource that has all data, and the pattern of that type.
+const ALL_DATA: [(&str, &str); 3] =
+    [("dynamodb", "table/*"), ("s3express", "bucket/*"), ("secretsmanager", "secret:*")];
+
 /// How much of the actions, or of the resources, of the service is covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Coverage {
@@ -298,10 +302,10 @@ impl<'a> Service<'a> {
     }
 
     /// Whether the pattern leaves out resources of another type, as `arn:aws:s3:::*/*` and `arn:aws:ssm:*:*:parameter/*` do.
-    /// The tables of DynamoDB have all its data.
+    /// A type that has [all data](ALL_DATA) of the service leaves out nothing that matters.
     fn names_a_type(self, pattern: &str) -> bool {
-        let is_a_type =
-            |resource: &str| !is_wildcard(resource) && (self.prefix, resource) != (Some("dynamodb"), "table/*");
+        let has_all_data = |resource: &str| self.prefix.is_some_and(|own| ALL_DATA.contains(&(own, resource)));
+        let is_a_type = |resource: &str| !is_wildcard(resource) && !has_all_data(resource);
         pattern.splitn(6, ':').nth(5).is_some_and(is_a_type)
     }
 

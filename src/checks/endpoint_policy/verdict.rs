@@ -16,7 +16,8 @@
 //! `SourceVpc`, `SourceVpce`, `PrincipalIsAWSService`; and of what may be reached: `aws:ResourceOrgID`,
 //! `ResourceOrgPaths`, `ResourceAccount`, `s3:ResourceAccount`. A positive operator is `StringEquals`,
 //! `StringEqualsIgnoreCase`, `StringLike`, `ArnEquals`, `ArnLike`, `Bool` for `PrincipalIsAWSService`, or one of these
-//! after `ForAnyValue:`. A variable in a value is any value. `…IfExists`, `ForAllValues:…` and `Null` also hold without the key, so they bound nothing.
+//! after `ForAnyValue:`. A variable in a value is any value. `…IfExists`, `ForAllValues:…` and `Null` also hold without the
+//! key, so they bound nothing.
 //!
 //! | given an open statement, and a `Deny` of every action | then it is |
 //! |---|---|
@@ -263,6 +264,14 @@ mod tests {
             (beside_deny(&json!({"Resource": ["arn:aws:s3:::*", objects], "Condition": outside})), "bounded"),
             (beside_deny(&json!({"Resource": null, "NotResource": objects, "Condition": outside})), "open"),
         ]);
+        for (service, all) in [
+            ("dynamodb", "arn:aws:dynamodb:*:*:table/*"),
+            ("s3express", "arn:aws:s3express:*:*:bucket/*"),
+            ("secretsmanager", "arn:aws:secretsmanager:*:*:secret:*"),
+        ] {
+            let denied = beside_deny(&json!({"Resource": all, "Condition": outside}));
+            assert_eq!(word_of(service, &denied), "bounded", "the service has nothing else: {service}");
+        }
         let parameters = "arn:aws:ssm:*:*:parameter/*";
         let denied = beside_deny(&json!({"Resource": parameters, "Condition": outside}));
         assert_eq!(word_of("ssm", &denied), "in doubt", "a document of SSM is not a parameter");
@@ -329,12 +338,16 @@ mod tests {
         let allowed = |value: &str| with(&json!({"Condition": {"StringEquals": {"aws:ResourceOrgID": value}}}));
         let denied =
             with(&json!({"Effect": "Deny", "Condition": {"StringNotEqualsIfExists": {"aws:ResourceOrgID": value}}}));
+        let in_path =
+            |path: &str| with(&json!({"Condition": {"ForAnyValue:StringLike": {"aws:ResourceOrgPaths": path}}}));
         let arn = |arn: &str| with(&json!({"Condition": {"ArnLike": {"aws:PrincipalArn": arn}}}));
         check(&[
             (policy(&[allowed(value)]), "open"),
             (policy(&[allowed("${aws:PrincipalTag/org, 'o-a1b2c3d4e5'}")]), "open"),
             (policy(&[with(&json!({})), denied]), "open"),
             (policy(&[arn("arn:aws:iam::${aws:PrincipalAccount}:role/*")]), "open"),
+            (policy(&[in_path("${aws:PrincipalOrgID}/*")]), "open"),
+            (policy(&[in_path("*/r-ab12/*")]), "bounded"),
             (policy(&[arn("arn:aws:iam::123456789012:user/${aws:username}")]), "bounded"),
             (policy(&[allowed("o-a1b2${")]), "bounded"),
             (json!({"Version": "2008-10-17", "Statement": allowed(value)}).to_string(), "bounded"),

@@ -19,6 +19,7 @@
 //! | given a gateway endpoint in one of the first five states | then |
 //! |---|---|
 //! | that a finding about a route table names as `endpoint_not_available` | in order: that finding reports the state |
+//! | that only findings below `MIN_SEVERITY` name, which nobody receives | as above |
 //! | that lists no route table | as above |
 //! | whose tables are all covered, exempt or never checked | as above |
 //! | whose tables lead to findings that name another endpoint | as above |
@@ -67,7 +68,7 @@ pub fn evaluate(context: &EndpointContext<'_>, verdict: &mut EndpointVerdict) {
 
 /// The ids of the gateway endpoints whose state a finding about a route table reports.
 fn named_by_findings_about_tables(context: &EndpointContext<'_>) -> BTreeSet<String> {
-    let EndpointInput { network, account_region, route_table_services, today, .. } = context.input;
+    let EndpointInput { network, account_region, route_table_services, min_severity, today, .. } = context.input;
     let is_defective = |endpoint: &&Endpoint| matches!(meaning(&endpoint.state), Meaning::Defect(_));
     let defective = context.endpoints().filter(|endpoint| endpoint.kind == EndpointKind::Gateway).filter(is_defective);
     let vpc_ids: BTreeSet<&str> = defective.map(|endpoint| endpoint.vpc_id.as_str()).collect();
@@ -80,7 +81,7 @@ fn named_by_findings_about_tables(context: &EndpointContext<'_>) -> BTreeSet<Str
         .filter(|table| !account_region.is_foreign(table.owner_id.as_deref()));
     let table_ids = tables.map(|table| table.id.clone()).collect();
     let verdict = gateway_endpoint::rule::evaluate(network, &table_ids, route_table_services, account_region, today);
-    (verdict.findings.iter())
+    (verdict.findings.iter().filter(|finding| finding.severity >= min_severity))
         .filter_map(|finding| finding.missing_route())
         .filter(|missing| missing.gap == Gap::EndpointNotAvailable)
         .filter_map(|missing| Some(missing.endpoint.as_ref()?.id.clone()))
@@ -265,6 +266,11 @@ mod tests {
         let mut world = World::new(&[], &[failed_gateway(&[MAIN])]);
         world.network.route_tables = vec![main_table(MAIN, VPC)];
         assert_eq!(world.verdict(evaluate).problems.len(), 1, "route tables are not judged");
+
+        // The finding about a table without subnets is LOW.
+        world.route_table_services = BTreeSet::from([GatewayService::S3]);
+        let found_from = |severity| World { min_severity: severity, ..world.clone() }.verdict(evaluate).problems.len();
+        assert_eq!([Severity::Low, Severity::Medium].map(found_from), [0, 1], "nobody receives the finding");
     }
 
     #[test]

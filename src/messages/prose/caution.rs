@@ -72,7 +72,7 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
                 .to_owned()
         }
         EndpointCaution::OneOfSeveralPorts => {
-            format!("{service} listens on several ports. Open the one that your clients use.")
+            format!("Clients of {service} can use one of several ports. Open the one that yours use.")
         }
         EndpointCaution::NewEndpointId => {
             "A new endpoint has a new id and new DNS names. Policies and clients that name the old ones need a change."

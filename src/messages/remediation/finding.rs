@@ -1,11 +1,11 @@
 //! How to fix a finding of any check.
 
-use super::{endpoint, missing_route, rendered::RenderedFix, restrict_private_dns};
+use super::{endpoint, missing_route, rendered::RenderedFix};
 use crate::{
     checks::{
         endpoint_problem::EndpointFix,
         finding::{Finding, Problem},
-        fix::Fix,
+        fix::{Fix, RouteFix},
     },
     network::service::GatewayService,
 };
@@ -69,10 +69,10 @@ pub(in crate::messages) fn fix_key(finding: &Finding) -> Option<FixKey<'_>> {
 pub(in crate::messages) fn is_wait(finding: &Finding) -> bool {
     match &finding.problem {
         Problem::MissingRoute(missing) => matches!(missing.fix, Fix::Wait(_)),
-        Problem::Endpoint(defect) => {
-            let has_to_wait = matches!(&defect.fix, EndpointFix::RestrictPrivateDns { routes, .. } if restrict_private_dns::is_wait(routes));
-            has_to_wait || matches!(defect.fix, EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. })
-        }
+        Problem::Endpoint(defect) => match &defect.fix {
+            EndpointFix::RestrictPrivateDns { routes, .. } => routes.iter().any(RouteFix::is_wait),
+            fix => matches!(fix, EndpointFix::AwaitAcceptance { .. } | EndpointFix::Inspect { .. }),
+        },
     }
 }
 

@@ -15,49 +15,6 @@ use crate::{
     },
 };
 
-/// Renders the fix for this interface endpoint. `None` if an id does not have the format of AWS ids.
-pub(super) fn render(
-    endpoint_id: &str,
-    vpc: &Vpc<'_>,
-    has_gateway_endpoint: bool,
-    routes: &[RouteFix],
-) -> Option<RenderedFix> {
-    let Vpc { region, id, service } = vpc;
-    if !is_id(ids::ENDPOINT, endpoint_id) || !is_id(ids::VPC, id) {
-        return None;
-    }
-    let mut commands = Vec::new();
-    let mut before = String::new();
-    if routes.is_empty() && !has_gateway_endpoint {
-        commands.push(missing_route::create_endpoint(region, id, *service));
-        before = format!("# First create a gateway endpoint for {} in {id}.\n", service.title());
-    }
-    for RouteFix { fix, route_table_ids } in routes {
-        let tables: Vec<&str> = route_table_ids.iter().map(String::as_str).collect();
-        let of_fix = missing_route::commands_for(region, id, *service, fix, &tables)?;
-        if !is_wait(routes) || matches!(fix, Fix::Wait(_)) {
-            commands.extend(of_fix);
-        }
-        before.extend([first(fix, &tables.join(" "), id, *service), "\n".to_owned()]);
-    }
-    if is_wait(routes) {
-        let text = format!("{before}# Then, in the resource of {endpoint_id}: the option.\n");
-        return Some(RenderedFix { commands, cloud_formation: text.clone(), terraform: text });
-    }
-    commands.push(format!(
-        "aws ec2 modify-vpc-endpoint --region {region} --vpc-endpoint-id {endpoint_id} --dns-options \
-         PrivateDnsOnlyForInboundResolverEndpoint=true"
-    ));
-    // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ec2-vpcendpoint-dnsoptionsspecification.html
-    let cloud_formation = "DnsOptions:\n  PrivateDnsOnlyForInboundResolverEndpoint: OnlyInboundResolver\n";
-    let terraform = "dns_options {\n  private_dns_only_for_inbound_resolver_endpoint = true\n}\n";
-    Some(RenderedFix {
-        commands,
-        cloud_formation: before.clone() + &in_resource("AWS::EC2::VPCEndpoint", endpoint_id, cloud_formation),
-        terraform: before + &in_resource("aws_vpc_endpoint", endpoint_id, terraform),
-    })
-}
-
 /// The VPC of the endpoint, and the service that the endpoint attracts.
 pub(super) struct Vpc<'a> {
     pub(super) region: &'a str,
@@ -65,25 +22,107 @@ pub(super) struct Vpc<'a> {
     pub(super) service: GatewayService,
 }
 
-/// Whether a gateway endpoint has to become available first. Then the commands only describe it.
-pub(super) fn is_wait(routes: &[RouteFix]) -> bool {
-    routes.iter().any(|route| matches!(route.fix, Fix::Wait(_)))
+/// What to do before the option is set: commands, and the same in words for people who use a template.
+#[derive(Default)]
+struct Before {
+    commands: Vec<String>,
+    words: Vec<String>,
 }
 
-/// What to do first, for people who use a template.
-fn first(fix: &Fix, tables: &str, vpc_id: &str, service: GatewayService) -> String {
-    let create = || format!("create a gateway endpoint for {} in {vpc_id} with these route tables", service.title());
-    match fix {
-        Fix::AddTable(endpoint) => format!("# First add these route tables to {}: {tables}", endpoint.id),
-        Fix::ReattachTable(endpoint) => {
-            format!("# First remove these route tables from {}, and add them again: {tables}", endpoint.id)
-        }
-        Fix::Wait(endpoint) => format!("# First wait until {} is available. It is {}.", endpoint.id, endpoint.state),
-        Fix::Create => format!("# First {}: {tables}", create()),
-        Fix::Replace { failed, available } => {
-            let then =
-                available.as_ref().map_or_else(create, |endpoint| format!("add these route tables to {}", endpoint.id));
-            format!("# First delete {}, and {then}: {tables}", failed.id)
+/// Renders the fix for this interface endpoint. `None` if an id does not have the format of AWS ids.
+pub(super) fn render(
+    endpoint_id: &str,
+    vpc: &Vpc<'_>,
+    has_gateway_endpoint: bool,
+    routes: &[RouteFix],
+) -> Option<RenderedFix> {
+    if !is_id(ids::ENDPOINT, endpoint_id) || !is_id(ids::VPC, vpc.id) {
+        return None;
+    }
+    let waiting: Vec<&RouteFix> = routes.iter().filter(|route| route.is_wait()).collect();
+    if !waiting.is_empty() {
+        let Before { commands, words } = before(vpc, &waiting)?;
+        let text =
+            format!("{}# Then limit the private DNS of {endpoint_id} to inbound Resolver endpoints.\n", lines(&words));
+        return Some(RenderedFix { commands, cloud_formation: text.clone(), terraform: text });
+    }
+    let Before { mut commands, mut words } = before(vpc, &routes.iter().collect::<Vec<_>>())?;
+    if routes.is_empty() && !has_gateway_endpoint {
+        commands.push(missing_route::create_endpoint(vpc.region, vpc.id, vpc.service));
+        words.push(format!("create a gateway endpoint for {} in {}", vpc.service.title(), vpc.id));
+    }
+    commands.push(format!(
+        "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {endpoint_id} --dns-options \
+         PrivateDnsOnlyForInboundResolverEndpoint=true",
+        vpc.region
+    ));
+    // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ec2-vpcendpoint-dnsoptionsspecification.html
+    let cloud_formation = "DnsOptions:\n  PrivateDnsOnlyForInboundResolverEndpoint: OnlyInboundResolver\n";
+    let terraform = "dns_options {\n  private_dns_only_for_inbound_resolver_endpoint = true\n}\n";
+    Some(RenderedFix {
+        commands,
+        cloud_formation: lines(&words) + &in_resource("AWS::EC2::VPCEndpoint", endpoint_id, cloud_formation),
+        terraform: lines(&words) + &in_resource("aws_vpc_endpoint", endpoint_id, terraform),
+    })
+}
+
+/// How the tables get their routes. Tables that need a new endpoint share one, after those that failed are deleted.
+fn before(vpc: &Vpc<'_>, routes: &[&RouteFix]) -> Option<Before> {
+    let mut before = Before::default();
+    let mut of_new_endpoint: Vec<&str> = Vec::new();
+    for RouteFix { fix, route_table_ids } in routes {
+        let tables: Vec<&str> = route_table_ids.iter().map(String::as_str).collect();
+        let list = tables.join(" ");
+        let commands = missing_route::commands_for(vpc.region, vpc.id, vpc.service, fix, &tables)?;
+        match fix {
+            Fix::Create => of_new_endpoint.extend(tables),
+            Fix::Replace { failed, available: None } => {
+                before.commands.extend(commands.into_iter().next());
+                before.words.push(format!("delete {}", failed.id));
+                of_new_endpoint.extend(tables);
+            }
+            Fix::Replace { failed, available: Some(endpoint) } => {
+                before.commands.extend(commands);
+                before.words.push(format!("delete {}", failed.id));
+                before.words.push(format!("add these route tables to {}: {list}", endpoint.id));
+            }
+            Fix::AddTable(endpoint) => {
+                before.commands.extend(commands);
+                before.words.push(format!("add these route tables to {}: {list}", endpoint.id));
+            }
+            Fix::ReattachTable(endpoint) => {
+                before.commands.extend(commands);
+                before
+                    .words
+                    .push(format!("remove these route tables from {}, and add them again: {list}", endpoint.id));
+            }
+            Fix::Wait(endpoint) => {
+                before.commands.extend(commands);
+                before.words.push(format!("wait until {}, which is {}, is available", endpoint.id, endpoint.state));
+            }
         }
     }
+    if !of_new_endpoint.is_empty() {
+        of_new_endpoint.sort_unstable();
+        before.commands.extend(missing_route::commands_for(
+            vpc.region,
+            vpc.id,
+            vpc.service,
+            &Fix::Create,
+            &of_new_endpoint,
+        )?);
+        before.words.push(format!(
+            "create a gateway endpoint for {} in {} with these route tables: {}",
+            vpc.service.title(),
+            vpc.id,
+            of_new_endpoint.join(" ")
+        ));
+    }
+    Some(before)
+}
+
+/// These steps as comments of a template.
+fn lines(words: &[String]) -> String {
+    let first = |n: usize| if n == 0 { "First" } else { "Then" };
+    words.iter().enumerate().flat_map(|(n, step)| ["# ", first(n), " ", step.as_str(), ".\n"]).collect()
 }

@@ -355,6 +355,35 @@ fn the_text_of_findings_of_several_checks() {
     );
 }
 
+/// The texts of a service with several ports, which shares a group with a service that has one of them.
+#[test]
+fn a_service_with_several_ports_is_described_with_all_of_them() {
+    let access = |ports: &[u16]| {
+        let mut problem = endpoint_access(Defect::NoSubnetAdmitted, group(false, &[], &[]), &["10.0.1.0/24"]);
+        problem.evidence = Evidence::SecurityGroups { ports: ports.into(), groups: vec![group(false, &[], &[])] };
+        problem.cautions.extend((ports.len() > 1).then_some(EndpointCaution::OneOfSeveralPorts));
+        problem
+    };
+    let mut keyspaces = access(&[9142]);
+    keyspaces.fix = EndpointFix::AuthorizeIngress {
+        group_id: "sg-0a1b2c3d4e5f60001".into(),
+        port: 9142,
+        cidrs: texts(&["10.0.1.0/24"]),
+    };
+    let alerts = on_endpoints_of_their_own(&[access(&[443, 8443]), access(&[443]), keyspaces]);
+    let body = email::messages(&group_of(&Trigger::Manual, &alerts)).remove(0).body;
+    for text in [
+        "for ssm in eu-west-1 admits no subnet of its VPC on port 443 or 8443.",
+        "Security group sg-0a1b2c3d4e5f60001 admits on port 443 or 8443: nothing.",
+        "- Clients of ssm can use one of several ports. Open the one that yours use.",
+        "for ec2messages in eu-west-1 admits no subnet of its VPC on port 9142.",
+        "'IpProtocol=tcp,FromPort=9142,ToPort=9142,IpRanges=[{CidrIp=10.0.1.0/24}]'",
+    ] {
+        assert_eq!(body.matches(text).count(), 1, "{text}\n{body}");
+    }
+    assert_eq!(body.matches("TO FIX IT\nThe command at 1 of 3 fixes this too.").count(), 1, "{body}");
+}
+
 /// A route that is not active comes back if its table is removed and added. As long as a gateway endpoint may become available,
 /// nothing is to do.
 #[test]
@@ -385,9 +414,23 @@ fn the_tables_get_their_route_in_the_way_that_gateway_route_advises() {
             modify(a, "--add-route-table-ids rtb-0a1b2c3d"),
             format!("aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids {b}"),
             modify(a, "--add-route-table-ids rtb-0a1b2c3e"),
-            option,
+            option.clone(),
         ]
         .join(" && ")
+    );
+    let failed = (Fix::Replace { failed: gateway(b, "failed"), available: None }, "rtb-0a1b2c3e");
+    assert_eq!(
+        commands(&[(Fix::Create, "rtb-0a1b2c3d"), failed]),
+        [
+            format!("aws ec2 delete-vpc-endpoints --region eu-west-1 --vpc-endpoint-ids {b}"),
+            format!(
+                "aws ec2 create-vpc-endpoint --region eu-west-1 --vpc-endpoint-type Gateway --vpc-id {VPC} --service-name {S3} \
+                 --route-table-ids rtb-0a1b2c3d rtb-0a1b2c3e"
+            ),
+            option,
+        ]
+        .join(" && "),
+        "one new endpoint for all tables"
     );
     let wait = (Fix::Wait(gateway(b, "pending")), "rtb-0a1b2c3d");
     assert_eq!(
@@ -458,7 +501,7 @@ fn endpoints_with_one_security_group_share_a_command_with_the_blocks_of_all() {
     let own = command("sg-0a1b2c3d4e5f60002", "{CidrIp=10.0.9.0/24}");
     let body = email::messages(&message).remove(0).body;
     let fixes: Vec<&str> = body.split("TO FIX IT\n").skip(1).map(|rest| rest.split("\n\n").next().unwrap()).collect();
-    let there = "The command at 1 of 3 fixes this too, and what to know before is there.";
+    let there = "The command at 1 of 3 fixes this too. Read what stands above it first.";
     assert_eq!(fixes, [shared.as_str(), own.as_str(), there]);
     let caution = "Everything else that uses the security group gets the rule too.";
     assert_eq!(body.matches(caution).count(), 2, "once for each command");

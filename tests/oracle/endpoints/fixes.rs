@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use gatewatch::{
-    checks::endpoint_problem::EndpointFix,
+    checks::{
+        endpoint_problem::{EndpointFix, EndpointProblem, Evidence},
+        fix::{Fix, RouteFix},
+    },
     network::{
         endpoint_facts::{IngressRule, RestApi, TrafficSource},
-        model::{Endpoint, EndpointKind, Subnet},
+        model::{Endpoint, EndpointKind, Route, RouteTable, Subnet, Target, TargetKind},
     },
 };
 use proptest::{prop_assert, prop_assert_eq};
@@ -30,6 +33,42 @@ const BOUNDED_API_POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
 
 fn api_of<'a>(case: &'a mut Case, id: &str) -> &'a mut RestApi {
     case.facts.rest_apis.iter_mut().flat_map(|apis| &mut apis.apis).find(|api| api.id == id).unwrap()
+}
+
+/// Does what EC2 does if somebody follows this advice: the tables get an active route.
+fn give_routes(case: &mut Case, problem: &EndpointProblem, routes: &[RouteFix]) {
+    for RouteFix { fix, route_table_ids } in routes {
+        let endpoints = &mut case.network.endpoints;
+        let target = match fix {
+            Fix::AddTable(endpoint) | Fix::ReattachTable(endpoint) => endpoint.id.clone(),
+            Fix::Replace { failed, available } => {
+                endpoints.retain(|endpoint| endpoint.id != failed.id);
+                available.as_ref().map_or("vpce-00000new".to_owned(), |endpoint| endpoint.id.clone())
+            }
+            Fix::Create => "vpce-00000new".to_owned(),
+            Fix::Wait(endpoint) => panic!("{endpoint:?}"),
+        };
+        if endpoints.iter().all(|endpoint| endpoint.id != target) {
+            endpoints.push(Endpoint {
+                id: target.clone(),
+                vpc_id: problem.vpc_id.as_deref().unwrap().into(),
+                kind: EndpointKind::Gateway,
+                service_name: problem.service.as_str().into(),
+                state: "available".into(),
+                ..Endpoint::default()
+            });
+        }
+        let endpoint = endpoints.iter_mut().find(|endpoint| endpoint.id == target).unwrap();
+        endpoint.route_table_ids.extend(route_table_ids.iter().map(|id| id.as_str().into()));
+        let is_of_fix = |table: &&mut RouteTable| route_table_ids.contains(&table.id);
+        for table in case.network.route_tables.iter_mut().filter(is_of_fix) {
+            table.routes.push(Route {
+                destination: Some("pl-0a1b2c3d".into()),
+                target: Target { kind: TargetKind::VpcEndpoint, id: Some(target.clone()) },
+                active: true,
+            });
+        }
+    }
 }
 
 /// The fix of each problem, applied to the facts, removes the problem.
@@ -57,7 +96,19 @@ fn the_fix_removes_the_problem() {
                 EndpointFix::EnableVpcDnsHostNames { vpc_id } => {
                     fixed.facts.vpc_dns.get_mut(vpc_id).unwrap().host_names = true;
                 }
-                EndpointFix::RestrictPrivateDns { endpoint_id, .. } => {
+                EndpointFix::RestrictPrivateDns { endpoint_id, routes, .. } => {
+                    if routes.iter().any(RouteFix::is_wait) {
+                        continue;
+                    }
+                    give_routes(&mut fixed, &problem, routes);
+                    let again = verdict(&fixed).problems.into_iter().find(|other| other.id == problem.id);
+                    let Some(Evidence::GatewayEndpoint { gateway_endpoint_id, uncovered_route_table_ids }) =
+                        again.map(|problem| problem.evidence)
+                    else {
+                        panic!("the routes alone fix {problem:?}");
+                    };
+                    prop_assert_eq!(uncovered_route_table_ids, [""; 0], "{:?}", routes);
+                    prop_assert!(gateway_endpoint_id.is_some() || routes.is_empty(), "{:?}", routes);
                     let endpoint = fixed.network.endpoints.iter_mut().find(|endpoint| endpoint.id == *endpoint_id);
                     endpoint.unwrap().private_dns_only_for_inbound_resolver = Some(true);
                 }

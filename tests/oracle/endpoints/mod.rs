@@ -21,6 +21,7 @@ use gatewatch::{
         endpoint_context::{EndpointContext, EndpointInput},
         endpoint_problem::EndpointVerdict,
         list::evaluate_endpoints,
+        severity::Severity,
     },
     network::{selection::VpcSelection, service::GatewayService},
 };
@@ -50,6 +51,7 @@ fn verdict_of(case: &Case, checks: &BTreeSet<CheckName>) -> EndpointVerdict {
         vpcs: &VpcSelection::Region,
         checks_rest_apis: true,
         route_table_services: &route_table_services,
+        min_severity: Severity::Low,
         required_interfaces: &required,
         organization_id: case.organization_id,
         today: Date::new(year, month, day).unwrap(),

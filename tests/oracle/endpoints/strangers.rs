@@ -109,9 +109,17 @@ fn through_an_endpoint(service_name: &str) -> Vec<Request> {
             ],
         ),
         "com.amazonaws.eu-west-1.sqs" => ("sqs:Stranger", &["arn:aws:sqs:eu-west-1:444455556666:stranger"]),
-        "com.amazonaws.eu-west-1.kms" | "com.amazonaws.eu-west-1.kms-fips" => {
-            ("kms:Stranger", &["arn:aws:kms:eu-west-1:444455556666:key/stranger"])
+        "com.amazonaws.eu-west-1.kms" | "com.amazonaws.eu-west-1.kms-fips" => (
+            "kms:Stranger",
+            &["arn:aws:kms:eu-west-1:444455556666:key/stranger", "arn:aws:kms:eu-west-1:444455556666:alias/stranger"],
+        ),
+        "com.amazonaws.eu-west-1.cassandra" | "com.amazonaws.eu-west-1.cassandra-fips" => {
+            ("cassandra:Stranger", &["arn:aws:cassandra:eu-west-1:444455556666:/keyspace/stranger/"])
         }
+        "com.amazonaws.eu-west-1.iot.data" => (
+            "iot:Stranger",
+            &["arn:aws:iot:eu-west-1:444455556666:topic/stranger", "arn:aws:iot:eu-west-1:444455556666:thing/stranger"],
+        ),
         "com.amazonaws.eu-west-1.ecr.dkr" => {
             ("ecr:Stranger", &["arn:aws:ecr:eu-west-1:444455556666:repository/stranger"])
         }
