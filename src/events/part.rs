@@ -98,6 +98,12 @@ mod tests {
     }
 
     #[test]
+    fn the_findings_of_two_parts_are_added_by_severity() {
+        let sum = OpenFindings { high: 1, medium: 20, low: 300 } + OpenFindings { high: 4, medium: 50, low: 600 };
+        assert_eq!(sum, OpenFindings { high: 5, medium: 70, low: 900 });
+    }
+
+    #[test]
     fn the_parts_are_vpcs_in_the_order_of_their_ids() {
         let middle = |vpc_ids| RegionPart { vpc_ids, existing: None };
         let last = |vpc_ids, existing| RegionPart { vpc_ids, existing: Some(existing) };
