@@ -142,8 +142,11 @@ impl Condition {
 
     fn names_everything(&self) -> bool {
         // A path in an organization has parts: `*/*` is every path.
-        let is_every_path = |value: &str| value.split('/').filter(|part| !part.is_empty()).all(is_wildcard);
-        self.values.iter().any(|value| is_everything(value) || !value.is_empty() && is_every_path(value))
+        let is_every_path = |value: &str| {
+            let mut parts = value.split('/').filter(|part| !part.is_empty()).peekable();
+            parts.peek().is_some() && parts.all(is_wildcard)
+        };
+        self.values.iter().any(|value| is_everything(value) || is_every_path(value))
     }
 
     /// Whether the key says where a request to a private API comes from

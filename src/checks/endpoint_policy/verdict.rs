@@ -348,6 +348,7 @@ mod tests {
             (policy(&[arn("arn:aws:iam::${aws:PrincipalAccount}:role/*")]), "open"),
             (policy(&[in_path("${aws:PrincipalOrgID}/*")]), "open"),
             (policy(&[in_path("*/r-ab12/*")]), "bounded"),
+            (policy(&[in_path("/")]), "bounded"),
             (policy(&[arn("arn:aws:iam::123456789012:user/${aws:username}")]), "bounded"),
             (policy(&[allowed("o-a1b2${")]), "bounded"),
             (json!({"Version": "2008-10-17", "Statement": allowed(value)}).to_string(), "bounded"),
