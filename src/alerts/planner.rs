@@ -10,7 +10,7 @@
 //! | an open finding | no problem any more, an exemption, or no subject | `resolved` |
 //! | an open finding of a check that does not run any more | | `resolved` |
 //! | an open finding | a subject that could not be judged | nothing is sent; the finding stays open |
-//! | an open finding | doubts only about other subnets without an address family of the endpoint | `resolved` |
+//! | an open finding | doubts only about other subnets, which have no address family in common with the endpoint | `resolved` |
 //! | an open finding that a channel was never notified about | the same finding | `opened`, to this channel |
 //! | an alert that some channels did not receive | no other change | the same alert again, to these channels |
 //! | an open finding that a request asks for again | no other change | `reminder`, to the channels of the request |

@@ -56,7 +56,8 @@ struct Email<'a> {
     groups: &'a [Group<'a>],
     /// The fixes for more than one route table. They stand in the head.
     fixes_of_tables: Vec<SharedFix<'a>>,
-    /// The fixes for more than one endpoint. They stand at the first: there can be many, and each can be long.
+    /// The fixes for more than one endpoint. Each stands in the block of its first group, and not in the head: there can be
+    /// many, and each can be long.
     fixes_of_endpoints: Vec<SharedFix<'a>>,
     /// The cautions that the head says for all commands. Empty if only one group has a command.
     common_cautions: Vec<CautionAbout<'a>>,
@@ -173,14 +174,15 @@ impl Email<'_> {
         }
         block.extend(affected(group, subnets));
         if !group.is_resolved() {
-            block.extend(self.fix(n, group));
+            block.extend(self.fix_sections(n, group));
             block.push(self.exemption(group));
         }
         block.join("\n\n")
     }
 
-    /// How to fix the group, and what to know before. A fix that other subjects share is elsewhere.
-    fn fix(&self, n: usize, group: &Group<'_>) -> Vec<String> {
+    /// How to fix the group, and what to know before. If groups share a fix, it is in the head (route tables) or in the block
+    /// of the first of these groups (endpoints), and the other blocks say where.
+    fn fix_sections(&self, n: usize, group: &Group<'_>) -> Vec<String> {
         let (in_head, mut own): (Vec<_>, Vec<_>) = (content::fixes(std::slice::from_ref(group)).into_iter())
             .partition(|fix| self.fixes_of_tables.iter().any(|shared| shared.fixes(fix.first())));
         // A group about an endpoint has one fix.

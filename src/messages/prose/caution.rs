@@ -80,8 +80,8 @@ fn about_endpoint(caution: EndpointCaution, service: &str) -> String {
         }
         EndpointCaution::GroupBeforePrivateDns => format!(
             "The new endpoint has the default security group of the VPC and no private DNS names, so requests keep their way. \
-             First give it a security group that admits the VPC on the port of {service}, mostly 443. Then turn private DNS on, with aws ec2 \
-             modify-vpc-endpoint and --private-dns-enabled: from then on the names of {service} resolve to the endpoint in \
+             First give it a security group that admits the VPC on the port of {service}, mostly 443. Then turn private DNS \
+             on, with aws ec2 modify-vpc-endpoint and --private-dns-enabled: from then on the names of {service} resolve to the endpoint in \
              the whole VPC, and clients that its group does not admit time out."
         ),
         EndpointCaution::HourlyCharge => {

@@ -8,7 +8,7 @@ use super::{
     rendered::{RenderedFix, in_resource},
 };
 use crate::{
-    checks::fix::{Fix, RouteFix},
+    checks::fix::{Endpoint, Fix, RouteFix},
     network::{
         ids::{self, is_id},
         service::GatewayService,
@@ -73,34 +73,33 @@ fn before(vpc: &Vpc<'_>, routes: &[&RouteFix]) -> Option<Before> {
     for RouteFix { fix, route_table_ids } in routes {
         let tables: Vec<&str> = route_table_ids.iter().map(String::as_str).collect();
         let list = tables.join(" ");
-        let commands = missing_route::commands_for(vpc.region, vpc.id, vpc.service, fix, &tables)?;
+        let add_to = |endpoint: &Endpoint| format!("add these route tables to {}: {list}", endpoint.id);
+        let mut commands = missing_route::commands_for(vpc.region, vpc.id, vpc.service, fix, &tables)?;
         match fix {
-            Fix::Create => of_new_endpoint.extend(tables),
-            Fix::Replace { failed, available: None } => {
-                before.commands.extend(commands.into_iter().next());
-                before.words.push(format!("delete {}", failed.id));
+            Fix::Create => {
+                commands.clear();
                 of_new_endpoint.extend(tables);
             }
-            Fix::Replace { failed, available: Some(endpoint) } => {
-                before.commands.extend(commands);
+            Fix::Replace { failed, available } => {
                 before.words.push(format!("delete {}", failed.id));
-                before.words.push(format!("add these route tables to {}: {list}", endpoint.id));
+                if let Some(endpoint) = available {
+                    before.words.push(add_to(endpoint));
+                } else {
+                    // Only the deletion: the command that creates an endpoint comes last, for all tables.
+                    commands.truncate(1);
+                    of_new_endpoint.extend(tables);
+                }
             }
-            Fix::AddTable(endpoint) => {
-                before.commands.extend(commands);
-                before.words.push(format!("add these route tables to {}: {list}", endpoint.id));
-            }
+            Fix::AddTable(endpoint) => before.words.push(add_to(endpoint)),
             Fix::ReattachTable(endpoint) => {
-                before.commands.extend(commands);
-                before
-                    .words
-                    .push(format!("remove these route tables from {}, and add them again: {list}", endpoint.id));
+                let again = format!("remove these route tables from {}, and add them again: {list}", endpoint.id);
+                before.words.push(again);
             }
             Fix::Wait(endpoint) => {
-                before.commands.extend(commands);
                 before.words.push(format!("wait until {}, which is {}, is available", endpoint.id, endpoint.state));
             }
         }
+        before.commands.extend(commands);
     }
     if !of_new_endpoint.is_empty() {
         of_new_endpoint.sort_unstable();
